@@ -1,0 +1,80 @@
+// digest.cpp - see digest.hpp.
+#include "core/digest.hpp"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <charconv>
+#include <limits>
+#include <stdexcept>
+
+namespace crm_capi {
+namespace {
+
+constexpr size_t kSha256Bytes = 32;
+constexpr size_t kEventIdDigits = 32;  // 128 bits: no two events of a company will ever collide
+
+std::string Hex(const unsigned char* bytes, size_t count) {
+    constexpr char kDigits[] = "0123456789abcdef";
+    std::string text(count * 2, '\0');
+    for (size_t i = 0; i < count; ++i) {
+        text[2 * i] = kDigits[bytes[i] >> 4];
+        text[2 * i + 1] = kDigits[bytes[i] & 0x0F];
+    }
+    return text;
+}
+
+void Sha256(std::string_view bytes, unsigned char (&digest)[kSha256Bytes]) {
+    unsigned int size = 0;
+    if (EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr) != 1 ||
+        size != kSha256Bytes) {
+        throw std::runtime_error("could not compute a SHA-256 digest");
+    }
+}
+
+void AppendLine(int64_t number, std::string* out) {
+    char digits[std::numeric_limits<int64_t>::digits10 + 2];
+    const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+    out->append(digits, end).push_back('\n');
+}
+
+}  // namespace
+
+std::string Sha256Hex(std::string_view bytes) {
+    unsigned char digest[kSha256Bytes];
+    Sha256(bytes, digest);
+    return Hex(digest, sizeof digest);
+}
+
+std::string AppSecretProof(std::string_view access_token, std::string_view app_secret) {
+    // OpenSSL takes a null pointer for "no key" instead of an empty one.
+    const char* key = app_secret.empty() ? "" : app_secret.data();
+    const auto* message = reinterpret_cast<const unsigned char*>(access_token.data());
+    unsigned char digest[kSha256Bytes];
+    unsigned int size = 0;
+    const bool fits = app_secret.size() <= std::numeric_limits<int>::max();
+    if (!fits || HMAC(EVP_sha256(), key, static_cast<int>(app_secret.size()), message,
+                      access_token.size(), digest, &size) == nullptr) {
+        throw std::runtime_error("could not compute an HMAC-SHA-256 digest");
+    }
+    return Hex(digest, sizeof digest);
+}
+
+std::string EventId(std::string_view dataset_id, const Event& event) {
+    // Unambiguous without escapes: every part but the last is digits, or (the name, before
+    // user_data) was checked to hold no line feed.
+    std::string identity;
+    identity.reserve(dataset_id.size() + event.event_name.size() + event.user_data.size() + 48);
+    identity.append(dataset_id).push_back('\n');
+    AppendLine(event.lead_id, &identity);
+    AppendLine(event.event_time, &identity);
+    identity.append(event.event_name);
+    if (event.lead_id == 0) {
+        identity.append(1, '\n').append(event.user_data);
+    }
+    unsigned char digest[kSha256Bytes];
+    Sha256(identity, digest);
+    return Hex(digest, kEventIdDigits / 2);
+}
+
+}  // namespace crm_capi

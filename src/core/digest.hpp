@@ -1,0 +1,26 @@
+// digest.hpp - SHA-256 and what is built on it. OpenSSL does the hashing.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/event.hpp"
+
+namespace crm_capi {
+
+// Lower-case hexadecimal SHA-256 of the bytes. Throws std::runtime_error if OpenSSL cannot.
+std::string Sha256Hex(std::string_view bytes);
+
+// Meta's appsecret_proof: hex(HMAC-SHA256(key = app secret, message = access token)),
+// reference 3.4.
+std::string AppSecretProof(std::string_view access_token, std::string_view app_secret);
+
+// Meta's event_id of a logical event: a pure function of dataset, lead, stage and event time, so
+// that trigger, backfill, retry and repair agree on it and Meta can recognise a repetition. 32
+// hexadecimal digits. Depends on dataset_id (Meta's digits), lead_id, event_time to the
+// microsecond and event_name, and on nothing else of the event - except that user_data takes part
+// when there is no lead id, so that two people who reach a stage at the same moment stay two
+// events.
+std::string EventId(std::string_view dataset_id, const Event& event);
+
+}  // namespace crm_capi

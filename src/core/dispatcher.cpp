@@ -1,0 +1,368 @@
+// dispatcher.cpp - decides what is sent, when, and what an answer means for its events.
+#include "core/dispatcher.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <tuple>
+#include <utility>
+
+#include "core/backoff.hpp"
+#include "core/validation.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+constexpr UnixMicros kMicrosPerMs = 1000;
+
+// How much is loaded beyond what can be sent at once: events of busy leads stay behind, and the
+// batch should be full all the same.
+constexpr size_t kLoadAhead = 2;
+
+bool SameConstants(const DatasetConstants& a, const DatasetConstants& b) {
+    const auto all = [](const DatasetConstants& c) {
+        return std::tie(c.dataset_id, c.lead_event_source, c.test_event_code, c.partner_agent,
+                        c.data_processing_options, c.data_processing_options_country,
+                        c.data_processing_options_state);
+    };
+    return all(a) == all(b);
+}
+
+bool SameSettings(const DatasetConfig& a, const DatasetConfig& b) {
+    const auto all = [](const DatasetConfig& c) {
+        return std::tie(c.hold, c.hold_detail, c.mode, c.resumes, c.endpoint, c.api_version,
+                        c.ca_file, c.access_token, c.app_secret, c.token_place, c.batch_size,
+                        c.max_in_flight, c.timeout_ms);
+    };
+    return all(a) == all(b) && SameConstants(a.constants, b.constants);
+}
+
+IdSet IdsOf(const Batch& batch) {
+    std::vector<IdRange> ranges;
+    for (const Event& event : batch.events) {
+        ranges.push_back(IdRange{event.id, event.id});
+    }
+    return IdSet(std::move(ranges));
+}
+
+}  // namespace
+
+const char* HealthName(Health health) {
+    switch (health) {
+        case Health::kOk:
+            return "ok";
+        case Health::kRetrying:
+            return "retrying";
+        case Health::kHeld:
+            return "held";
+        case Health::kPaused:
+            return "paused";
+    }
+    return "";
+}
+
+void Dispatcher::Configure(std::vector<DatasetConfig> configs) {
+    unknown_dataset_seen_ = false;
+    for (auto& dataset : datasets_) {
+        dataset->configured = false;
+    }
+    for (DatasetConfig& config : configs) {
+        Dataset* const dataset = FindOrAdd(config);
+        if (!SameSettings(dataset->config, config)) {
+            dataset->failures = 0;
+            dataset->not_before = 0;
+            dataset->health = DatasetHealth();
+        }
+        // A number that is new shows no health yet.
+        dataset->must_report = dataset->must_report || dataset->config.numbers != config.numbers;
+        dataset->config = std::move(config);
+        dataset->configured = true;
+        for (const int number : dataset->config.numbers) {
+            TakeOver(number, dataset);
+        }
+    }
+}
+
+// A dataset is known by its server, or, after DROP and CREATE SERVER, by one of its numbers.
+Dispatcher::Dataset* Dispatcher::FindOrAdd(const DatasetConfig& config) {
+    for (auto& dataset : datasets_) {
+        if (dataset->config.server == config.server) {
+            return dataset.get();
+        }
+    }
+    for (const int number : config.numbers) {
+        const auto known = by_number_.find(number);
+        if (known != by_number_.end()) {
+            return known->second;
+        }
+    }
+    datasets_.push_back(std::make_unique<Dataset>());
+    return datasets_.back().get();
+}
+
+// Several numbers can turn out to be one dataset: what the others owe moves over. What they have in
+// flight ends where it began, so they are asked again later.
+void Dispatcher::TakeOver(int number, Dataset* dataset) {
+    Dataset*& known = by_number_[number];
+    if (known != nullptr && known != dataset) {
+        if (known->in_flight > 0) {
+            unknown_dataset_seen_ = true;
+            return;
+        }
+        const IdSet owed = known->queue.Owed();
+        for (const IdRange& range : owed.ranges()) {
+            for (int64_t id = range.first; id <= range.last; ++id) {
+                dataset->queue.Owe(id);
+            }
+        }
+        known->queue = DatasetQueue();
+    }
+    known = dataset;
+}
+
+void Dispatcher::Owe(int number, int64_t event) {
+    Dataset*& dataset = by_number_[number];
+    if (dataset == nullptr) {
+        datasets_.push_back(std::make_unique<Dataset>());
+        dataset = datasets_.back().get();
+        dataset->config.numbers.push_back(number);
+        unknown_dataset_seen_ = true;
+    }
+    dataset->queue.Owe(event);
+}
+
+bool Dispatcher::MaySend(const Dataset& dataset, UnixMicros now) const {
+    return dataset.configured && dataset.config.hold == Reason::kNone &&
+           dataset.config.mode != Mode::kPaused && now >= dataset.not_before;
+}
+
+// While a dataset fails, one request at a time finds out whether it still does.
+int Dispatcher::FreeSlots(const Dataset& dataset) const {
+    const int allowed = dataset.failures > 0 ? 1 : dataset.config.max_in_flight;
+    return std::max(0, allowed - dataset.in_flight);
+}
+
+// A held dataset is probed with a single event: if the operator's remedy was wrong, little is
+// sent in vain.
+size_t Dispatcher::BatchSize(const Dataset& dataset) const {
+    const bool probing = dataset.failures > 0 && dataset.health.health == Health::kHeld;
+    return probing ? 1 : static_cast<size_t>(dataset.config.batch_size);
+}
+
+bool Dispatcher::NextLoad(UnixMicros now, IdRange* range) {
+    for (auto& dataset : datasets_) {
+        if (!MaySend(*dataset, now)) {
+            continue;
+        }
+        const size_t wanted = static_cast<size_t>(FreeSlots(*dataset)) *
+                              static_cast<size_t>(dataset->config.batch_size) * kLoadAhead;
+        const size_t ready = dataset->queue.ready_count();
+        if (ready < wanted && dataset->queue.TakeIds(static_cast<int64_t>(wanted - ready), range)) {
+            loading_ = dataset.get();
+            return true;
+        }
+    }
+    return false;
+}
+
+void Dispatcher::Load(Event event) {
+    loading_->queue.Load(std::move(event));
+}
+
+void Dispatcher::Prepare(UnixMicros now, int max_requests) {
+    outgoing_.clear();
+    departing_.clear();
+    bool progress = true;
+    // Round after round, so that a dataset with a long queue does not take all requests of a turn.
+    while (progress) {
+        progress = false;
+        for (auto& dataset : datasets_) {
+            if (static_cast<int>(outgoing_.size()) == max_requests) {
+                return;
+            }
+            progress |= PrepareOne(dataset.get(), now);
+        }
+    }
+}
+
+bool Dispatcher::PrepareOne(Dataset* dataset, UnixMicros now) {
+    Batch batch;
+    if (!MaySend(*dataset, now) || FreeSlots(*dataset) == 0 ||
+        !dataset->queue.NextBatch(BatchSize(*dataset), &batch)) {
+        return false;
+    }
+    DropExpired(dataset, &batch, now);
+    if (batch.events.empty()) {
+        dataset->queue.Settle(batch);
+        return true;
+    }
+    OutgoingRequest request;
+    request.dataset = dataset->config.numbers.front();
+    request.events = IdsOf(batch).ToMultirange();
+    request.event_count = static_cast<int>(batch.events.size());
+    request.dry_run = dataset->config.mode == Mode::kDryRun;
+    request.http = BuildRequest(dataset->config, batch.events);
+    outgoing_.push_back(std::move(request));
+    departing_.push_back(Flight{dataset, 0, std::move(batch)});
+    if (outgoing_.back().dry_run) {
+        dataset->queue.Settle(departing_.back().batch);
+    } else {
+        ++dataset->in_flight;
+    }
+    return true;
+}
+
+void Dispatcher::DropExpired(Dataset* dataset, Batch* batch, UnixMicros now) {
+    const UnixMicros margin = dataset->config.timeout_ms * kMicrosPerMs;
+    Batch expired;
+    const auto alive = std::stable_partition(
+        batch->events.begin(), batch->events.end(),
+        [=](const Event& event) { return !DeadlinePassed(event.event_time, now, margin); });
+    std::move(alive, batch->events.end(), std::back_inserter(expired.events));
+    batch->events.erase(alive, batch->events.end());
+    for (const Event& event : expired.events) {
+        expired_.push_back(EndedEvent{event.id, 0, "expired", Reason::kDeadlinePassed, {}, 0, 0});
+    }
+    dataset->queue.Settle(expired);
+}
+
+void Dispatcher::Sent(size_t index, uint64_t ticket) {
+    departing_[index].request = outgoing_[index].request;
+    flights_.emplace(ticket, std::move(departing_[index]));
+}
+
+void Dispatcher::Answered(const HttpAnswer& http, UnixMicros now, uint64_t random) {
+    const auto found = flights_.find(http.ticket);
+    if (found == flights_.end()) {
+        return;
+    }
+    Flight flight = std::move(found->second);
+    flights_.erase(found);
+    Dataset* const dataset = flight.dataset;
+    --dataset->in_flight;
+
+    Verdict verdict{};
+    EndedRequest ended = EndRequest(http, static_cast<int>(flight.batch.events.size()), &verdict);
+    ended.request = flight.request;
+    if (verdict.kind == VerdictKind::kDelivered || verdict.kind == VerdictKind::kSplit) {
+        Succeeded(dataset);
+    } else {
+        Failed(dataset, verdict, ended, PauseAskedFor(http), now, random);
+        ended.next_attempt_at = dataset->not_before;
+    }
+    EndEvents(&flight, verdict, &ended);
+    ended_.push_back(std::move(ended));
+}
+
+void Dispatcher::Succeeded(Dataset* dataset) {
+    dataset->failures = 0;
+    dataset->not_before = 0;
+    dataset->health = DatasetHealth();
+}
+
+void Dispatcher::Failed(Dataset* dataset, const Verdict& verdict, const EndedRequest& ended,
+                        UnixMicros pause, UnixMicros now, uint64_t random) {
+    // Requests that were in flight together fail together: that is one failure, not several.
+    if (now >= dataset->not_before) {
+        ++dataset->failures;
+        const UnixMicros backoff =
+            BackoffMs(dataset->failures, random, BackoffLimits()) * kMicrosPerMs;
+        dataset->not_before = now + std::max(backoff, pause);
+    }
+    dataset->health.health = verdict.kind == VerdictKind::kHold ? Health::kHeld : Health::kRetrying;
+    dataset->health.reason = verdict.reason;
+    dataset->health.detail = ended.detail;
+}
+
+// What becomes of the events: final, again, or again in halves.
+void Dispatcher::EndEvents(Flight* flight, const Verdict& verdict, EndedRequest* ended) {
+    DatasetQueue& queue = flight->dataset->queue;
+    switch (verdict.kind) {
+        case VerdictKind::kDelivered:
+            queue.Settle(flight->batch);
+            break;
+        case VerdictKind::kSplit:
+            if (flight->batch.events.size() > 1) {
+                queue.Split(std::move(flight->batch));
+                break;
+            }
+            ended->events.push_back(EndedEvent{flight->batch.events.front().id, flight->request,
+                                               "parked", verdict.reason, ended->detail,
+                                               ended->error_code, ended->error_subcode});
+            queue.Settle(flight->batch);
+            break;
+        case VerdictKind::kRetry:
+        case VerdictKind::kSlowDown:
+        case VerdictKind::kHold:
+        case VerdictKind::kInDoubt:
+            queue.Return(std::move(flight->batch));
+            break;
+    }
+}
+
+DatasetHealth Dispatcher::CurrentHealth(const Dataset& dataset, UnixMicros now) {
+    DatasetHealth health = dataset.health;
+    if (dataset.config.hold != Reason::kNone) {
+        health = {Health::kHeld, dataset.config.hold, dataset.config.hold_detail, 0};
+    } else if (dataset.config.mode == Mode::kPaused) {
+        health = {Health::kPaused, Reason::kPaused, {}, 0};
+    } else if (dataset.not_before > now) {
+        health.next_attempt_at = dataset.not_before;
+    }
+    return health;
+}
+
+std::vector<HealthChange> Dispatcher::TakeHealthChanges(UnixMicros now) {
+    std::vector<HealthChange> changes;
+    for (auto& dataset : datasets_) {
+        const DatasetHealth current = CurrentHealth(*dataset, now);
+        DatasetHealth& reported = dataset->reported;
+        const bool announce =
+            current.health != reported.health || current.reason != reported.reason;
+        const bool later = current.next_attempt_at > reported.next_attempt_at;
+        if (dataset->configured && (announce || later || dataset->must_report)) {
+            dataset->must_report = false;
+            changes.push_back(
+                HealthChange{dataset->config.server, dataset->config.name, current, announce});
+            reported = current;
+        }
+    }
+    return changes;
+}
+
+UnixMicros Dispatcher::NextDue(UnixMicros now) const {
+    UnixMicros due = 0;
+    for (const auto& dataset : datasets_) {
+        const bool waits = dataset->not_before > now && dataset->queue.HasWaiting();
+        if (waits && (due == 0 || dataset->not_before < due)) {
+            due = dataset->not_before;
+        }
+    }
+    return due;
+}
+
+bool Dispatcher::HasOwed() const {
+    return std::any_of(datasets_.begin(), datasets_.end(), [](const auto& dataset) {
+        return dataset->in_flight > 0 || dataset->queue.HasWaiting();
+    });
+}
+
+IdSet Dispatcher::Owed() const {
+    IdSet owed;
+    for (const auto& dataset : datasets_) {
+        owed.AddAll(dataset->queue.Owed());
+    }
+    return owed;
+}
+
+int64_t Dispatcher::OldestRequestInFlight() const {
+    int64_t oldest = 0;
+    for (const auto& [ticket, flight] : flights_) {
+        if (oldest == 0 || flight.request < oldest) {
+            oldest = flight.request;
+        }
+    }
+    return oldest;
+}
+
+}  // namespace crm_capi

@@ -1,0 +1,138 @@
+// dispatcher.hpp - decides what is sent, when, and what an answer means for its events.
+//
+// The shipper's brain, without hands: it is told what is owed, what the time is and what was
+// answered, and says what to load, what to write down and what to send. It does no I/O and knows no
+// clock, so every rule can be tested as a table. One turn of the shipper (src/pg/shipper.cpp):
+//
+//   Owe ...                 the reader found events
+//   Answered ...            the transport brought answers   -> ended()    written down
+//   NextLoad / Load ...     events are fetched from the log
+//   Prepare                 batches become requests         -> outgoing() written down, committed
+//   outgoing() are sent
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/dataset_config.hpp"
+#include "core/dataset_queue.hpp"
+#include "core/ending.hpp"
+#include "core/http.hpp"
+#include "core/id_set.hpp"
+#include "core/reason.hpp"
+
+namespace crm_capi {
+
+// A request about to be sent.
+struct OutgoingRequest {
+    int64_t request = 0;  // set by the shipper when it has written the request down
+    int dataset = 0;      // number in the log
+    std::string events;   // int8multirange
+    int event_count = 0;
+    bool dry_run = false;  // written down as finished, not sent
+    HttpRequest http;
+};
+
+enum class Health { kOk, kRetrying, kHeld, kPaused };
+const char* HealthName(Health health);
+
+// What capi_dataset shows.
+struct DatasetHealth {
+    Health health = Health::kOk;
+    Reason reason = Reason::kNone;
+    std::string detail;
+    UnixMicros next_attempt_at = 0;  // 0 = at once, or not before something changes
+};
+
+struct HealthChange {
+    uint32_t server;
+    std::string name;
+    DatasetHealth now;
+    bool announce;  // health or reason changed, not only the time of the next attempt
+};
+
+class Dispatcher {
+public:
+    // Datasets as they are set now. Known ones keep what they owe; a dataset that changed is tried
+    // again at once. What is owed to a dataset that is gone stays owed.
+    void Configure(std::vector<DatasetConfig> configs);
+    // An event was seen of a dataset that Configure did not name.
+    bool NeedsConfiguration() const { return unknown_dataset_seen_; }
+
+    void Owe(int dataset, int64_t event);
+
+    // The next run of ids that should be fetched from the log, and for which dataset; false if
+    // nothing more can be used now. Each event found is handed over by Load.
+    bool NextLoad(UnixMicros now, IdRange* range);
+    void Load(Event event);
+
+    // Makes requests of what is loaded; at most max_requests. Events whose time is up end here.
+    void Prepare(UnixMicros now, int max_requests);
+    std::vector<OutgoingRequest>& outgoing() { return outgoing_; }
+    // The request with this index in outgoing() is on its way under this ticket.
+    void Sent(size_t index, uint64_t ticket);
+
+    // Judges an answer. `random` is uniform over all 64-bit values.
+    void Answered(const HttpAnswer& answer, UnixMicros now, uint64_t random);
+
+    std::vector<EndedRequest>& ended() { return ended_; }
+    std::vector<EndedEvent>& expired() { return expired_; }
+    // Health changes since the last call.
+    std::vector<HealthChange> TakeHealthChanges(UnixMicros now);
+
+    // When something can be sent that cannot be sent now; 0 = nothing waits for time to pass.
+    UnixMicros NextDue(UnixMicros now) const;
+
+    bool HasOwed() const;
+    // All owed ids, in flight or not.
+    IdSet Owed() const;
+    // The oldest request in flight, or 0.
+    int64_t OldestRequestInFlight() const;
+
+private:
+    struct Dataset {
+        DatasetConfig config;
+        DatasetQueue queue;
+        bool configured = false;  // named by the latest Configure
+        int in_flight = 0;
+        int failures = 0;  // in a row; > 0: one request at a time
+        UnixMicros not_before = 0;
+        DatasetHealth health;  // as of the latest answer
+        DatasetHealth reported;
+        bool must_report = false;  // even if it has not changed
+    };
+    struct Flight {
+        Dataset* dataset;
+        int64_t request;
+        Batch batch;
+    };
+
+    Dataset* FindOrAdd(const DatasetConfig& config);
+    void TakeOver(int number, Dataset* dataset);
+    bool MaySend(const Dataset& dataset, UnixMicros now) const;
+    int FreeSlots(const Dataset& dataset) const;
+    size_t BatchSize(const Dataset& dataset) const;
+    bool PrepareOne(Dataset* dataset, UnixMicros now);
+    void DropExpired(Dataset* dataset, Batch* batch, UnixMicros now);
+    void Succeeded(Dataset* dataset);
+    void Failed(Dataset* dataset, const Verdict& verdict, const EndedRequest& ended,
+                UnixMicros pause, UnixMicros now, uint64_t random);
+    void EndEvents(Flight* flight, const Verdict& verdict, EndedRequest* ended);
+    static DatasetHealth CurrentHealth(const Dataset& dataset, UnixMicros now);
+
+    std::list<std::unique_ptr<Dataset>> datasets_;
+    std::unordered_map<int, Dataset*> by_number_;
+    bool unknown_dataset_seen_ = false;
+    Dataset* loading_ = nullptr;  // the dataset of the latest NextLoad
+    std::vector<OutgoingRequest> outgoing_;
+    std::vector<Flight> departing_;  // same index as outgoing_
+    std::unordered_map<uint64_t, Flight> flights_;
+    std::vector<EndedRequest> ended_;
+    std::vector<EndedEvent> expired_;
+};
+
+}  // namespace crm_capi

@@ -1,0 +1,83 @@
+// ending.cpp - what an answer means, in the form in which it is written down.
+#include "core/ending.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+Answer ReadAnswer(const HttpAnswer& http, int event_count) {
+    Answer answer;
+    answer.transport = http.result;
+    answer.http_status = http.http_status;
+    answer.event_count = event_count;
+    if (http.result == TransportResult::kAnswered) {
+        answer.reply = ReadReply(http.body);
+    }
+    return answer;
+}
+
+// What an operator wants to read beside the reason's own text.
+std::string DetailOf(const Answer& answer, const HttpAnswer& http) {
+    if (answer.transport != TransportResult::kAnswered) {
+        return http.error;
+    }
+    if (answer.reply.error) {
+        const ReplyError& error = *answer.reply.error;
+        std::string detail = "code " + std::to_string(error.code);
+        if (error.subcode != 0) {
+            detail += ", subcode " + std::to_string(error.subcode);
+        }
+        return error.message.empty() ? detail : detail + ": " + error.message;
+    }
+    if (answer.reply.events_received) {
+        return std::to_string(answer.event_count) + " sent, " +
+               std::to_string(*answer.reply.events_received) + " received";
+    }
+    return "HTTP status " + std::to_string(answer.http_status);
+}
+
+std::string TraceIdOf(const Answer& answer, const HttpAnswer& http) {
+    if (!answer.reply.fbtrace_id.empty()) {
+        return answer.reply.fbtrace_id;
+    }
+    for (const auto& [name, value] : http.headers) {
+        if (name == "x-fb-trace-id") {
+            return SafeText(value, 64);
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+EndedRequest EndRequest(const HttpAnswer& http, int event_count, Verdict* verdict) {
+    const Answer answer = ReadAnswer(http, event_count);
+    *verdict = Judge(answer);
+    EndedRequest ended{};
+    ended.outcome = OutcomeName(verdict->kind);
+    ended.http_status = http.http_status;
+    ended.events_received = answer.reply.events_received.value_or(-1);
+    if (answer.reply.error) {
+        ended.error_code = answer.reply.error->code;
+        ended.error_subcode = answer.reply.error->subcode;
+    }
+    ended.reason = verdict->reason;
+    if (verdict->kind != VerdictKind::kDelivered) {
+        ended.detail = DetailOf(answer, http);
+    }
+    ended.fbtrace_id = TraceIdOf(answer, http);
+    return ended;
+}
+
+UnixMicros PauseAskedFor(const HttpAnswer& http) {
+    Usage usage;
+    for (const auto& [name, value] : http.headers) {
+        if (name == "x-app-usage" || name == "x-ad-account-usage" ||
+            name == "x-business-use-case-usage") {
+            ReadUsage(value, &usage);
+        }
+    }
+    return usage.minutes_to_regain_access * 60 * kMicrosPerSecond;
+}
+
+}  // namespace crm_capi

@@ -1,0 +1,48 @@
+// ending.hpp - what an answer means, in the form in which it is written down.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/event.hpp"
+#include "core/http.hpp"
+#include "core/reason.hpp"
+#include "core/verdict.hpp"
+
+namespace crm_capi {
+
+// An event that ends otherwise than delivered.
+struct EndedEvent {
+    int64_t event;
+    int64_t request;  // that decided it; 0 = none
+    const char* status;
+    Reason reason;
+    std::string detail;
+    int64_t error_code;
+    int64_t error_subcode;
+};
+
+// A request whose answer has been judged.
+struct EndedRequest {
+    int64_t request;
+    const char* outcome;
+    int http_status;          // 0 = none
+    int64_t events_received;  // -1 = not said
+    int64_t error_code;       // 0 = none
+    int64_t error_subcode;
+    Reason reason;
+    std::string detail;
+    std::string fbtrace_id;
+    UnixMicros next_attempt_at;  // 0 = its events are final
+    std::vector<EndedEvent> events;
+};
+
+// Reads and judges an answer to a request of event_count events. Leaves `request`,
+// `next_attempt_at` and `events` to the caller.
+EndedRequest EndRequest(const HttpAnswer& http, int event_count, Verdict* verdict);
+
+// How long Meta asks us to stay away; 0 = it does not.
+UnixMicros PauseAskedFor(const HttpAnswer& http);
+
+}  // namespace crm_capi

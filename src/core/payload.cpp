@@ -1,0 +1,158 @@
+// payload.cpp - see payload.hpp.
+#include "core/payload.hpp"
+
+#include <charconv>
+#include <limits>
+#include <utility>
+
+#include "core/digest.hpp"
+#include "core/utf8.hpp"
+
+namespace crm_capi {
+namespace {
+
+// A batch of the default size without growing more than thrice, and no burden for a single event.
+constexpr size_t kFirstReserve = 32 * 1024;
+
+constexpr std::string_view kBlanks = " \t\r\n";  // JSON's white space
+
+void AppendInteger(int64_t number, std::string* out) {
+    char digits[std::numeric_limits<int64_t>::digits10 + 2];
+    out->append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
+}
+
+// Appends ,"name":"text" unless text is empty. Names are our own and need no escapes.
+void AppendMember(std::string_view name, std::string_view text, std::string* out) {
+    if (!text.empty()) {
+        out->append(",\"").append(name).append("\":");
+        AppendJsonString(text, out);
+    }
+}
+
+void AppendMember(std::string_view name, std::optional<int> number, std::string* out) {
+    if (number) {
+        out->append(",\"").append(name).append("\":");
+        AppendInteger(*number, out);
+    }
+}
+
+// What stands between the braces of a JSON object text. Nothing for any other text: it would be a
+// fault of ours, and must not refuse the batch.
+std::string_view MembersOf(std::string_view object) {
+    const size_t first = object.find_first_not_of(kBlanks);
+    const size_t last = object.find_last_not_of(kBlanks);
+    if (first == last || object[first] != '{' || object[last] != '}') {
+        return {};
+    }
+    const std::string_view inside = object.substr(first + 1, last - first - 1);
+    return inside.find_first_not_of(kBlanks) == std::string_view::npos ? std::string_view()
+                                                                       : inside;
+}
+
+void AppendUserData(const Event& event, std::string* out) {
+    const std::string_view members = MembersOf(event.user_data);
+    out->append(",\"user_data\":{");
+    if (event.lead_id != 0) {
+        out->append("\"lead_id\":");
+        AppendInteger(event.lead_id, out);
+        out->append(members.empty() ? "" : ",");
+    }
+    AppendValidUtf8(members, out);
+    out->push_back('}');
+}
+
+void AppendCustomData(const DatasetConstants& dataset, const Event& event, std::string* out) {
+    const std::string_view members = MembersOf(event.custom_data);
+    out->append(",\"custom_data\":{\"event_source\":\"crm\",\"lead_event_source\":");
+    AppendJsonString(dataset.lead_event_source, out);
+    out->append(members.empty() ? "" : ",");
+    AppendValidUtf8(members, out);
+    out->push_back('}');
+}
+
+void AppendProcessingOptions(const DatasetConstants& dataset, std::string* out) {
+    if (dataset.data_processing_options.empty()) {
+        return;
+    }
+    out->append(",\"data_processing_options\":").append(dataset.data_processing_options);
+    AppendMember("data_processing_options_country", dataset.data_processing_options_country, out);
+    AppendMember("data_processing_options_state", dataset.data_processing_options_state, out);
+}
+
+// How many bytes at the front of text stand in a JSON string as they are; 0 = the first does not.
+size_t PlainLength(std::string_view text) {
+    const char first = text[0];
+    const bool needs_escape =
+        static_cast<unsigned char>(first) < 0x20 || first == '"' || first == '\\';
+    return needs_escape ? 0 : FirstCodePoint(text).length;
+}
+
+void AppendEscaped(char byte, std::string* out) {
+    constexpr char kHexDigits[] = "0123456789abcdef";
+    constexpr std::string_view kNamed = "\"\\\b\f\n\r\t";
+    constexpr std::string_view kNames = "\"\\bfnrt";
+    const size_t named = kNamed.find(byte);
+    const auto code = static_cast<unsigned char>(byte);
+    if (named != std::string_view::npos) {
+        out->append(1, '\\').push_back(kNames[named]);
+    } else if (code < 0x20) {
+        out->append("\\u00").append(1, kHexDigits[code >> 4]).push_back(kHexDigits[code & 0x0F]);
+    } else {
+        out->append(kReplacementCharacter);
+    }
+}
+
+}  // namespace
+
+void AppendJsonString(std::string_view text, std::string* out) {
+    out->push_back('"');
+    size_t copied = 0;
+    for (size_t at = 0; at < text.size();) {
+        const size_t length = PlainLength(text.substr(at));
+        if (length == 0) {
+            out->append(text.substr(copied, at - copied));
+            AppendEscaped(text[at], out);
+            copied = at + 1;
+        }
+        at += length == 0 ? 1 : length;
+    }
+    out->append(text.substr(copied)).push_back('"');
+}
+
+void AppendEvent(const DatasetConstants& dataset, const Event& event, std::string* out) {
+    out->append("{\"event_name\":");
+    AppendJsonString(event.event_name, out);
+    out->append(",\"event_time\":");
+    AppendInteger(FloorToSeconds(event.event_time), out);
+    out->append(",\"action_source\":\"system_generated\"");
+    AppendMember("event_id", EventId(dataset.dataset_id, event), out);
+    AppendUserData(event, out);
+    AppendCustomData(dataset, event, out);
+    AppendProcessingOptions(dataset, out);
+    out->push_back('}');
+}
+
+RequestBody::RequestBody(const DatasetConstants& dataset) : dataset_(dataset) {
+    text_.reserve(kFirstReserve);
+    text_.append("{\"data\":[");
+}
+
+void RequestBody::Add(const Event& event) {
+    if (event_count_ > 0) {
+        text_.push_back(',');
+    }
+    AppendEvent(dataset_, event, &text_);
+    ++event_count_;
+}
+
+std::string RequestBody::Finish(std::string_view access_token, std::string_view appsecret_proof) {
+    text_.push_back(']');
+    AppendMember("partner_agent", dataset_.partner_agent, &text_);
+    AppendMember("test_event_code", dataset_.test_event_code, &text_);
+    AppendMember("access_token", access_token, &text_);
+    AppendMember("appsecret_proof", appsecret_proof, &text_);
+    text_.push_back('}');
+    return std::move(text_);
+}
+
+}  // namespace crm_capi

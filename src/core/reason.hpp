@@ -1,0 +1,65 @@
+// reason.hpp - every reason code of the product, with its text and what to do about it.
+//
+// A reason code is what operators search for, so the list lives in one place (reason.cpp) and the
+// SQL side, the documentation and the tests read it from there.
+#pragma once
+
+#include <string_view>
+
+namespace crm_capi {
+
+enum class Reason {
+    kNone,
+    // Parked when enqueued: the CRM's row holds something that can never be sent.
+    kLeadIdNotANumber,
+    kLeadIdLength,
+    kStageMissing,
+    kStageTooLong,
+    kStageEncoding,
+    kEventTimeMissing,
+    kEventTimeUnreadable,
+    kEventTimeTooOld,
+    kEventTimeInFuture,
+    kEventTimeBeforeLead,
+    kColumnMissing,
+    kDatasetMissing,
+    kDatasetPermission,
+    // Settled by the shipper.
+    kDeadlinePassed,
+    kRefused,  // Meta refused this event for good; code and subcode stand beside it
+    // Why a request is to be repeated.
+    kNotConnected,   // provably never left: DNS, refused connection, TLS
+    kConnectionCut,  // may have been delivered: connection lost or time-out after sending began
+    kServerError,
+    kThrottled,
+    kAnswerUnreadable,
+    kCountMismatch,
+    kShipperStopped,
+    // Why a dataset is held.
+    kTokenMissing,
+    kTokenRefused,
+    kPermissionMissing,
+    kDatasetUnknown,
+    kVersionDead,
+    kOptionMissing,
+    kPaused,
+    kCloned,
+};
+
+struct ReasonText {
+    Reason reason;
+    std::string_view code;  // stable, lower_case_with_underscores; shows in SQL as reason_code
+    std::string_view text;  // one sentence fragment in the style of a primary error message
+    std::string_view hint;  // a whole sentence: what the operator does about it
+};
+
+// Never fails: every enumerator has a row.
+const ReasonText& Describe(Reason reason);
+
+// The reason with this code, or kNone.
+Reason ReasonFromCode(std::string_view code);
+
+// The table itself, for documentation tests.
+const ReasonText* ReasonTable(int* count);
+
+}  // namespace crm_capi

@@ -1,0 +1,117 @@
+// reason_test.cpp - the table of reasons is complete, unambiguous and in PostgreSQL's style.
+#include "core/reason.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+namespace crm_capi {
+namespace {
+
+std::vector<ReasonText> Rows() {
+    int count = 0;
+    const ReasonText* rows = ReasonTable(&count);
+    return {rows, rows + count};
+}
+
+TEST(Reason, EveryEnumeratorHasItsRow) {
+    EXPECT_EQ(Rows().size(), static_cast<size_t>(Reason::kCloned) + 1);
+    for (const ReasonText& row : Rows()) {
+        EXPECT_EQ(Describe(row.reason).code, row.code);
+        EXPECT_EQ(ReasonFromCode(row.code), row.reason) << row.code;
+    }
+}
+
+TEST(Reason, CodesAreUniqueAndSearchable) {
+    std::set<std::string_view> seen;
+    for (const ReasonText& row : Rows()) {
+        EXPECT_TRUE(seen.insert(row.code).second) << "twice: " << row.code;
+        EXPECT_EQ(row.code.find_first_not_of("abcdefghijklmnopqrstuvwxyz_"), row.code.npos)
+            << row.code;
+    }
+}
+
+TEST(Reason, OnlyNoneIsEmpty) {
+    for (const ReasonText& row : Rows()) {
+        const bool is_none = row.reason == Reason::kNone;
+        EXPECT_EQ(row.code.empty(), is_none) << row.code;
+        EXPECT_EQ(row.text.empty(), is_none) << row.code;
+        EXPECT_EQ(row.hint.empty(), is_none) << row.code;
+    }
+}
+
+TEST(Reason, TextsAreFragmentsAndHintsAreSentences) {
+    for (const ReasonText& row : Rows()) {
+        if (row.reason == Reason::kNone) {
+            continue;
+        }
+        EXPECT_TRUE(std::islower(row.text.front())) << row.text;
+        EXPECT_NE(row.text.back(), '.') << row.text;
+        EXPECT_TRUE(std::isupper(row.hint.front())) << row.hint;
+        EXPECT_EQ(row.hint.back(), '.') << row.hint;
+    }
+}
+
+TEST(Reason, TextsAvoidTheWordsThatPostgresAvoids) {
+    const std::string_view words[] = {"unable",    "illegal", " bad ", "unknown",
+                                      "failed to", "should",  "n't",   "non-negative"};
+    for (const ReasonText& row : Rows()) {
+        for (std::string_view word : words) {
+            EXPECT_EQ(row.text.find(word), row.text.npos) << row.text;
+            EXPECT_EQ(row.hint.find(word), row.hint.npos) << row.hint;
+        }
+    }
+}
+
+TEST(Reason, StrangeCodesAndEnumeratorsAreNone) {
+    EXPECT_EQ(ReasonFromCode("no_such_code"), Reason::kNone);
+    EXPECT_EQ(ReasonFromCode(""), Reason::kNone);
+    EXPECT_EQ(ReasonFromCode("Paused"), Reason::kNone);
+    EXPECT_EQ(Describe(static_cast<Reason>(999)).reason, Reason::kNone);
+    EXPECT_EQ(Describe(static_cast<Reason>(-1)).reason, Reason::kNone);
+}
+
+// Operators search for these, and dashboards compare with them: renaming one breaks the contract.
+TEST(Reason, PublishedCodesStay) {
+    const std::pair<Reason, std::string_view> published[] = {
+        {Reason::kLeadIdNotANumber, "lead_id_not_a_number"},
+        {Reason::kLeadIdLength, "lead_id_length"},
+        {Reason::kStageMissing, "stage_missing"},
+        {Reason::kStageTooLong, "stage_too_long"},
+        {Reason::kStageEncoding, "stage_encoding"},
+        {Reason::kEventTimeMissing, "event_time_missing"},
+        {Reason::kEventTimeUnreadable, "event_time_unreadable"},
+        {Reason::kEventTimeTooOld, "event_time_too_old"},
+        {Reason::kEventTimeInFuture, "event_time_in_future"},
+        {Reason::kEventTimeBeforeLead, "event_time_before_lead"},
+        {Reason::kColumnMissing, "column_missing"},
+        {Reason::kDatasetMissing, "dataset_missing"},
+        {Reason::kDatasetPermission, "dataset_permission"},
+        {Reason::kDeadlinePassed, "deadline_passed"},
+        {Reason::kRefused, "refused"},
+        {Reason::kNotConnected, "not_connected"},
+        {Reason::kConnectionCut, "connection_cut"},
+        {Reason::kServerError, "server_error"},
+        {Reason::kThrottled, "throttled"},
+        {Reason::kAnswerUnreadable, "answer_unreadable"},
+        {Reason::kCountMismatch, "count_mismatch"},
+        {Reason::kShipperStopped, "shipper_stopped"},
+        {Reason::kTokenMissing, "token_missing"},
+        {Reason::kTokenRefused, "token_refused"},
+        {Reason::kPermissionMissing, "permission_missing"},
+        {Reason::kDatasetUnknown, "dataset_unknown"},
+        {Reason::kVersionDead, "version_dead"},
+        {Reason::kOptionMissing, "option_missing"},
+        {Reason::kPaused, "paused"},
+        {Reason::kCloned, "cloned"},
+    };
+    for (const auto& [reason, code] : published) {
+        EXPECT_EQ(Describe(reason).code, code);
+    }
+    EXPECT_EQ(std::size(published) + 1, Rows().size()) << "a new reason needs a line here";
+}
+
+}  // namespace
+}  // namespace crm_capi
