@@ -319,8 +319,9 @@ std::vector<HealthChange> Dispatcher::TakeHealthChanges(UnixMicros now) {
         DatasetHealth& reported = dataset->reported;
         const bool announce =
             current.health != reported.health || current.reason != reported.reason;
-        const bool later = current.next_attempt_at > reported.next_attempt_at;
-        if (dataset->configured && (announce || later || dataset->must_report)) {
+        const bool more =
+            current.next_attempt_at > reported.next_attempt_at || current.detail != reported.detail;
+        if (dataset->configured && (announce || more || dataset->must_report)) {
             dataset->must_report = false;
             changes.push_back(
                 HealthChange{dataset->config.server, dataset->config.name, current, announce});

@@ -284,7 +284,7 @@ constexpr int kMaxPercentage = 1000;  // keeps the number printable; 100 is the 
 
 struct Figure {
     const char* name;
-    int Usage::*field;
+    int Usage::* field;
     int highest;
 };
 
