@@ -1,0 +1,118 @@
+// event_pump.cpp - all sockets and the timer of a libcurl multi handle behind one descriptor.
+#include "net/event_pump.hpp"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <stdexcept>
+
+namespace crm_capi {
+
+namespace {
+
+// More ready sockets than this stay ready for the next turn; the caller gets back to its interrupts
+// in between.
+constexpr int kEventsPerTurn = 64;
+
+uint32_t EpollEvents(int what) {
+    switch (what) {
+        case CURL_POLL_IN:
+            return EPOLLIN;
+        case CURL_POLL_OUT:
+            return EPOLLOUT;
+        default:
+            return EPOLLIN | EPOLLOUT;
+    }
+}
+
+// A socket in error is reported as ready for both, because then libcurl reads or writes and finds
+// out what happened. CURL_CSELECT_ERR alone would end the transfer with a less exact code.
+int ReadyFor(uint32_t events) {
+    if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
+        return CURL_CSELECT_IN | CURL_CSELECT_OUT;
+    }
+    return ((events & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0) |
+           ((events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0);
+}
+
+}  // namespace
+
+EventPump::EventPump() : epoll_(epoll_create1(EPOLL_CLOEXEC)) {
+    if (epoll_ < 0) {
+        throw std::runtime_error("could not create an epoll set");
+    }
+}
+
+EventPump::~EventPump() {
+    close(epoll_);
+}
+
+bool EventPump::Attach(CURLM* multi) noexcept {
+    return curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, &EventPump::OnSocket) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &EventPump::OnTimer) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this) == CURLM_OK;
+}
+
+long EventPump::TimeoutMs() const {
+    if (!due_) {
+        return -1;
+    }
+    const auto rest = *due_ - std::chrono::steady_clock::now();
+    const auto rest_ms = std::chrono::ceil<std::chrono::milliseconds>(rest).count();
+    return rest_ms > 0 ? static_cast<long>(rest_ms) : 0;
+}
+
+CURLMcode EventPump::Run(CURLM* multi) {
+    std::array<epoll_event, kEventsPerTurn> events;
+    const int count = epoll_wait(epoll_, events.data(), kEventsPerTurn, 0);
+    int running = 0;
+    for (int i = 0; i < count; i++) {
+        const epoll_event& event = events[i];
+        const CURLMcode code =
+            curl_multi_socket_action(multi, event.data.fd, ReadyFor(event.events), &running);
+        if (code != CURLM_OK) {
+            return code;
+        }
+    }
+    if (TimeoutMs() != 0) {
+        return CURLM_OK;
+    }
+    // Cleared first: libcurl sets the next time during the call, or none.
+    due_.reset();
+    return curl_multi_socket_action(multi, CURL_SOCKET_TIMEOUT, 0, &running);
+}
+
+// libcurl closes sockets without a word now and then, and the kernel forgets them on its own. So
+// what the set holds is the kernel's knowledge, not ours: change, and add if there is none.
+int EventPump::OnSocket(CURL*, curl_socket_t socket, int what, void* self, void*) noexcept {
+    const int epoll = static_cast<EventPump*>(self)->epoll_;
+    if (what == CURL_POLL_REMOVE) {
+        epoll_ctl(epoll, EPOLL_CTL_DEL, socket, nullptr);
+        return 0;
+    }
+    epoll_event event = {};
+    event.events = EpollEvents(what);
+    event.data.fd = socket;
+    if (epoll_ctl(epoll, EPOLL_CTL_MOD, socket, &event) == 0) {
+        return 0;
+    }
+    if (errno == ENOENT && epoll_ctl(epoll, EPOLL_CTL_ADD, socket, &event) == 0) {
+        return 0;
+    }
+    return -1;  // Run's caller then ends all transfers: unwatched ones would hang
+}
+
+int EventPump::OnTimer(CURLM*, long timeout_ms, void* self) noexcept {
+    auto& due = static_cast<EventPump*>(self)->due_;
+    if (timeout_ms < 0) {
+        due.reset();
+    } else {
+        due = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+    }
+    return 0;
+}
+
+}  // namespace crm_capi
