@@ -1,0 +1,78 @@
+# crm_capi - carries CRM lead-stage changes from PostgreSQL to Meta's Conversions API
+#
+#   make && make install        build and install for the server that pg_config names
+#   make installcheck           SQL tests on a running server that preloads crm_capi
+#   sh test/run.sh              everything, from nothing
+
+MODULE_big = crm_capi
+EXTENSION = crm_capi
+DATA = $(wildcard sql/*--*.sql)
+PGFILEDESC = "crm_capi - CRM lead stages to the Meta Conversions API"
+
+OBJS = $(patsubst %.cpp,%.o,$(wildcard src/core/*.cpp src/net/*.cpp src/pg/*.cpp src/module.cpp))
+
+TESTS = $(wildcard test/sql/*.sql)
+REGRESS = $(patsubst test/sql/%.sql,%,$(TESTS))
+# The output directory is searched for scripts before test/: sql/ must hold names with "--" only.
+REGRESS_OPTS = --inputdir=test --load-extension=crm_capi
+EXTRA_CLEAN = build results output_iso tmp_check tmp_check_iso log
+
+PG_CONFIG ?= pg_config
+PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
+# The server's headers use the register keyword before 16.
+override PG_CXXFLAGS += -std=c++17 -Wall -Wextra -Wno-register $(if $(WERROR),-Werror)
+SHLIB_LINK = -lcurl -lcrypto -lstdc++
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# Distributions also build LLVM bitcode, with clang's default dialect unless told otherwise.
+COMPILE.cxx.bc += $(PG_CXXFLAGS)
+
+# Objects follow the headers they were built from.
+DEPENDENCIES = $(OBJS:.o=.d)
+EXTRA_CLEAN += $(DEPENDENCIES)
+%.o: override CPPFLAGS += -MMD -MP
+-include $(DEPENDENCIES)
+
+ISOLATION_TESTS = $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec))
+PROVE_TESTS ?= $(wildcard test/t/*.pl)
+TEMP_PORT ?= 61432
+
+# SQL tests on a throw-away server that preloads the extension; not as root.
+tempcheck:
+	$(pg_regress_installcheck) --temp-instance=tmp_check --port=$(TEMP_PORT) \
+		--temp-config=test/regress.conf $(REGRESS_OPTS) $(REGRESS)
+
+isolationcheck:
+	$(pg_isolation_regress_installcheck) --temp-instance=tmp_check_iso --port=$(TEMP_PORT) \
+		--temp-config=test/regress.conf --inputdir=test/isolation --outputdir=output_iso \
+		--load-extension=crm_capi $(ISOLATION_TESTS)
+
+# Everything with a worker, a restart or a standby; needs IPC::Run; not as root.
+prove_installcheck:
+	rm -rf tmp_check/t && mkdir -p tmp_check/t
+	cd test && TESTDIR='$(CURDIR)/test' TESTDATADIR='$(CURDIR)/tmp_check/t' \
+		TESTLOGDIR='$(CURDIR)/tmp_check/t/log' PATH="$(bindir):$$PATH" PGPORT='6$(DEF_PGPORT)' \
+		PG_REGRESS='$(top_builddir)/src/test/regress/pg_regress' \
+		$(PROVE) $(PG_PROVE_FLAGS) $(PROVE_FLAGS) \
+		-I '$(top_srcdir)/src/test/perl' -I t $(patsubst test/%,%,$(PROVE_TESTS))
+
+include test/unit/unit.mk
+
+lint:
+	sh test/lint.sh
+
+FORMATTED = $(wildcard src/*.cpp src/*/*.cpp src/*/*.hpp test/unit/*.cpp test/unit/*.hpp test/fuzz/*.cpp)
+CLANG_FORMAT ?= clang-format-19
+
+format:
+	$(CLANG_FORMAT) -i $(FORMATTED)
+
+format-check:
+	$(CLANG_FORMAT) --dry-run -Werror $(FORMATTED)
+
+print-%:
+	@echo '$($*)'
+
+.PHONY: tempcheck isolationcheck prove_installcheck lint format format-check

@@ -1,0 +1,484 @@
+/* sql/crm_capi--1.0.sql - the objects of crm_capi, in the order of an event's way */
+
+-- complain if the script is sourced in psql instead of being run by CREATE EXTENSION
+\echo Use "CREATE EXTENSION crm_capi" to load this file. \quit
+
+----------------------------------------------------------------------------------------------------
+-- Datasets: a foreign server is a dataset, a user mapping holds its credentials
+----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION capi_fdw_validator(options text[], catalog oid)
+RETURNS void
+LANGUAGE C STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_fdw_validator(text[], oid) IS
+'checks the options of a dataset (server) and of its credentials (user mapping)';
+
+CREATE FOREIGN DATA WRAPPER crm_capi VALIDATOR @extschema@.capi_fdw_validator;
+COMMENT ON FOREIGN DATA WRAPPER crm_capi IS
+'each server of this wrapper is a dataset of the Meta Conversions API';
+
+-- The log names a dataset by a number of ours. Server names change, server OIDs mean something else
+-- after a dump and restore; the number and the identity beside it survive both. Two transactions
+-- that use a new dataset at the same moment may both register it: several numbers may lead to one
+-- server, so that neither has to wait for the other.
+CREATE SEQUENCE capi_dataset_number AS integer;
+CREATE TABLE capi_dataset (
+    number            integer     NOT NULL PRIMARY KEY,
+    server            oid         NOT NULL,
+    name              name        NOT NULL,
+    system_identifier bigint      NOT NULL,
+    database          oid         NOT NULL,
+    paused            boolean     NOT NULL,
+    resumes           integer     NOT NULL,
+    health            text        NOT NULL,
+    reason_code       text,
+    detail            text,
+    health_since      timestamptz NOT NULL,
+    next_attempt_at   timestamptz
+);
+CREATE INDEX capi_dataset_server ON capi_dataset (server);
+COMMENT ON SEQUENCE capi_dataset_number IS 'numbers of capi_dataset';
+COMMENT ON TABLE capi_dataset IS 'datasets that events have been enqueued for, with their health';
+COMMENT ON COLUMN capi_dataset.number IS 'what capi_event_log and capi_request_log call the dataset';
+COMMENT ON COLUMN capi_dataset.server IS 'pg_foreign_server.oid, valid for the identity beside it';
+COMMENT ON COLUMN capi_dataset.name IS 'name of the server when last seen';
+COMMENT ON COLUMN capi_dataset.system_identifier IS 'cluster in which the dataset was registered; elsewhere it is held until capi_resume';
+COMMENT ON COLUMN capi_dataset.database IS 'OID of the database in which the dataset was registered';
+COMMENT ON COLUMN capi_dataset.paused IS 'stopped by capi_pause';
+COMMENT ON COLUMN capi_dataset.resumes IS 'how often capi_resume was called';
+COMMENT ON COLUMN capi_dataset.health IS 'ok, retrying, held or paused';
+COMMENT ON COLUMN capi_dataset.reason_code IS 'why the dataset is not ok';
+COMMENT ON COLUMN capi_dataset.detail IS 'what the reason leaves open';
+COMMENT ON COLUMN capi_dataset.health_since IS 'when the health last changed';
+COMMENT ON COLUMN capi_dataset.next_attempt_at IS 'when a dataset that is not ok is tried again';
+
+----------------------------------------------------------------------------------------------------
+-- The queue: a log that only grows, what its events became, and the cursor
+----------------------------------------------------------------------------------------------------
+
+CREATE SEQUENCE capi_event_id;
+COMMENT ON SEQUENCE capi_event_id IS
+'ids of events; the shipper relies on a cache of 1 and on ids that never go back';
+
+-- Wide columns first: rows are written by the million, and padding would be written with them.
+CREATE TABLE capi_event_log (
+    id          bigint      NOT NULL PRIMARY KEY,
+    enqueued_at timestamptz NOT NULL,
+    event_time  timestamptz,
+    lead_id     bigint,
+    dataset     integer,
+    parked      boolean     NOT NULL,
+    event_name  text,
+    user_data   jsonb,
+    custom_data jsonb
+);
+COMMENT ON TABLE capi_event_log IS 'every event ever enqueued; never updated, read in order of id';
+COMMENT ON COLUMN capi_event_log.id IS 'order of enqueueing; within a lead the order of sending';
+COMMENT ON COLUMN capi_event_log.enqueued_at IS 'when the event was enqueued';
+COMMENT ON COLUMN capi_event_log.event_time IS 'when the stage was reached; never altered';
+COMMENT ON COLUMN capi_event_log.lead_id IS 'lead id given by Meta, 15 to 17 digits; NULL if it could not be read';
+COMMENT ON COLUMN capi_event_log.dataset IS 'capi_dataset.number; NULL if the dataset could not be told';
+COMMENT ON COLUMN capi_event_log.parked IS 'parked when enqueued: a row of capi_settlement says why';
+COMMENT ON COLUMN capi_event_log.event_name IS 'stage that the lead reached';
+COMMENT ON COLUMN capi_event_log.user_data IS 'identities, hashed where Meta wants a hash';
+COMMENT ON COLUMN capi_event_log.custom_data IS 'further members of custom_data';
+
+CREATE TABLE capi_settlement (
+    event         bigint      NOT NULL PRIMARY KEY,
+    settled_at    timestamptz NOT NULL,
+    request       bigint,
+    error_code    integer,
+    error_subcode integer,
+    status        text        NOT NULL,
+    reason_code   text        NOT NULL,
+    detail        text
+);
+COMMENT ON TABLE capi_settlement IS 'events that ended otherwise than delivered';
+COMMENT ON COLUMN capi_settlement.event IS 'capi_event_log.id';
+COMMENT ON COLUMN capi_settlement.settled_at IS 'when the event ended';
+COMMENT ON COLUMN capi_settlement.request IS 'capi_request_log.id of the request that decided it';
+COMMENT ON COLUMN capi_settlement.error_code IS 'error code given by Meta';
+COMMENT ON COLUMN capi_settlement.error_subcode IS 'error subcode given by Meta';
+COMMENT ON COLUMN capi_settlement.status IS 'parked, expired or cancelled';
+COMMENT ON COLUMN capi_settlement.reason_code IS 'why, as a code of capi_reasons()';
+COMMENT ON COLUMN capi_settlement.detail IS 'what the reason leaves open';
+
+CREATE SEQUENCE capi_request_id;
+COMMENT ON SEQUENCE capi_request_id IS 'ids of requests';
+
+-- Written once before a request is sent and once after its answer: this is how a thousand delivered
+-- events cost two row versions. What is unfinished when a shipper starts is in doubt.
+CREATE TABLE capi_request_log (
+    id              bigint         NOT NULL PRIMARY KEY,
+    started_at      timestamptz    NOT NULL,
+    finished_at     timestamptz,
+    next_attempt_at timestamptz,
+    dataset         integer        NOT NULL,
+    event_count     integer        NOT NULL,
+    http_status     integer,
+    events_received integer,
+    error_code      integer,
+    error_subcode   integer,
+    outcome         text,
+    reason_code     text,
+    detail          text,
+    fbtrace_id      text,
+    events          int8multirange NOT NULL
+);
+CREATE INDEX capi_request_log_events ON capi_request_log USING gist (events);
+CREATE INDEX capi_request_log_unfinished ON capi_request_log (id) WHERE finished_at IS NULL;
+COMMENT ON TABLE capi_request_log IS 'every HTTP request, committed before it is sent';
+COMMENT ON COLUMN capi_request_log.id IS 'order of sending';
+COMMENT ON COLUMN capi_request_log.started_at IS 'when the request was about to be sent';
+COMMENT ON COLUMN capi_request_log.finished_at IS 'when its answer was judged; NULL while it is in flight';
+COMMENT ON COLUMN capi_request_log.next_attempt_at IS 'when its events may go again, if they are still owed';
+COMMENT ON COLUMN capi_request_log.dataset IS 'capi_dataset.number';
+COMMENT ON COLUMN capi_request_log.event_count IS 'number of events in the request';
+COMMENT ON COLUMN capi_request_log.http_status IS 'HTTP status of the answer';
+COMMENT ON COLUMN capi_request_log.events_received IS 'number of events that Meta says it received';
+COMMENT ON COLUMN capi_request_log.error_code IS 'error code given by Meta';
+COMMENT ON COLUMN capi_request_log.error_subcode IS 'error subcode given by Meta';
+COMMENT ON COLUMN capi_request_log.outcome IS 'delivered, dry_run, retry, slow_down, held, refused or in_doubt';
+COMMENT ON COLUMN capi_request_log.reason_code IS 'why it was not delivered, as a code of capi_reasons()';
+COMMENT ON COLUMN capi_request_log.detail IS 'what the reason leaves open, cleaned of anything personal';
+COMMENT ON COLUMN capi_request_log.fbtrace_id IS 'trace id given by Meta, for its support';
+COMMENT ON COLUMN capi_request_log.events IS 'ids of the events in the request';
+
+-- How far the log is dealt with. Written seldom: what is missing is found again in capi_request_log.
+CREATE TABLE capi_cursor (
+    only_row   boolean        NOT NULL PRIMARY KEY DEFAULT true CHECK (only_row),
+    position   bigint         NOT NULL,
+    open       int8multirange NOT NULL,
+    request    bigint         NOT NULL,
+    updated_at timestamptz    NOT NULL
+);
+COMMENT ON TABLE capi_cursor IS 'how far the shipper has dealt with capi_event_log';
+COMMENT ON COLUMN capi_cursor.only_row IS 'there is one row at most';
+COMMENT ON COLUMN capi_cursor.position IS 'every event up to this id is final, unless it is in open';
+COMMENT ON COLUMN capi_cursor.open IS 'ids up to position that are owed or were not visible yet';
+COMMENT ON COLUMN capi_cursor.request IS 'later requests may have dealt with ids that position and open do not know of';
+COMMENT ON COLUMN capi_cursor.updated_at IS 'when the row was written';
+
+-- A dump carries the queue; the identity in capi_dataset keeps a restored copy from sending.
+SELECT pg_catalog.pg_extension_config_dump('capi_dataset_number', '');
+SELECT pg_catalog.pg_extension_config_dump('capi_dataset', '');
+SELECT pg_catalog.pg_extension_config_dump('capi_event_id', '');
+SELECT pg_catalog.pg_extension_config_dump('capi_event_log', '');
+SELECT pg_catalog.pg_extension_config_dump('capi_settlement', '');
+SELECT pg_catalog.pg_extension_config_dump('capi_request_id', '');
+SELECT pg_catalog.pg_extension_config_dump('capi_request_log', '');
+SELECT pg_catalog.pg_extension_config_dump('capi_cursor', '');
+
+-- Insert-only tables are analysed and vacuumed late by default; these settings keep visibility and
+-- statistics near the truth. The cursor and the datasets are a few rows that change in place.
+ALTER TABLE capi_event_log SET (autovacuum_vacuum_insert_scale_factor = 0.05);
+ALTER TABLE capi_request_log SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
+ALTER TABLE capi_cursor SET (fillfactor = 10);
+ALTER TABLE capi_dataset SET (fillfactor = 50);
+
+----------------------------------------------------------------------------------------------------
+-- Enqueueing: the trigger, and the function for manual sends
+----------------------------------------------------------------------------------------------------
+
+-- No SET clause: this is called once per row of the CRM's statement. It looks nothing up by name
+-- through search_path, so there is nothing to pin.
+CREATE FUNCTION capi_lead_stage_trigger()
+RETURNS trigger
+LANGUAGE C
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_lead_stage_trigger() IS
+'AFTER INSERT OR UPDATE row trigger that enqueues lead-stage changes; arguments: lead_id column, stage column [, dataset [, event_time column [, lead_created_at column]]]';
+
+CREATE FUNCTION capi_send_lead_event(
+    lead_id bigint,
+    event_name text,
+    event_time timestamptz DEFAULT now(),
+    dataset name DEFAULT NULL,
+    user_data jsonb DEFAULT NULL,
+    custom_data jsonb DEFAULT NULL,
+    lead_created_at timestamptz DEFAULT NULL)
+RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_send_lead_event(bigint, text, timestamptz, name, jsonb, jsonb, timestamptz) IS
+'validates and enqueues one lead-stage event and returns its id; needs USAGE on the dataset';
+
+----------------------------------------------------------------------------------------------------
+-- Watches
+----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION capi_watch(
+    target regclass,
+    lead_id text,
+    stage text,
+    dataset name DEFAULT NULL,
+    event_time text DEFAULT NULL,
+    stage_map jsonb DEFAULT NULL,
+    unmapped text DEFAULT 'send',
+    lead_created_at text DEFAULT NULL,
+    user_data jsonb DEFAULT NULL,
+    custom_data jsonb DEFAULT NULL,
+    condition text DEFAULT NULL,
+    repeat text DEFAULT 'every')
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_watch(regclass, text, text, name, text, jsonb, text, text, jsonb, jsonb, text, text) IS
+'puts the trigger of a dataset on a CRM table; needs ownership of the table and USAGE on the dataset';
+
+CREATE FUNCTION capi_unwatch(target regclass)
+RETURNS void
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_unwatch(regclass) IS
+'takes all triggers of crm_capi off a CRM table; needs ownership of the table';
+
+-- The arguments of a trigger, split at the zero bytes that end them.
+CREATE FUNCTION capi_trigger_arguments(trigger oid)
+RETURNS text[]
+LANGUAGE C STRICT STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_trigger_arguments(oid) IS 'arguments of a trigger as an array';
+
+CREATE VIEW capi_watches AS
+SELECT t.tgrelid::regclass AS target,
+       t.tgname AS trigger,
+       nullif(a.arguments[3], '') AS dataset,
+       a.arguments[1] AS lead_id,
+       a.arguments[2] AS stage,
+       nullif(a.arguments[4], '') AS event_time,
+       nullif(a.arguments[5], '') AS lead_created_at,
+       t.tgenabled <> 'D' AS enabled
+FROM pg_catalog.pg_trigger t
+     JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+     JOIN pg_catalog.pg_depend d
+       ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+     JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid AND x.extname = 'crm_capi',
+     LATERAL (SELECT @extschema@.capi_trigger_arguments(t.oid)) a(arguments)
+WHERE p.proname = 'capi_lead_stage_trigger' AND t.tgparentid = 0;
+COMMENT ON VIEW capi_watches IS 'tables whose lead-stage changes are enqueued, one row per trigger';
+
+----------------------------------------------------------------------------------------------------
+-- Reading the queue
+----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION capi_reasons(OUT reason_code text, OUT reason text, OUT hint text)
+RETURNS SETOF record
+LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 40
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_reasons() IS 'every reason code with its meaning and what to do about it';
+
+CREATE FUNCTION capi_reason(reason_code text, detail text DEFAULT NULL)
+RETURNS text
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_reason(text, text) IS 'meaning of a reason code, with its detail';
+
+CREATE FUNCTION capi_payload(event_id bigint)
+RETURNS jsonb
+LANGUAGE C STRICT STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_payload(bigint) IS 'an event exactly as it is, or would be, sent';
+REVOKE ALL ON FUNCTION capi_payload(bigint) FROM PUBLIC;
+
+CREATE FUNCTION capi_shipper_pid()
+RETURNS integer
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_shipper_pid() IS
+'process id of the shipper of this database; NULL if none is running';
+
+CREATE VIEW capi_requests AS
+SELECT r.id,
+       d.name AS dataset,
+       r.started_at,
+       r.finished_at,
+       r.events,
+       r.event_count,
+       coalesce(r.outcome, 'sending') AS outcome,
+       r.http_status,
+       r.events_received,
+       r.error_code,
+       r.error_subcode,
+       @extschema@.capi_reason(r.reason_code, r.detail) AS reason,
+       r.fbtrace_id
+FROM @extschema@.capi_request_log r
+     LEFT JOIN @extschema@.capi_dataset d ON d.number = r.dataset;
+COMMENT ON VIEW capi_requests IS 'HTTP requests, one row per attempt';
+
+CREATE VIEW capi_events AS
+SELECT e.id,
+       d.name AS dataset,
+       e.lead_id,
+       e.event_name,
+       e.event_time,
+       e.enqueued_at,
+       state.status,
+       a.attempts,
+       why.reason_code,
+       @extschema@.capi_reason(why.reason_code, why.detail) AS reason,
+       CASE WHEN state.status IN ('retry', 'in_doubt', 'held')
+            THEN greatest(r.next_attempt_at, d.next_attempt_at)
+       END AS next_attempt_at,
+       e.event_time + interval '168 hours' AS deadline,
+       CASE WHEN s.event IS NOT NULL THEN s.settled_at
+            WHEN state.status IN ('delivered', 'dry_run') THEN r.finished_at
+       END AS settled_at,
+       r.http_status,
+       r.fbtrace_id
+FROM @extschema@.capi_event_log e
+     LEFT JOIN @extschema@.capi_dataset d ON d.number = e.dataset
+     LEFT JOIN @extschema@.capi_settlement s ON s.event = e.id
+     LEFT JOIN LATERAL (
+         SELECT count(*) FILTER (WHERE q.outcome IS DISTINCT FROM 'held')::integer AS attempts,
+                max(q.id) AS last_request,
+                coalesce(bool_or(q.outcome = 'in_doubt'), false) AS in_doubt
+         FROM @extschema@.capi_request_log q
+         WHERE q.events @> e.id) a ON true
+     LEFT JOIN @extschema@.capi_request_log r ON r.id = a.last_request
+     LEFT JOIN LATERAL (
+         SELECT CASE WHEN s.event IS NOT NULL THEN s.status
+                     WHEN r.outcome IN ('delivered', 'dry_run') THEN r.outcome
+                     WHEN r.id IS NOT NULL AND r.finished_at IS NULL THEN 'sending'
+                     WHEN a.in_doubt THEN 'in_doubt'
+                     WHEN d.health IN ('held', 'paused') THEN 'held'
+                     WHEN r.id IS NOT NULL THEN 'retry'
+                     ELSE 'pending'
+                END AS status) state ON true
+     LEFT JOIN LATERAL (
+         SELECT s.reason_code, s.detail WHERE s.event IS NOT NULL
+         UNION ALL
+         SELECT d.reason_code, d.detail WHERE state.status = 'held'
+         UNION ALL
+         SELECT r.reason_code, r.detail WHERE state.status IN ('retry', 'in_doubt')) why ON true;
+COMMENT ON VIEW capi_events IS 'events with their state: pending, sending, retry, held, in_doubt (owed) or delivered, dry_run, parked, expired, cancelled (final)';
+
+-- Owed events, found from the cursor on: the cost follows what is owed, not the history.
+CREATE VIEW capi_owed AS
+WITH at AS (
+    SELECT coalesce(max(c.position), 0) AS position, coalesce(max(c.request), 0) AS request
+    FROM @extschema@.capi_cursor c
+), candidate AS (
+    SELECT e.id, e.dataset, e.enqueued_at, e.event_time, e.parked
+    FROM @extschema@.capi_event_log e
+    WHERE e.id > (SELECT at.position FROM at)
+    UNION ALL
+    SELECT e.id, e.dataset, e.enqueued_at, e.event_time, e.parked
+    FROM @extschema@.capi_cursor c,
+         LATERAL unnest(c.open) AS hole,
+         LATERAL (SELECT * FROM @extschema@.capi_event_log l
+                  WHERE l.id >= lower(hole) AND l.id < upper(hole)) e
+)
+SELECT c.id, c.dataset, c.enqueued_at, c.event_time
+FROM candidate c
+WHERE NOT c.parked
+      AND NOT EXISTS (SELECT 1 FROM @extschema@.capi_settlement s WHERE s.event = c.id)
+      AND NOT EXISTS (SELECT 1 FROM @extschema@.capi_request_log r
+                      WHERE r.events @> c.id AND r.outcome IN ('delivered', 'dry_run')
+                            AND r.id > (SELECT at.request FROM at));
+COMMENT ON VIEW capi_owed IS 'events that are still owed to Meta';
+
+CREATE VIEW capi_status AS
+SELECT f.srvname AS dataset,
+       CASE WHEN @extschema@.capi_shipper_pid() IS NULL THEN 'stopped'
+            ELSE coalesce(d.health, 'ok')
+       END AS health,
+       CASE WHEN @extschema@.capi_shipper_pid() IS NULL
+            THEN 'no shipper is running in this database'
+            ELSE @extschema@.capi_reason(d.reason_code, d.detail)
+       END AS reason,
+       o.owed,
+       r.in_flight,
+       r.delivered,
+       s.parked,
+       s.expired,
+       r.in_doubt,
+       o.oldest_owed_at,
+       o.next_deadline,
+       r.last_success_at,
+       r.last_error_at,
+       (SELECT @extschema@.capi_reason(q.reason_code, q.detail)
+        FROM @extschema@.capi_request_log q
+        WHERE q.dataset = ANY (n.numbers) AND q.reason_code IS NOT NULL
+        ORDER BY q.id DESC LIMIT 1) AS last_error
+FROM pg_catalog.pg_foreign_server f
+     JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = f.srvfdw
+     JOIN pg_catalog.pg_depend x
+       ON x.classid = 'pg_catalog.pg_foreign_data_wrapper'::regclass AND x.objid = w.oid
+          AND x.deptype = 'e'
+     JOIN pg_catalog.pg_extension extension
+       ON extension.oid = x.refobjid AND extension.extname = 'crm_capi'
+     LEFT JOIN LATERAL (
+         SELECT array_agg(k.number) AS numbers
+         FROM @extschema@.capi_dataset k WHERE k.name = f.srvname) n ON true
+     LEFT JOIN LATERAL (
+         SELECT k.health, k.reason_code, k.detail
+         FROM @extschema@.capi_dataset k
+         WHERE k.name = f.srvname ORDER BY k.health_since DESC, k.number LIMIT 1) d ON true
+     LEFT JOIN LATERAL (
+         SELECT count(*) AS owed,
+                min(w.enqueued_at) AS oldest_owed_at,
+                min(w.event_time) + interval '168 hours' AS next_deadline
+         FROM @extschema@.capi_owed w WHERE w.dataset = ANY (n.numbers)) o ON true
+     LEFT JOIN LATERAL (
+         SELECT coalesce(sum(q.event_count) FILTER (WHERE q.finished_at IS NULL), 0) AS in_flight,
+                coalesce(sum(q.event_count) FILTER (WHERE q.outcome = 'delivered'), 0) AS delivered,
+                coalesce(sum(q.event_count) FILTER (
+                    WHERE q.outcome = 'in_doubt' AND EXISTS (
+                        SELECT 1 FROM @extschema@.capi_owed w WHERE q.events @> w.id)), 0) AS in_doubt,
+                max(q.finished_at) FILTER (WHERE q.outcome = 'delivered') AS last_success_at,
+                max(q.finished_at) FILTER (WHERE q.reason_code IS NOT NULL) AS last_error_at
+         FROM @extschema@.capi_request_log q WHERE q.dataset = ANY (n.numbers)) r ON true
+     LEFT JOIN LATERAL (
+         SELECT count(*) FILTER (WHERE t.status = 'parked') AS parked,
+                count(*) FILTER (WHERE t.status = 'expired') AS expired
+         FROM @extschema@.capi_settlement t
+              JOIN @extschema@.capi_event_log e ON e.id = t.event
+         WHERE e.dataset = ANY (n.numbers)) s ON true;
+COMMENT ON VIEW capi_status IS 'datasets with their health and counts; health is ok, retrying, held, paused or stopped';
+
+----------------------------------------------------------------------------------------------------
+-- Deciding
+----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION capi_pause(dataset name)
+RETURNS void
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_pause(name) IS 'stops sending to a dataset; its events stay owed';
+REVOKE ALL ON FUNCTION capi_pause(name) FROM PUBLIC;
+
+CREATE FUNCTION capi_resume(dataset name)
+RETURNS void
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_resume(name) IS
+'continues sending to a dataset at once, also to one that is held because the database is a copy';
+REVOKE ALL ON FUNCTION capi_resume(name) FROM PUBLIC;
+
+----------------------------------------------------------------------------------------------------
+-- Starting the shipper
+----------------------------------------------------------------------------------------------------
+
+-- The launcher is connected to no database, so it has to be told that this one now has the extension.
+CREATE FUNCTION capi_wake()
+RETURNS void
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_wake() IS
+'wakes launcher and shipper when the transaction commits; they also wake by themselves';
+
+SELECT @extschema@.capi_wake();

@@ -1,0 +1,29 @@
+/*
+ * module.cpp - what happens when the library is loaded.
+ */
+#include "pg/launcher.hpp"
+#include "pg/pg_prelude.hpp"
+#include "pg/settings.hpp"
+#include "pg/shared_state.hpp"
+
+extern "C" {
+#ifdef PG_MODULE_MAGIC_EXT
+PG_MODULE_MAGIC_EXT(.name = "crm_capi", .version = "1.0");
+#else
+PG_MODULE_MAGIC;
+#endif
+
+PGDLLEXPORT void _PG_init(void);
+}
+
+/* Loaded late, the SQL side works and only the worker is absent; so only preloading sets it up. */
+void _PG_init(void) {
+    if (IsBinaryUpgrade)
+        return;
+    crm_capi::define_settings();
+    crm_capi::reserve_settings_prefix("crm_capi");
+    if (!process_shared_preload_libraries_in_progress)
+        return;
+    crm_capi::request_shared_state();
+    crm_capi::register_launcher();
+}

@@ -1,0 +1,48 @@
+/*
+ * column_values.hpp - reading a lead id, a stage and times from the columns of a CRM's row,
+ * whatever their types are.
+ */
+#pragma once
+
+#include "core/event.hpp"
+#include "core/reason.hpp"
+#include "pg/pg_prelude.hpp"
+
+namespace crm_capi {
+
+/* What is known about a column of a CRM table; built once per table and session. */
+struct ColumnReader {
+    AttrNumber number; /* 0 = the watch names no such column; -1 = it names one that is not there */
+    Oid type;          /* base type: a domain counts as what it is made of */
+    bool is_text;      /* text, varchar or char */
+    FmgrInfo output;   /* for types that are read through their text form */
+    FmgrInfo equal;    /* fn_oid = 0 if the type has no equality */
+    Oid collation;
+};
+
+/* Looks the column up. `memory` owns what the reader keeps. */
+void prepare_column(Relation table, const char* column_name, MemoryContext memory,
+                    ColumnReader* reader);
+
+/* Whether two values of the column are the same to their type. */
+bool same_value(ColumnReader* reader, Datum a, bool a_is_null, Datum b, bool b_is_null);
+
+/* kNone and *lead_id, or why it is none. A blank text is no lead id at all: *absent. `detail` is
+ * set to the value where it is harmless (digits), else left alone. */
+Reason read_lead_id(ColumnReader* reader, Datum value, bool* absent, int64* lead_id,
+                    const char** detail);
+
+/* The stage as text in the database's encoding; NULL for a value that is NULL. */
+text* read_stage(ColumnReader* reader, Datum value, bool isnull);
+
+/* kNone and *time, or why it is none. A timestamp without time zone is taken as UTC whatever the
+ * session's time zone is; whole numbers are Unix seconds or, from 10^11 on, milliseconds. */
+Reason read_time(ColumnReader* reader, Datum value, bool isnull, UnixMicros* time);
+
+/* Whether read_time can read a column of this base type. */
+bool is_time_type(Oid type);
+
+/* Judges a stage whatever the database's encoding is. */
+Reason judge_stage(const text* stage);
+
+}  // namespace crm_capi

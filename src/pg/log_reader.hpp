@@ -1,0 +1,63 @@
+/*
+ * log_reader.hpp - reading capi_event_log by id, under a snapshot, always through its primary key.
+ *
+ * The access path is not left to the planner: an ANALYZE in the middle of a bulk load makes a
+ * planned queue query fall to a few rows a second.
+ */
+#pragma once
+
+#include "core/event.hpp"
+#include "core/id_set.hpp"
+#include "core/window.hpp"
+#include "pg/pg_prelude.hpp"
+
+namespace crm_capi {
+
+/* A row of the log; texts lie in the tuple or in current memory, valid until the next row. */
+struct LoggedEvent {
+    int64 id;
+    int32 dataset; /* 0 = unknown */
+    bool parked;
+    int64 lead_id; /* 0 = none */
+    UnixMicros event_time;
+    const char* event_name; /* UTF-8; "" if absent */
+    const char* user_data;  /* JSON in UTF-8; "" if absent */
+    const char* custom_data;
+};
+
+/* C++ regime: the pure room's form of a row read with Columns::kAll. */
+inline Event
+MakeEvent(const LoggedEvent& row)
+{
+    Event event;
+    event.id = row.id;
+    event.lead_id = row.lead_id;
+    event.event_time = row.event_time;
+    event.event_name = row.event_name;
+    event.user_data = row.user_data;
+    event.custom_data = row.custom_data;
+    return event;
+}
+
+class LogReader; /* opaque: everything needed between open and close */
+
+/* Opens the log for ids of one range, in ascending order, under the active snapshot. */
+LogReader* open_log(Oid schema, IdRange range);
+
+enum class Columns { kKeyOnly, kAll };
+
+/* The next row; false at the end. kKeyOnly fills id, dataset and parked. */
+bool next_event(LogReader* reader, Columns columns, LoggedEvent* event);
+
+void close_log(LogReader* reader);
+
+/* What the window must know of the active snapshot. The array is allocated in current memory. */
+struct RunningTransactions {
+    uint64 xmax;
+    uint64 next_xid;
+    uint64* running;
+    int count;
+};
+RunningTransactions running_transactions();
+
+}  // namespace crm_capi

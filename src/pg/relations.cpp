@@ -1,0 +1,104 @@
+/*
+ * relations.cpp - where the extension's own tables are.
+ */
+#include "pg/relations.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+Relations cached;
+bool cache_valid = false;
+void (*listeners[4])();
+int listener_count = 0;
+
+void
+forget(Datum, Oid relation)
+{
+    if (!cache_valid)
+        return;
+    if (relation != InvalidOid && relation != cached.event_log && relation != cached.dataset &&
+        relation != cached.settlement)
+        return;
+    cache_valid = false;
+    for (int i = 0; i < listener_count; i++)
+        listeners[i]();
+}
+
+void
+register_callback_once()
+{
+    static bool registered = false;
+
+    if (!registered) {
+        CacheRegisterRelcacheCallback(forget, 0);
+        registered = true;
+    }
+}
+
+Oid
+lookup(Oid schema, const char* name)
+{
+    const Oid relation = get_relname_relid(name, schema);
+
+    if (!OidIsValid(relation))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                        errmsg("table \"%s\" of extension crm_capi does not exist", name),
+                        errhint("Drop the extension and create it again.")));
+    return relation;
+}
+
+}  // namespace
+
+Oid
+extension_schema()
+{
+    const Oid extension = get_extension_oid("crm_capi", true);
+    if (!OidIsValid(extension))
+        return InvalidOid;
+
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(extension));
+    const Relation catalog = table_open(ExtensionRelationId, AccessShareLock);
+    const SysScanDesc scan =
+        systable_beginscan(catalog, ExtensionOidIndexId, true, nullptr, 1, &key);
+    const HeapTuple tuple = systable_getnext(scan);
+    Oid schema = InvalidOid;
+    if (HeapTupleIsValid(tuple))
+        schema = reinterpret_cast<Form_pg_extension>(GETSTRUCT(tuple))->extnamespace;
+    systable_endscan(scan);
+    table_close(catalog, AccessShareLock);
+    return schema;
+}
+
+const Relations*
+relations_in(Oid schema)
+{
+    register_callback_once();
+    if (cache_valid && cached.schema == schema)
+        return &cached;
+
+    Relations found;
+    found.schema = schema;
+    found.event_log = lookup(schema, "capi_event_log");
+    found.event_log_pkey = lookup(schema, "capi_event_log_pkey");
+    found.event_id = lookup(schema, "capi_event_id");
+    found.request_id = lookup(schema, "capi_request_id");
+    found.settlement = lookup(schema, "capi_settlement");
+    found.dataset = lookup(schema, "capi_dataset");
+    found.dataset_server_index = lookup(schema, "capi_dataset_server");
+    found.dataset_number = lookup(schema, "capi_dataset_number");
+    cached = found;
+    cache_valid = true;
+    return &cached;
+}
+
+void
+on_relations_forgotten(void (*listener)())
+{
+    Assert(listener_count < static_cast<int>(lengthof(listeners)));
+    listeners[listener_count++] = listener;
+}
+
+}  // namespace crm_capi

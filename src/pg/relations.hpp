@@ -1,0 +1,80 @@
+/*
+ * relations.hpp - where the extension's own tables are.
+ *
+ * Looked up by name in the extension's schema and cached per process; forgotten when one of them
+ * goes away.
+ */
+#pragma once
+
+#include "pg/pg_prelude.hpp"
+
+namespace crm_capi {
+
+struct Relations {
+    Oid schema;
+    Oid event_log;
+    Oid event_log_pkey;
+    Oid event_id;
+    Oid request_id;
+    Oid settlement;
+    Oid dataset;
+    Oid dataset_server_index;
+    Oid dataset_number;
+};
+
+/* Column numbers, as sql/crm_capi--1.0.sql defines the tables. */
+namespace event_log_column {
+enum {
+    kId = 1,
+    kEnqueuedAt,
+    kEventTime,
+    kLeadId,
+    kDataset,
+    kParked,
+    kEventName,
+    kUserData,
+    kCustomData,
+    kEnd
+};
+}
+namespace settlement_column {
+enum {
+    kEvent = 1,
+    kSettledAt,
+    kRequest,
+    kErrorCode,
+    kErrorSubcode,
+    kStatus,
+    kReasonCode,
+    kDetail,
+    kEnd
+};
+}
+namespace dataset_column {
+enum {
+    kNumber = 1,
+    kServer,
+    kName,
+    kSystemIdentifier,
+    kDatabase,
+    kPaused,
+    kResumes,
+    kHealth,
+    kReasonCode,
+    kDetail,
+    kHealthSince,
+    kNextAttemptAt,
+    kEnd
+};
+}
+
+/* Schema of the extension in this database, or InvalidOid. Needs a transaction. */
+Oid extension_schema();
+
+/* The tables in the given schema; an ERROR if one is missing. Valid until the next command. */
+const Relations* relations_in(Oid schema);
+
+/* Called when cached knowledge about our relations is dropped; at most four listeners. */
+void on_relations_forgotten(void (*listener)());
+
+}  // namespace crm_capi

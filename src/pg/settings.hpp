@@ -1,0 +1,15 @@
+/*
+ * settings.hpp - the settings (GUCs) of crm_capi.
+ */
+#pragma once
+
+namespace crm_capi {
+
+extern char* setting_databases;   /* names, separated by commas; empty = wherever it is installed */
+extern int setting_poll_interval; /* milliseconds */
+extern int setting_max_shippers;
+
+/* Defines all of them. Must run before the prefix is reserved, preloaded or not. */
+void define_settings();
+
+}  // namespace crm_capi

@@ -1,0 +1,214 @@
+/*
+ * shipper.cpp - the worker that carries one database's events to Meta.
+ *
+ * It sleeps until a commit, an answer or a due time wakes it, takes the answers from the transport,
+ * and takes a turn (turn.cpp). While it sleeps it holds no transaction, no snapshot and no lock.
+ * What goes wrong unexpectedly ends the process; the launcher starts another, which finds
+ * everything in the tables.
+ */
+#include "pg/shipper.hpp"
+
+#include "pg/guard.hpp"
+#include "pg/restore.hpp"
+#include "pg/settings.hpp"
+#include "pg/shared_state.hpp"
+#include "pg/shipper_state.hpp"
+#include "pg/turn.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+/* Meta's answers have a few hundred bytes; a proxy's error page some thousands. */
+constexpr size_t kLargestAnswer = 256 * 1024;
+
+Shipper* shipper = nullptr;
+int my_slot = -1;
+
+void
+at_settings_change(Datum, int, uint32)
+{
+    shipper->settings_changed = true;
+}
+
+/* capi_pause() and capi_resume() invalidate capi_dataset. Which relation it is does not matter: the
+ * settings are read again at the next turn, and reading them costs little. */
+void
+at_relation_change(Datum, Oid)
+{
+    shipper->settings_changed = true;
+}
+
+/* Moves the transfers on and judges what has arrived. True if there is something to write down. */
+bool
+take_answers()
+{
+    bool any = false;
+
+    call_cpp("take answers", [&] {
+        HttpAnswer answer;
+        shipper->transport->Pump();
+        while (shipper->transport->NextAnswer(&answer)) {
+            uint64 random;
+            if (!pg_strong_random(&random, sizeof random))
+                random = static_cast<uint64>(now_micros());
+            shipper->dispatcher.Answered(answer, now_micros(), random);
+            any = true;
+        }
+    });
+    return any;
+}
+
+/* When a turn is due even if nothing happens: the poll, or a dataset's next attempt. */
+UnixMicros
+next_turn_at(UnixMicros polled_at)
+{
+    const UnixMicros poll = polled_at + static_cast<UnixMicros>(setting_poll_interval) * 1000;
+    const UnixMicros due = shipper->dispatcher.NextDue(now_micros());
+
+    return due != 0 && due < poll ? due : poll;
+}
+
+/* Sleeps until the latch is set, a socket is ready, libcurl wants to be called, or the time has
+ * come. True if the latch was set. */
+bool
+sleep_until(UnixMicros time)
+{
+    static uint32 wait_event = 0;
+    const long transport = shipper->transport->TimeoutMs();
+    long timeout = static_cast<long>(Max(time - now_micros(), 0) / 1000 + 1);
+
+    if (wait_event == 0)
+        wait_event = wait_event_number("CrmCapiShip");
+    if (transport >= 0 && transport < timeout)
+        timeout = transport;
+    const int events = WaitLatchOrSocket(
+        MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+        shipper->transport->Descriptor(), timeout, wait_event);
+    if (events & WL_LATCH_SET)
+        ResetLatch(MyLatch);
+    return (events & WL_LATCH_SET) != 0;
+}
+
+/* Settings of the database or of the role must not reach into the shipper. */
+void
+pin_session()
+{
+    static const char* const pinned[][2] = {
+        {"search_path", "pg_catalog, pg_temp"},
+        {"default_transaction_isolation", "read committed"},
+        {"default_transaction_read_only", "off"},
+        {"default_transaction_deferrable", "off"},
+        {"statement_timeout", "0"},
+        {"lock_timeout", "0"},
+        {"idle_in_transaction_session_timeout", "0"},
+        {"row_security", "off"},
+        {"session_replication_role", "origin"},
+        /* Settlements may be lost in a crash: their events are in doubt then. Requests are flushed
+         * by ForceSyncCommit before they leave. */
+        {"synchronous_commit", "off"},
+    };
+
+    for (const auto& setting : pinned)
+        SetConfigOption(setting[0], setting[1], PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+/* A slot is told that the extension is missing as of the announcements made before it was looked
+ * for, so that CREATE EXTENSION in the meantime is not overlooked. */
+uint32 announcements_heeded = 0;
+
+/* False if there is nothing to serve. */
+bool
+start(Oid database)
+{
+    pqsignal(SIGHUP, SignalHandlerForConfigReload);
+    pqsignal(SIGTERM, die);
+    BackgroundWorkerUnblockSignals();
+    if (!enter_as_shipper(my_slot, database))
+        return false;
+    announcements_heeded = announcements().count;
+    BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+    pin_session();
+    pgstat_report_appname("crm_capi shipper");
+    call_cpp("start the shipper", [] { shipper = new Shipper; });
+    if (!restore(shipper)) {
+        report_extension_missing(my_slot, announcements_heeded);
+        return false;
+    }
+    call_cpp("start libcurl", [] { shipper->transport = MakeCurlTransport(kLargestAnswer); });
+    CacheRegisterSyscacheCallback(FOREIGNSERVEROID, at_settings_change, 0);
+    CacheRegisterSyscacheCallback(USERMAPPINGOID, at_settings_change, 0);
+    CacheRegisterRelcacheCallback(at_relation_change, 0);
+    return true;
+}
+
+/* Takes answers, takes turns, sleeps; until asked to stop or until the extension is gone. */
+void
+serve()
+{
+    UnixMicros polled_at = 0;
+    UnixMicros turn_at = 0;
+
+    while (!asked_to_stop(my_slot)) {
+        CHECK_FOR_INTERRUPTS();
+        if (ConfigReloadPending) {
+            ConfigReloadPending = false;
+            ProcessConfigFile(PGC_SIGHUP);
+        }
+        const bool answered = take_answers();
+        const UnixMicros now = now_micros();
+        const bool poll_due =
+            now >= polled_at + static_cast<UnixMicros>(setting_poll_interval) * 1000;
+        shipper->must_read = shipper->must_read || poll_due;
+        if (answered || shipper->must_read || shipper->more_to_do || now >= turn_at) {
+            announcements_heeded = announcements().count;
+            const TurnEnd end = take_turn(shipper);
+            if (end == TurnEnd::kExtensionMissing)
+                report_extension_missing(my_slot, announcements_heeded);
+            if (end != TurnEnd::kDone)
+                return;
+            if (poll_due)
+                polled_at = now;
+            turn_at = next_turn_at(polled_at);
+        }
+        if (sleep_until(shipper->more_to_do ? 0 : turn_at))
+            shipper->must_read = true;
+    }
+}
+
+}  // namespace
+
+BackgroundWorkerHandle*
+start_shipper(int slot, Oid database)
+{
+    BackgroundWorker worker;
+    BackgroundWorkerHandle* handle;
+
+    memset(&worker, 0, sizeof worker);
+    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+    worker.bgw_restart_time = BGW_NEVER_RESTART;
+    strlcpy(worker.bgw_library_name, "crm_capi", sizeof worker.bgw_library_name);
+    strlcpy(worker.bgw_function_name, "capi_shipper_main", BGW_MAXLEN);
+    snprintf(worker.bgw_name, BGW_MAXLEN, "crm_capi shipper for database %u", database);
+    strlcpy(worker.bgw_type, "crm_capi shipper", BGW_MAXLEN);
+    worker.bgw_main_arg = Int32GetDatum(slot);
+    worker.bgw_notify_pid = MyProcPid;
+    memcpy(worker.bgw_extra, &database, sizeof database);
+    return RegisterDynamicBackgroundWorker(&worker, &handle) ? handle : nullptr;
+}
+
+}  // namespace crm_capi
+
+using namespace crm_capi;
+
+extern "C" void
+capi_shipper_main(Datum slot)
+{
+    Oid database;
+
+    my_slot = DatumGetInt32(slot);
+    memcpy(&database, MyBgworkerEntry->bgw_extra, sizeof database);
+    if (start(database))
+        serve();
+}

@@ -1,0 +1,52 @@
+/*
+ * shipper_state.hpp - what a shipper knows between two turns.
+ *
+ * One object per process, made once and never freed: the process is its owner, and whatever goes
+ * wrong unexpectedly ends the process.
+ */
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/dispatcher.hpp"
+#include "core/id_set.hpp"
+#include "core/window.hpp"
+#include "net/transport.hpp"
+#include "pg/pg_prelude.hpp"
+
+namespace crm_capi {
+
+struct Shipper {
+    /* Where the extension is; if any of it changes, this process has nothing to serve any more. */
+    Oid schema = InvalidOid;
+    Oid event_log = InvalidOid;
+
+    std::unique_ptr<Transport> transport;
+    Dispatcher dispatcher;
+    std::unique_ptr<Window> window;
+    /* Made final after the cursor was written; not to be owed again. */
+    IdSet final_events;
+    int64_t final_up_to = 0;
+
+    bool settings_changed = true; /* options or credentials of some dataset */
+    bool must_read = true;        /* the log may have grown */
+    bool more_to_do = false;      /* the turn ended before everything was done */
+    bool serves_copy = false;     /* a dataset is held because this database is a copy */
+    bool must_start_anew = false; /* somebody else filled the tables: a new process reads them */
+
+    int64 latest_request = 0;
+    int requests_since_cursor = 0;
+    bool cursor_is_behind = false;
+    TimestampTz cursor_tried_at = 0;
+    TimestampTz cursor_written_at = 0; /* as it stands in the table */
+
+    /* Results of the C++ regime that the PostgreSQL regime reads: a frame that an error may jump
+     * over must not own them. */
+    std::vector<HealthChange> health_changes;
+    std::vector<IdRange> final_ranges;
+    std::string open_ids;
+};
+
+}  // namespace crm_capi

@@ -1,0 +1,355 @@
+/*
+ * turn.cpp - one turn of a shipper: everything it does in a transaction.
+ *
+ *   begin ------------------------------------------------------------
+ *     read settings, if they changed
+ *     read the log through the window                    -> owed
+ *     write down what the answers mean
+ *     fetch owed events, make requests, write them down
+ *   commit, flushed if requests were written -------------------------
+ *   send the requests                                    no transaction
+ *
+ * The flush is what makes "nothing is sent that a crash could undo" true: commit records lie in the
+ * write-ahead log in the order in which their transactions became visible, so what is flushed with
+ * ours includes every commit whose events we read. And whatever is sent is on record as sent.
+ */
+#include "pg/turn.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "pg/event_log.hpp"
+#include "pg/guard.hpp"
+#include "pg/ledger.hpp"
+#include "pg/log_reader.hpp"
+#include "pg/relations.hpp"
+#include "pg/settings.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+/* Rows of the log read in one turn: a few milliseconds, so that answers do not wait long. */
+constexpr int kRowsPerTurn = 10000;
+
+constexpr size_t kRequestsPerTurn = 16;
+
+/* The cursor is written after this many requests, or one poll interval after the last time: often
+ * enough to bound what a restart reads again, and seldom enough that its row does not bloat while
+ * somebody holds an old snapshot. */
+constexpr int kRequestsPerCursor = 256;
+
+/* With more open ranges than this the cursor stays where it is: the row would become large, and a
+ * restart can read the log instead. */
+constexpr size_t kMostOpenRanges = 50000;
+
+/* Several numbers may lead to one server. A copy among them holds the dataset: what it owes is
+ * another database's. */
+void
+AddConfig(const RegisteredDataset& registered, std::vector<DatasetConfig>* configs)
+{
+    for (DatasetConfig& known : *configs) {
+        if (known.server == registered.settings.server) {
+            known.numbers.push_back(registered.number);
+            if (registered.settings.hold == Reason::kCloned)
+                known.hold = Reason::kCloned;
+            return;
+        }
+    }
+    configs->push_back(MakeConfig(registered.settings));
+}
+
+/* While one dataset is a copy's, what this process knows may be older than what a restore has put
+ * into the tables since: it must not write the cursor. */
+void
+watch_for_copies(Shipper* shipper, const RegisteredDataset* datasets, int count)
+{
+    shipper->serves_copy = false;
+    for (int i = 0; i < count; i++)
+        shipper->serves_copy = shipper->serves_copy || datasets[i].settings.hold == Reason::kCloned;
+}
+
+/* Whether the tables are as this process left them. A shipper starts with CREATE EXTENSION; a
+ * restore fills the tables later, and what it brings must be read as a whole before anything of it
+ * is sent. Nothing is, before capi_resume() has lifted the clone guard, and that leads here. */
+bool
+are_tables_ours(Shipper* shipper)
+{
+    const TablesSeen seen = look_at_tables(shipper->schema);
+
+    return seen.newest_request == shipper->latest_request &&
+           seen.cursor_written_at == shipper->cursor_written_at;
+}
+
+void
+configure(Shipper* shipper)
+{
+    int count;
+
+    shipper->settings_changed = false;
+    shipper->must_start_anew = !are_tables_ours(shipper);
+    refresh_names(shipper->schema);
+    const RegisteredDataset* const datasets = read_datasets(shipper->schema, &count);
+    watch_for_copies(shipper, datasets, count);
+    call_cpp("take over the settings of the datasets", [&] {
+        std::vector<DatasetConfig> configs;
+        for (int i = 0; i < count; i++) {
+            if (OidIsValid(datasets[i].settings.server))
+                AddConfig(datasets[i], &configs);
+        }
+        shipper->dispatcher.Configure(std::move(configs));
+    });
+}
+
+/* What answers and deadlines have ended, and how the datasets fare. */
+void
+write_endings(Shipper* shipper)
+{
+    for (const EndedRequest& ended : shipper->dispatcher.ended()) {
+        finish_request(shipper->schema, ended);
+        for (const EndedEvent& event : ended.events)
+            settle_event(shipper->schema, event);
+    }
+    for (const EndedEvent& event : shipper->dispatcher.expired())
+        settle_event(shipper->schema, event);
+    if (!shipper->dispatcher.ended().empty() || !shipper->dispatcher.expired().empty())
+        shipper->cursor_is_behind = true;
+    shipper->dispatcher.ended().clear();
+    shipper->dispatcher.expired().clear();
+}
+
+void
+write_health_changes(Shipper* shipper)
+{
+    call_cpp("collect the health of the datasets", [&] {
+        shipper->health_changes = shipper->dispatcher.TakeHealthChanges(now_micros());
+    });
+    for (const HealthChange& change : shipper->health_changes) {
+        write_health(shipper->schema, change);
+        if (change.announce) {
+            const std::string_view why = Describe(change.now.reason).text;
+            ereport(LOG, (errmsg("dataset \"%s\" is %s%s%.*s", change.name.c_str(),
+                                 HealthName(change.now.health), why.empty() ? "" : ": ",
+                                 static_cast<int>(why.size()), why.data())));
+        }
+    }
+}
+
+/* One range of the window, up to the budget; returns the rows read. */
+int
+read_range(Shipper* shipper, IdRange range, int budget)
+{
+    LogReader* const reader = open_log(shipper->schema, range);
+    LoggedEvent event;
+    int rows = 0;
+    bool ended = false;
+
+    while (rows < budget) {
+        CHECK_FOR_INTERRUPTS();
+        ended = !next_event(reader, Columns::kKeyOnly, &event);
+        if (ended)
+            break;
+        rows++;
+        call_cpp("note an owed event", [&] {
+            shipper->window->Saw(event.id);
+            if (!event.parked && !shipper->final_events.Contains(event.id))
+                shipper->dispatcher.Owe(event.dataset, event.id);
+        });
+    }
+    close_log(reader);
+    call_cpp("move the window", [&] { shipper->window->ScanEnded(ended); });
+    if (rows > 0)
+        shipper->cursor_is_behind = true;
+    return rows;
+}
+
+/* Reads what has become visible since the last turn. */
+void
+read_log(Shipper* shipper)
+{
+    const RunningTransactions running = running_transactions();
+    IdRange range = {};
+    int budget = kRowsPerTurn;
+
+    call_cpp("look through a new snapshot", [&] {
+        SnapshotView view;
+        view.xmax = running.xmax;
+        view.next_xid = running.next_xid;
+        view.running.assign(running.running, running.running + running.count);
+        shipper->window->Observe(view);
+    });
+    shipper->must_read = false;
+    while (shipper->window->NextScan(&range)) {
+        if (budget <= 0) {
+            shipper->must_read = true;
+            break;
+        }
+        budget -= read_range(shipper, range, budget);
+    }
+    if (!shipper->final_events.empty() && !shipper->window->HasHoles() &&
+        shipper->window->position() >= shipper->final_up_to)
+        shipper->final_events.clear();
+}
+
+/* Fetches what can be sent now. */
+void
+load_events(Shipper* shipper)
+{
+    IdRange range = {};
+    bool wanted = false;
+    const UnixMicros now = now_micros();
+
+    for (;;) {
+        call_cpp("choose what to load",
+                 [&] { wanted = shipper->dispatcher.NextLoad(now, &range); });
+        if (!wanted)
+            break;
+        LogReader* const reader = open_log(shipper->schema, range);
+        LoggedEvent event;
+        while (next_event(reader, Columns::kAll, &event))
+            call_cpp("load an event", [&] { shipper->dispatcher.Load(MakeEvent(event)); });
+        close_log(reader);
+        CHECK_FOR_INTERRUPTS();
+    }
+}
+
+/* Makes requests and writes them down; they leave after the commit. */
+void
+prepare_requests(Shipper* shipper)
+{
+    const UnixMicros now = now_micros();
+
+    load_events(shipper);
+    call_cpp("build requests", [&] { shipper->dispatcher.Prepare(now, kRequestsPerTurn); });
+    for (OutgoingRequest& request : shipper->dispatcher.outgoing()) {
+        request.request = begin_request(shipper->schema, request);
+        shipper->latest_request = request.request;
+        shipper->requests_since_cursor++;
+        shipper->cursor_is_behind = true;
+    }
+    const size_t prepared = shipper->dispatcher.outgoing().size();
+    shipper->more_to_do = shipper->must_read || prepared == kRequestsPerTurn;
+    if (prepared > 0)
+        ForceSyncCommit();
+}
+
+void
+send_requests(Shipper* shipper)
+{
+    call_cpp("start requests", [&] {
+        std::vector<OutgoingRequest>& outgoing = shipper->dispatcher.outgoing();
+        for (size_t i = 0; i < outgoing.size(); i++) {
+            if (!outgoing[i].dry_run)
+                shipper->dispatcher.Sent(i, shipper->transport->Start(std::move(outgoing[i].http)));
+        }
+        outgoing.clear();
+    });
+}
+
+/* Everything up to the position is final but for what is owed and what was not visible yet.
+ * Requests in flight settle later, so requests from the oldest of them on are looked through again.
+ */
+void
+save_cursor(Shipper* shipper)
+{
+    const TimestampTz now = GetCurrentTimestamp();
+    const bool due =
+        shipper->requests_since_cursor >= kRequestsPerCursor ||
+        TimestampDifferenceExceeds(shipper->cursor_tried_at, now, setting_poll_interval);
+
+    if (shipper->serves_copy || !shipper->cursor_is_behind || !due)
+        return;
+    shipper->requests_since_cursor = 0;
+    shipper->cursor_tried_at = now;
+    bool small_enough = false;
+    int64 request = shipper->latest_request;
+    call_cpp("collect the open ids", [&] {
+        IdSet open = shipper->window->Holes();
+        open.AddAll(shipper->dispatcher.Owed());
+        small_enough = open.ranges().size() <= kMostOpenRanges;
+        if (small_enough)
+            shipper->open_ids = open.ToMultirange();
+        const int64_t oldest = shipper->dispatcher.OldestRequestInFlight();
+        if (oldest != 0)
+            request = oldest - 1;
+        if (!shipper->dispatcher.outgoing().empty())
+            request = std::min(request, shipper->dispatcher.outgoing().front().request - 1);
+    });
+    if (small_enough) {
+        write_cursor(shipper->schema, shipper->window->position(), shipper->open_ids, request, now);
+        shipper->cursor_written_at = now;
+        shipper->cursor_is_behind = false;
+    }
+}
+
+/* Everything between begin and commit. */
+void
+work(Shipper* shipper)
+{
+    if (shipper->must_read)
+        read_log(shipper);
+    if (shipper->dispatcher.NeedsConfiguration())
+        configure(shipper);
+    if (shipper->must_start_anew)
+        return;
+    write_endings(shipper);
+    prepare_requests(shipper);
+    write_endings(shipper); /* what expired while requests were made */
+    write_health_changes(shipper);
+    save_cursor(shipper);
+}
+
+}  // namespace
+
+void
+begin_turn()
+{
+    SetCurrentStatementStartTimestamp();
+    StartTransactionCommand();
+    SPI_connect();
+    PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+void
+end_turn()
+{
+    PopActiveSnapshot();
+    SPI_finish();
+    CommitTransactionCommand();
+    /* Without this autovacuum never hears of our writes. */
+    pgstat_report_stat(true);
+    pgstat_report_activity(STATE_IDLE, nullptr);
+}
+
+UnixMicros
+now_micros()
+{
+    return to_unix_micros(GetCurrentTimestamp());
+}
+
+TurnEnd
+take_turn(Shipper* shipper)
+{
+    pgstat_report_activity(STATE_RUNNING, "shipping lead events");
+    begin_turn();
+    const Oid schema = extension_schema();
+    TurnEnd end = TurnEnd::kDone;
+    if (!OidIsValid(schema)) {
+        end = TurnEnd::kExtensionMissing;
+    } else if (schema != shipper->schema || relations_in(schema)->event_log != shipper->event_log) {
+        end = TurnEnd::kStartAnew; /* dropped and created again */
+    } else {
+        if (shipper->settings_changed || shipper->dispatcher.NeedsConfiguration())
+            configure(shipper);
+        if (!shipper->must_start_anew)
+            work(shipper);
+        if (shipper->must_start_anew)
+            end = TurnEnd::kStartAnew;
+    }
+    end_turn();
+    if (end == TurnEnd::kDone)
+        send_requests(shipper);
+    return end;
+}
+
+}  // namespace crm_capi
