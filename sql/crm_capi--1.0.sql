@@ -389,7 +389,23 @@ WHERE NOT c.parked
 COMMENT ON VIEW capi_owed IS 'events that are still owed to Meta';
 
 CREATE VIEW capi_status AS
-SELECT f.srvname AS dataset,
+WITH owed AS (
+    SELECT d.name,
+           count(*) AS owed,
+           min(w.enqueued_at) AS oldest_owed_at,
+           min(w.event_time) + interval '168 hours' AS next_deadline
+    FROM @extschema@.capi_owed w JOIN @extschema@.capi_dataset d ON d.number = w.dataset
+    GROUP BY d.name
+), dataset AS (
+    -- servers of our wrapper, and servers that are gone while something is owed to them
+    SELECT f.srvname AS name
+    FROM pg_catalog.pg_foreign_server f
+         JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = f.srvfdw
+    WHERE w.fdwname = 'crm_capi'
+    UNION
+    SELECT owed.name FROM owed
+)
+SELECT s.name AS dataset,
        CASE WHEN @extschema@.capi_shipper_pid() IS NULL THEN 'stopped'
             ELSE coalesce(d.health, 'ok')
        END AS health,
@@ -397,54 +413,50 @@ SELECT f.srvname AS dataset,
             THEN 'no shipper is running in this database'
             ELSE @extschema@.capi_reason(d.reason_code, d.detail)
        END AS reason,
-       o.owed,
+       coalesce(owed.owed, 0) AS owed,
        r.in_flight,
        r.delivered,
-       s.parked,
-       s.expired,
+       t.parked,
+       t.expired,
        r.in_doubt,
-       o.oldest_owed_at,
-       o.next_deadline,
+       owed.oldest_owed_at,
+       owed.next_deadline,
        r.last_success_at,
        r.last_error_at,
-       (SELECT @extschema@.capi_reason(q.reason_code, q.detail)
-        FROM @extschema@.capi_request_log q
-        WHERE q.dataset = ANY (n.numbers) AND q.reason_code IS NOT NULL
-        ORDER BY q.id DESC LIMIT 1) AS last_error
-FROM pg_catalog.pg_foreign_server f
-     JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = f.srvfdw
-     JOIN pg_catalog.pg_depend x
-       ON x.classid = 'pg_catalog.pg_foreign_data_wrapper'::regclass AND x.objid = w.oid
-          AND x.deptype = 'e'
-     JOIN pg_catalog.pg_extension extension
-       ON extension.oid = x.refobjid AND extension.extname = 'crm_capi'
-     LEFT JOIN LATERAL (
-         SELECT array_agg(k.number) AS numbers
-         FROM @extschema@.capi_dataset k WHERE k.name = f.srvname) n ON true
+       e.last_error
+FROM dataset s
+     LEFT JOIN owed ON owed.name = s.name
      LEFT JOIN LATERAL (
          SELECT k.health, k.reason_code, k.detail
          FROM @extschema@.capi_dataset k
-         WHERE k.name = f.srvname ORDER BY k.health_since DESC, k.number LIMIT 1) d ON true
-     LEFT JOIN LATERAL (
-         SELECT count(*) AS owed,
-                min(w.enqueued_at) AS oldest_owed_at,
-                min(w.event_time) + interval '168 hours' AS next_deadline
-         FROM @extschema@.capi_owed w WHERE w.dataset = ANY (n.numbers)) o ON true
+         WHERE k.name = s.name ORDER BY k.health_since DESC, k.number LIMIT 1) d ON true
      LEFT JOIN LATERAL (
          SELECT coalesce(sum(q.event_count) FILTER (WHERE q.finished_at IS NULL), 0) AS in_flight,
                 coalesce(sum(q.event_count) FILTER (WHERE q.outcome = 'delivered'), 0) AS delivered,
-                coalesce(sum(q.event_count) FILTER (
-                    WHERE q.outcome = 'in_doubt' AND EXISTS (
-                        SELECT 1 FROM @extschema@.capi_owed w WHERE q.events @> w.id)), 0) AS in_doubt,
+                (SELECT count(*)
+                 FROM @extschema@.capi_owed w
+                      JOIN @extschema@.capi_dataset k ON k.number = w.dataset
+                 WHERE k.name = s.name
+                       AND EXISTS (SELECT 1 FROM @extschema@.capi_request_log l
+                                   WHERE l.events @> w.id AND l.outcome = 'in_doubt')) AS in_doubt,
                 max(q.finished_at) FILTER (WHERE q.outcome = 'delivered') AS last_success_at,
                 max(q.finished_at) FILTER (WHERE q.reason_code IS NOT NULL) AS last_error_at
-         FROM @extschema@.capi_request_log q WHERE q.dataset = ANY (n.numbers)) r ON true
+         FROM @extschema@.capi_request_log q
+              JOIN @extschema@.capi_dataset k ON k.number = q.dataset
+         WHERE k.name = s.name) r ON true
      LEFT JOIN LATERAL (
-         SELECT count(*) FILTER (WHERE t.status = 'parked') AS parked,
-                count(*) FILTER (WHERE t.status = 'expired') AS expired
-         FROM @extschema@.capi_settlement t
-              JOIN @extschema@.capi_event_log e ON e.id = t.event
-         WHERE e.dataset = ANY (n.numbers)) s ON true;
+         SELECT @extschema@.capi_reason(q.reason_code, q.detail) AS last_error
+         FROM @extschema@.capi_request_log q
+              JOIN @extschema@.capi_dataset k ON k.number = q.dataset
+         WHERE k.name = s.name AND q.reason_code IS NOT NULL
+         ORDER BY q.id DESC LIMIT 1) e ON true
+     LEFT JOIN LATERAL (
+         SELECT count(*) FILTER (WHERE u.status = 'parked') AS parked,
+                count(*) FILTER (WHERE u.status = 'expired') AS expired
+         FROM @extschema@.capi_settlement u
+              JOIN @extschema@.capi_event_log l ON l.id = u.event
+              JOIN @extschema@.capi_dataset k ON k.number = l.dataset
+         WHERE k.name = s.name) t ON true;
 COMMENT ON VIEW capi_status IS 'datasets with their health and counts; health is ok, retrying, held, paused or stopped';
 
 ----------------------------------------------------------------------------------------------------

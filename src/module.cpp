@@ -1,6 +1,7 @@
 /*
  * module.cpp - what happens when the library is loaded.
  */
+#include "pg/database_ddl.hpp"
 #include "pg/launcher.hpp"
 #include "pg/pg_prelude.hpp"
 #include "pg/settings.hpp"
@@ -26,4 +27,5 @@ void _PG_init(void) {
         return;
     crm_capi::request_shared_state();
     crm_capi::register_launcher();
+    crm_capi::watch_database_ddl();
 }

@@ -22,7 +22,7 @@ enum class Mode { kLive, kDryRun, kPaused };
 enum class TokenPlace { kHeader, kBody, kQuery };
 
 struct DatasetConfig {
-    uint32_t server = 0;       // identifies the dataset in this database
+    uint32_t server = 0;       // identifies the dataset in this database; 0 = it is gone
     std::vector<int> numbers;  // what the log calls it; never empty, the first is the main one
     std::string name;
     // Why nothing can be sent as things are set, or kNone. No request is made then.

@@ -86,7 +86,7 @@ void Dispatcher::Configure(std::vector<DatasetConfig> configs) {
 // A dataset is known by its server, or, after DROP and CREATE SERVER, by one of its numbers.
 Dispatcher::Dataset* Dispatcher::FindOrAdd(const DatasetConfig& config) {
     for (auto& dataset : datasets_) {
-        if (dataset->config.server == config.server) {
+        if (config.server != 0 && dataset->config.server == config.server) {
             return dataset.get();
         }
     }
@@ -340,6 +340,12 @@ UnixMicros Dispatcher::NextDue(UnixMicros now) const {
         }
     }
     return due;
+}
+
+bool Dispatcher::HasHeld() const {
+    return std::any_of(datasets_.begin(), datasets_.end(), [](const auto& dataset) {
+        return dataset->config.hold != Reason::kNone || dataset->health.health == Health::kHeld;
+    });
 }
 
 bool Dispatcher::HasOwed() const {

@@ -87,6 +87,9 @@ public:
     // When something can be sent that cannot be sent now; 0 = nothing waits for time to pass.
     UnixMicros NextDue(UnixMicros now) const;
 
+    // A dataset is held: what holds it may have been put right where no message tells of it, in a
+    // token file.
+    bool HasHeld() const;
     bool HasOwed() const;
     // All owed ids, in flight or not.
     IdSet Owed() const;

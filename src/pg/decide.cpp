@@ -39,7 +39,7 @@ update_dataset(FunctionCallInfo fcinfo, const char* assignments)
         elog(ERROR, "unexpected result of \"%s\"", sql);
     SPI_finish();
     CacheInvalidateRelcacheByRelid(relations_in(schema)->dataset);
-    wake_shipper_on_commit();
+    wake_shipper_on_settings_change();
 }
 
 }  // namespace

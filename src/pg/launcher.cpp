@@ -95,7 +95,8 @@ choose_databases()
          tuple = systable_getnext(scan)) {
         const auto database = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
         const bool chosen = *setting_databases == '\0' || is_named(NameStr(database->datname));
-        if (chosen && database->datallowconn && !database->datistemplate)
+        if (chosen && database->datallowconn && !database->datistemplate &&
+            !must_stay_away(database->oid))
             find_candidate(database->oid)->wanted = true;
     }
     systable_endscan(scan);

@@ -147,8 +147,12 @@ settings_of(Oid server, const char* name, bool is_copy)
 
     if (is_copy || !SearchSysCacheExists1(FOREIGNSERVEROID, ObjectIdGetDatum(server)))
         server = find_dataset(name);
-    if (!OidIsValid(server))
+    if (!OidIsValid(server)) {
+        /* What is owed to a dataset that is gone stays owed, and shows why. */
+        settings.name = name;
+        settings.hold = is_copy ? Reason::kCloned : Reason::kDatasetMissing;
         return settings;
+    }
     settings = read_dataset_settings(server, Credentials::kRead);
     if (is_copy) {
         settings.hold = Reason::kCloned;

@@ -42,7 +42,7 @@ void read_final_events(Oid schema, const StoredCursor& cursor,
 /* The datasets as they are registered and set; in current memory. */
 struct RegisteredDataset {
     int32 number;
-    DatasetSettings settings; /* settings.server = 0: the server does not exist */
+    DatasetSettings settings; /* settings.server = 0: the server does not exist any more */
 };
 RegisteredDataset* read_datasets(Oid schema, int* count);
 

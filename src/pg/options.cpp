@@ -360,6 +360,6 @@ capi_fdw_validator(PG_FUNCTION_ARGS)
     check_together(options, catalog);
 
     /* A held dataset goes on as soon as its token or its options have been put right. */
-    wake_shipper_on_commit();
+    wake_shipper_on_settings_change();
     PG_RETURN_VOID();
 }

@@ -19,10 +19,20 @@ struct alignas(PG_CACHE_LINE_SIZE) Slot {
     pg_atomic_uint32 stop;              /* boolean */
 };
 
+/* Databases that shippers must stay away from. More than these at one moment are not provided for:
+ * the next statement waits and fails as it would without us. */
+constexpr int kMostReservations = 8;
+
+struct Reservation {
+    pg_atomic_uint32 database; /* 0 = free */
+    pg_atomic_uint32 pid;      /* of the backend that made it */
+};
+
 struct SharedState {
     pg_atomic_uint32 launcher_proc; /* proc number + 1; 0 = not running */
     pg_atomic_uint32 announcements;
     pg_atomic_uint32 announced_database; /* the latest */
+    Reservation reservations[kMostReservations];
     Slot slots[FLEXIBLE_ARRAY_MEMBER];
 };
 
@@ -51,6 +61,10 @@ create_shared_state()
         pg_atomic_init_u32(&shared->launcher_proc, 0);
         pg_atomic_init_u32(&shared->announcements, 0);
         pg_atomic_init_u32(&shared->announced_database, 0);
+        for (Reservation& reservation : shared->reservations) {
+            pg_atomic_init_u32(&reservation.database, 0);
+            pg_atomic_init_u32(&reservation.pid, 0);
+        }
         for (int i = 0; i < setting_max_shippers; i++) {
             pg_atomic_init_u32(&shared->slots[i].database, 0);
             pg_atomic_init_u32(&shared->slots[i].proc, 0);
@@ -171,6 +185,53 @@ announce(Oid database)
     pg_write_barrier();
     pg_atomic_fetch_add_u32(&shared->announcements, 1);
     wake_launcher();
+}
+
+bool
+ask_to_leave(Oid database)
+{
+    for (Reservation& reservation : shared->reservations) {
+        uint32 free = 0;
+        if (!pg_atomic_compare_exchange_u32(&reservation.database, &free, database))
+            continue;
+        pg_atomic_write_u32(&reservation.pid, static_cast<uint32>(MyProcPid));
+        for (int i = 0; i < setting_max_shippers; i++) {
+            if (pg_atomic_read_u32(&shared->slots[i].database) == database)
+                ask_to_stop(i);
+        }
+        return true;
+    }
+    return false;
+}
+
+void
+let_return()
+{
+    bool any = false;
+
+    for (Reservation& reservation : shared->reservations) {
+        if (pg_atomic_read_u32(&reservation.pid) == static_cast<uint32>(MyProcPid)) {
+            pg_atomic_write_u32(&reservation.pid, 0);
+            pg_atomic_write_u32(&reservation.database, 0);
+            any = true;
+        }
+    }
+    if (any)
+        wake_launcher();
+}
+
+bool
+must_stay_away(Oid database)
+{
+    for (Reservation& reservation : shared->reservations) {
+        if (pg_atomic_read_u32(&reservation.database) != database)
+            continue;
+        const auto pid = static_cast<int>(pg_atomic_read_u32(&reservation.pid));
+        if (pid == 0 || BackendPidGetProc(pid) != nullptr)
+            return true;
+        pg_atomic_write_u32(&reservation.database, 0); /* its backend died */
+    }
+    return false;
 }
 
 SlotView

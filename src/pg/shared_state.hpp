@@ -36,6 +36,12 @@ struct Announcements {
 Announcements announcements();
 void announce(Oid database);
 
+/* A backend needs a database to itself: its shipper ends, and none is started until the backend
+ * calls let_return() or is gone. False if there is no room to note it; then nothing changes. */
+bool ask_to_leave(Oid database);
+void let_return();
+bool must_stay_away(Oid database);
+
 enum SlotState { kSlotFree, kSlotTaken, kSlotRunning };
 
 struct SlotView {

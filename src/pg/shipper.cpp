@@ -124,7 +124,7 @@ start(Oid database)
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
-    if (!enter_as_shipper(my_slot, database))
+    if (!enter_as_shipper(my_slot, database) || must_stay_away(database))
         return false;
     announcements_heeded = announcements().count;
     BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
@@ -142,14 +142,19 @@ start(Oid database)
     return true;
 }
 
+/* Asked to stop, a shipper waits this long for answers that are under way: what it leaves behind is
+ * in doubt. Shutting the server down does not wait. */
+constexpr UnixMicros kLongestFarewell = 3 * kMicrosPerSecond;
+
 /* Takes answers, takes turns, sleeps; until asked to stop or until the extension is gone. */
 void
 serve()
 {
     UnixMicros polled_at = 0;
     UnixMicros turn_at = 0;
+    UnixMicros farewell_ends = 0;
 
-    while (!asked_to_stop(my_slot)) {
+    for (;;) {
         CHECK_FOR_INTERRUPTS();
         if (ConfigReloadPending) {
             ConfigReloadPending = false;
@@ -157,9 +162,16 @@ serve()
         }
         const bool answered = take_answers();
         const UnixMicros now = now_micros();
+        if (asked_to_stop(my_slot) && !shipper->stopping) {
+            shipper->stopping = true;
+            farewell_ends = now + kLongestFarewell;
+        }
         const bool poll_due =
             now >= polled_at + static_cast<UnixMicros>(setting_poll_interval) * 1000;
-        shipper->must_read = shipper->must_read || poll_due;
+        if (poll_due) {
+            shipper->must_read = true;
+            shipper->settings_changed = shipper->settings_changed || shipper->dispatcher.HasHeld();
+        }
         if (answered || shipper->must_read || shipper->more_to_do || now >= turn_at) {
             announcements_heeded = announcements().count;
             const TurnEnd end = take_turn(shipper);
@@ -171,6 +183,10 @@ serve()
                 polled_at = now;
             turn_at = next_turn_at(polled_at);
         }
+        if (shipper->stopping && (shipper->transport->InFlight() == 0 || now >= farewell_ends))
+            return;
+        if (shipper->stopping)
+            turn_at = farewell_ends;
         if (sleep_until(shipper->more_to_do ? 0 : turn_at))
             shipper->must_read = true;
     }

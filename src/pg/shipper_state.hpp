@@ -34,6 +34,7 @@ struct Shipper {
     bool must_read = true;        /* the log may have grown */
     bool more_to_do = false;      /* the turn ended before everything was done */
     bool serves_copy = false;     /* a dataset is held because this database is a copy */
+    bool stopping = false;        /* asked to end: no new requests */
     bool must_start_anew = false; /* somebody else filled the tables: a new process reads them */
 
     int64 latest_request = 0;

@@ -49,7 +49,7 @@ void
 AddConfig(const RegisteredDataset& registered, std::vector<DatasetConfig>* configs)
 {
     for (DatasetConfig& known : *configs) {
-        if (known.server == registered.settings.server) {
+        if (known.server == registered.settings.server && known.name == registered.settings.name) {
             known.numbers.push_back(registered.number);
             if (registered.settings.hold == Reason::kCloned)
                 known.hold = Reason::kCloned;
@@ -93,10 +93,8 @@ configure(Shipper* shipper)
     watch_for_copies(shipper, datasets, count);
     call_cpp("take over the settings of the datasets", [&] {
         std::vector<DatasetConfig> configs;
-        for (int i = 0; i < count; i++) {
-            if (OidIsValid(datasets[i].settings.server))
-                AddConfig(datasets[i], &configs);
-        }
+        for (int i = 0; i < count; i++)
+            AddConfig(datasets[i], &configs);
         shipper->dispatcher.Configure(std::move(configs));
     });
 }
@@ -293,7 +291,10 @@ work(Shipper* shipper)
     if (shipper->must_start_anew)
         return;
     write_endings(shipper);
-    prepare_requests(shipper);
+    if (shipper->stopping)
+        shipper->more_to_do = false;
+    else
+        prepare_requests(shipper);
     write_endings(shipper); /* what expired while requests were made */
     write_health_changes(shipper);
     save_cursor(shipper);

@@ -42,6 +42,17 @@ owns_relation(Oid relation, Oid role)
 #endif
 }
 
+/* Ownership of a database; likewise. */
+inline bool
+owns_database(Oid database, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+    return object_ownercheck(DatabaseRelationId, database, role);
+#else
+    return pg_database_ownercheck(database, role);
+#endif
+}
+
 /* The number under which other processes find our latch; 17 made it a variable of its own. */
 inline int
 my_proc_number()

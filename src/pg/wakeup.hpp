@@ -5,10 +5,14 @@
 
 namespace crm_capi {
 
-/* Arms the wake-up of this database's shipper for the end of the current transaction. */
+/* Arms the wake-up of this database's shipper for the end of the current transaction: it has
+ * enqueued events. */
 void wake_shipper_on_commit();
 
-/* The same for the launcher, which then looks for databases again. */
+/* The same for a transaction that changes options, credentials, or what an operator decides. */
+void wake_shipper_on_settings_change();
+
+/* The same for the launcher: this database has got the extension. */
 void announce_on_commit();
 
 }  // namespace crm_capi
