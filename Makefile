@@ -14,7 +14,7 @@ OBJS = $(patsubst %.cpp,%.o,$(wildcard src/core/*.cpp src/net/*.cpp src/pg/*.cpp
 TESTS = $(wildcard test/sql/*.sql)
 REGRESS = $(patsubst test/sql/%.sql,%,$(TESTS))
 # The output directory is searched for scripts before test/: sql/ must hold names with "--" only.
-REGRESS_OPTS = --inputdir=test --load-extension=crm_capi
+REGRESS_OPTS = --inputdir=test --load-extension=crm_capi --encoding=UTF8
 EXTRA_CLEAN = build results output_iso tmp_check tmp_check_iso log
 
 PG_CONFIG ?= pg_config

@@ -101,7 +101,7 @@ COMMENT ON COLUMN capi_settlement.settled_at IS 'when the event ended';
 COMMENT ON COLUMN capi_settlement.request IS 'capi_request_log.id of the request that decided it';
 COMMENT ON COLUMN capi_settlement.error_code IS 'error code given by Meta';
 COMMENT ON COLUMN capi_settlement.error_subcode IS 'error subcode given by Meta';
-COMMENT ON COLUMN capi_settlement.status IS 'parked, expired or cancelled';
+COMMENT ON COLUMN capi_settlement.status IS 'parked, expired or cancelled; retry = owed again by capi_retry';
 COMMENT ON COLUMN capi_settlement.reason_code IS 'why, as a code of capi_reasons()';
 COMMENT ON COLUMN capi_settlement.detail IS 'what the reason leaves open';
 
@@ -331,8 +331,8 @@ SELECT e.id,
             THEN greatest(r.next_attempt_at, d.next_attempt_at)
        END AS next_attempt_at,
        e.event_time + interval '168 hours' AS deadline,
-       CASE WHEN s.event IS NOT NULL THEN s.settled_at
-            WHEN state.status IN ('delivered', 'dry_run') THEN r.finished_at
+       CASE WHEN state.status IN ('delivered', 'dry_run') THEN r.finished_at
+            WHEN state.status IN ('parked', 'expired', 'cancelled') THEN s.settled_at
        END AS settled_at,
        r.http_status,
        r.fbtrace_id
@@ -347,20 +347,22 @@ FROM @extschema@.capi_event_log e
          WHERE q.events @> e.id) a ON true
      LEFT JOIN @extschema@.capi_request_log r ON r.id = a.last_request
      LEFT JOIN LATERAL (
-         SELECT CASE WHEN s.event IS NOT NULL THEN s.status
-                     WHEN r.outcome IN ('delivered', 'dry_run') THEN r.outcome
+         SELECT CASE WHEN r.outcome IN ('delivered', 'dry_run') THEN r.outcome
                      WHEN r.id IS NOT NULL AND r.finished_at IS NULL THEN 'sending'
+                     WHEN s.event IS NOT NULL THEN s.status
                      WHEN a.in_doubt THEN 'in_doubt'
                      WHEN d.health IN ('held', 'paused') THEN 'held'
                      WHEN r.id IS NOT NULL THEN 'retry'
                      ELSE 'pending'
                 END AS status) state ON true
      LEFT JOIN LATERAL (
-         SELECT s.reason_code, s.detail WHERE s.event IS NOT NULL
+         SELECT s.reason_code, s.detail
+         WHERE state.status IN ('parked', 'expired', 'cancelled') OR s.status = 'retry'
          UNION ALL
          SELECT d.reason_code, d.detail WHERE state.status = 'held'
          UNION ALL
-         SELECT r.reason_code, r.detail WHERE state.status IN ('retry', 'in_doubt')) why ON true;
+         SELECT r.reason_code, r.detail
+         WHERE state.status IN ('retry', 'in_doubt') AND s.event IS NULL) why ON true;
 COMMENT ON VIEW capi_events IS 'events with their state: pending, sending, retry, held, in_doubt (owed) or delivered, dry_run, parked, expired, cancelled (final)';
 
 -- Owed events, found from the cursor on: the cost follows what is owed, not the history.
@@ -385,7 +387,11 @@ WHERE NOT c.parked
       AND NOT EXISTS (SELECT 1 FROM @extschema@.capi_settlement s WHERE s.event = c.id)
       AND NOT EXISTS (SELECT 1 FROM @extschema@.capi_request_log r
                       WHERE r.events @> c.id AND r.outcome IN ('delivered', 'dry_run')
-                            AND r.id > (SELECT at.request FROM at));
+                            AND r.id > (SELECT at.request FROM at))
+UNION ALL
+SELECT e.id, e.dataset, e.enqueued_at, e.event_time
+FROM @extschema@.capi_settlement s JOIN @extschema@.capi_event_log e ON e.id = s.event
+WHERE s.status = 'retry';
 COMMENT ON VIEW capi_owed IS 'events that are still owed to Meta';
 
 CREATE VIEW capi_status AS
@@ -479,6 +485,24 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_resume(name) IS
 'continues sending to a dataset at once, also to one that is held because the database is a copy';
 REVOKE ALL ON FUNCTION capi_resume(name) FROM PUBLIC;
+
+CREATE FUNCTION capi_retry(event_ids bigint[])
+RETURNS bigint
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_retry(bigint[]) IS
+'owes parked, expired or cancelled events again, if they can still be sent; returns how many';
+REVOKE ALL ON FUNCTION capi_retry(bigint[]) FROM PUBLIC;
+
+CREATE FUNCTION capi_cancel(event_ids bigint[])
+RETURNS bigint
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_cancel(bigint[]) IS
+'cancels owed events that are not being sent at the moment; returns how many';
+REVOKE ALL ON FUNCTION capi_cancel(bigint[]) FROM PUBLIC;
 
 ----------------------------------------------------------------------------------------------------
 -- Starting the shipper

@@ -122,6 +122,31 @@ void DatasetQueue::Split(Batch batch) {
     split->in_flight = false;
 }
 
+void DatasetQueue::Drop(const IdSet& ids) {
+    const auto dropped = [&ids](const Event& event) { return ids.Contains(event.id); };
+    std::deque<IdRange> backlog;
+    for (const IdRange& run : backlog_) {
+        IdSet left(std::vector<IdRange>{run});
+        left.Subtract(ids);
+        backlog.insert(backlog.end(), left.ranges().begin(), left.ranges().end());
+    }
+    backlog_ = std::move(backlog);
+    ready_.erase(std::remove_if(ready_.begin(), ready_.end(), dropped), ready_.end());
+    for (auto split = split_batches_.begin(); split != split_batches_.end();) {
+        for (std::vector<Event>& part : split->parts) {
+            const auto kept = std::stable_partition(
+                part.begin(), part.end(), [&](const Event& event) { return !dropped(event); });
+            Vacate(std::vector<Event>(kept, part.end()));
+            part.erase(kept, part.end());
+        }
+        const auto empty = [](const std::vector<Event>& part) { return part.empty(); };
+        split->parts.erase(std::remove_if(split->parts.begin(), split->parts.end(), empty),
+                           split->parts.end());
+        const bool over = split->parts.empty() && !split->in_flight;
+        split = over ? split_batches_.erase(split) : std::next(split);
+    }
+}
+
 bool DatasetQueue::HasWaiting() const {
     return !backlog_.empty() || !ready_.empty() ||
            std::any_of(split_batches_.begin(), split_batches_.end(),

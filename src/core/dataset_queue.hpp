@@ -55,6 +55,9 @@ public:
     // Their leads stay busy until both are settled. The batch has at least two events.
     void Split(Batch batch);
 
+    // These events are not to be sent; what is in flight stays so.
+    void Drop(const IdSet& ids);
+
     size_t ready_count() const { return ready_.size(); }
     // Something is owed that is not in flight.
     bool HasWaiting() const;

@@ -47,28 +47,18 @@ IdSet IdsOf(const Batch& batch) {
 
 }  // namespace
 
-const char* HealthName(Health health) {
-    switch (health) {
-        case Health::kOk:
-            return "ok";
-        case Health::kRetrying:
-            return "retrying";
-        case Health::kHeld:
-            return "held";
-        case Health::kPaused:
-            return "paused";
-    }
-    return "";
-}
-
 void Dispatcher::Configure(std::vector<DatasetConfig> configs) {
     unknown_dataset_seen_ = false;
     for (auto& dataset : datasets_) {
-        dataset->configured = false;
+        const uint32_t server = dataset->config.server;
+        dataset->configured =
+            server != 0 && std::any_of(configs.begin(), configs.end(),
+                                       [=](const auto& config) { return config.server == server; });
     }
     for (DatasetConfig& config : configs) {
         Dataset* const dataset = FindOrAdd(config);
         if (!SameSettings(dataset->config, config)) {
+            ++dataset->era;
             dataset->failures = 0;
             dataset->not_before = 0;
             dataset->health = DatasetHealth();
@@ -83,7 +73,8 @@ void Dispatcher::Configure(std::vector<DatasetConfig> configs) {
     }
 }
 
-// A dataset is known by its server, or, after DROP and CREATE SERVER, by one of its numbers.
+// A dataset is known by its server, or, after DROP and CREATE SERVER, by one of its numbers. One
+// whose own server is still there is never mistaken for another.
 Dispatcher::Dataset* Dispatcher::FindOrAdd(const DatasetConfig& config) {
     for (auto& dataset : datasets_) {
         if (config.server != 0 && dataset->config.server == config.server) {
@@ -92,7 +83,7 @@ Dispatcher::Dataset* Dispatcher::FindOrAdd(const DatasetConfig& config) {
     }
     for (const int number : config.numbers) {
         const auto known = by_number_.find(number);
-        if (known != by_number_.end()) {
+        if (known != by_number_.end() && !known->second->configured) {
             return known->second;
         }
     }
@@ -101,21 +92,27 @@ Dispatcher::Dataset* Dispatcher::FindOrAdd(const DatasetConfig& config) {
 }
 
 // Several numbers can turn out to be one dataset: what the others owe moves over. What they have in
-// flight ends where it began, so they are asked again later.
+// flight ends where it began, so they are asked again later. A number that leaves a dataset which
+// goes on leaves behind what it owes.
 void Dispatcher::TakeOver(int number, Dataset* dataset) {
     Dataset*& known = by_number_[number];
-    if (known != nullptr && known != dataset) {
+    if (known != nullptr && known != dataset && !known->configured) {
         if (known->in_flight > 0) {
             unknown_dataset_seen_ = true;
             return;
         }
-        const IdSet owed = known->queue.Owed();
+        IdSet owed = known->queue.Owed();
+        known->queue = DatasetQueue();
+        if (dataset->in_flight == 0) {
+            // A lead may have events under both numbers: all begin again in order.
+            owed.AddAll(dataset->queue.Owed());
+            dataset->queue = DatasetQueue();
+        }
         for (const IdRange& range : owed.ranges()) {
             for (int64_t id = range.first; id <= range.last; ++id) {
                 dataset->queue.Owe(id);
             }
         }
-        known->queue = DatasetQueue();
     }
     known = dataset;
 }
@@ -125,15 +122,24 @@ void Dispatcher::Owe(int number, int64_t event) {
     if (dataset == nullptr) {
         datasets_.push_back(std::make_unique<Dataset>());
         dataset = datasets_.back().get();
-        dataset->config.numbers.push_back(number);
         unknown_dataset_seen_ = true;
     }
     dataset->queue.Owe(event);
 }
 
-bool Dispatcher::MaySend(const Dataset& dataset, UnixMicros now) const {
+void Dispatcher::Drop(const IdSet& events) {
+    for (auto& dataset : datasets_) {
+        dataset->queue.Drop(events);
+    }
+}
+
+bool Dispatcher::IsOpen(const Dataset& dataset) const {
     return dataset.configured && dataset.config.hold == Reason::kNone &&
-           dataset.config.mode != Mode::kPaused && now >= dataset.not_before;
+           dataset.config.mode != Mode::kPaused;
+}
+
+bool Dispatcher::MaySend(const Dataset& dataset, UnixMicros now) const {
+    return IsOpen(dataset) && now >= dataset.not_before;
 }
 
 // While a dataset fails, one request at a time finds out whether it still does.
@@ -176,11 +182,13 @@ void Dispatcher::Prepare(UnixMicros now, int max_requests) {
     // Round after round, so that a dataset with a long queue does not take all requests of a turn.
     while (progress) {
         progress = false;
-        for (auto& dataset : datasets_) {
+        for (auto at = datasets_.begin(); at != datasets_.end(); ++at) {
             if (static_cast<int>(outgoing_.size()) == max_requests) {
+                // The next turn begins with those that have not had theirs.
+                datasets_.splice(datasets_.end(), datasets_, datasets_.begin(), at);
                 return;
             }
-            progress |= PrepareOne(dataset.get(), now);
+            progress |= PrepareOne(at->get(), now);
         }
     }
 }
@@ -203,7 +211,7 @@ bool Dispatcher::PrepareOne(Dataset* dataset, UnixMicros now) {
     request.dry_run = dataset->config.mode == Mode::kDryRun;
     request.http = BuildRequest(dataset->config, batch.events);
     outgoing_.push_back(std::move(request));
-    departing_.push_back(Flight{dataset, 0, std::move(batch)});
+    departing_.push_back(Flight{dataset, 0, dataset->era, std::move(batch)});
     if (outgoing_.back().dry_run) {
         dataset->queue.Settle(departing_.back().batch);
     } else {
@@ -242,33 +250,45 @@ void Dispatcher::Answered(const HttpAnswer& http, UnixMicros now, uint64_t rando
     --dataset->in_flight;
 
     Verdict verdict{};
-    EndedRequest ended = EndRequest(http, static_cast<int>(flight.batch.events.size()), &verdict);
+    EndedRequest ended =
+        EndRequest(http, static_cast<int>(flight.batch.events.size()),
+                   {dataset->config.access_token, dataset->config.app_secret}, &verdict);
     ended.request = flight.request;
     if (verdict.kind == VerdictKind::kDelivered || verdict.kind == VerdictKind::kSplit) {
-        Succeeded(dataset);
+        Succeeded(flight);
     } else {
-        Failed(dataset, verdict, ended, PauseAskedFor(http), now, random);
-        ended.next_attempt_at = dataset->not_before;
+        Failed(flight, verdict, ended, PauseAskedFor(http), now, random);
     }
+    const bool is_over = verdict.kind == VerdictKind::kDelivered ||
+                         (verdict.kind == VerdictKind::kSplit && flight.batch.events.size() == 1);
+    ended.next_attempt_at = is_over ? 0 : std::max(dataset->not_before, now);
     EndEvents(&flight, verdict, &ended);
     ended_.push_back(std::move(ended));
 }
 
-void Dispatcher::Succeeded(Dataset* dataset) {
-    dataset->failures = 0;
-    dataset->not_before = 0;
-    dataset->health = DatasetHealth();
+void Dispatcher::Succeeded(const Flight& flight) {
+    Dataset* const dataset = flight.dataset;
+    if (flight.era == dataset->era) {
+        dataset->failures = 0;
+        dataset->not_before = 0;
+        dataset->health = DatasetHealth();
+    }
 }
 
-void Dispatcher::Failed(Dataset* dataset, const Verdict& verdict, const EndedRequest& ended,
+// Requests that were in flight together fail together: that is one failure, not several. But what
+// Meta asks for counts, whichever answer brings it.
+void Dispatcher::Failed(const Flight& flight, const Verdict& verdict, const EndedRequest& ended,
                         UnixMicros pause, UnixMicros now, uint64_t random) {
-    // Requests that were in flight together fail together: that is one failure, not several.
-    if (now >= dataset->not_before) {
+    Dataset* const dataset = flight.dataset;
+    UnixMicros until = now + pause;
+    if (flight.era == dataset->era) {
+        ++dataset->era;
         ++dataset->failures;
-        const UnixMicros backoff =
-            BackoffMs(dataset->failures, random, BackoffLimits()) * kMicrosPerMs;
-        dataset->not_before = now + std::max(backoff, pause);
+        until = std::max(until, now + kMicrosPerMs * BackoffMs(dataset->failures, random, {}));
+    } else if (dataset->failures == 0 || until <= dataset->not_before) {
+        return;
     }
+    dataset->not_before = until;
     dataset->health.health = verdict.kind == VerdictKind::kHold ? Health::kHeld : Health::kRetrying;
     dataset->health.reason = verdict.reason;
     dataset->health.detail = ended.detail;
@@ -300,52 +320,16 @@ void Dispatcher::EndEvents(Flight* flight, const Verdict& verdict, EndedRequest*
     }
 }
 
-DatasetHealth Dispatcher::CurrentHealth(const Dataset& dataset, UnixMicros now) {
-    DatasetHealth health = dataset.health;
-    if (dataset.config.hold != Reason::kNone) {
-        health = {Health::kHeld, dataset.config.hold, dataset.config.hold_detail, 0};
-    } else if (dataset.config.mode == Mode::kPaused) {
-        health = {Health::kPaused, Reason::kPaused, {}, 0};
-    } else if (dataset.not_before > now) {
-        health.next_attempt_at = dataset.not_before;
-    }
-    return health;
-}
-
-std::vector<HealthChange> Dispatcher::TakeHealthChanges(UnixMicros now) {
-    std::vector<HealthChange> changes;
-    for (auto& dataset : datasets_) {
-        const DatasetHealth current = CurrentHealth(*dataset, now);
-        DatasetHealth& reported = dataset->reported;
-        const bool announce =
-            current.health != reported.health || current.reason != reported.reason;
-        const bool more =
-            current.next_attempt_at > reported.next_attempt_at || current.detail != reported.detail;
-        if (dataset->configured && (announce || more || dataset->must_report)) {
-            dataset->must_report = false;
-            changes.push_back(
-                HealthChange{dataset->config.server, dataset->config.name, current, announce});
-            reported = current;
-        }
-    }
-    return changes;
-}
-
 UnixMicros Dispatcher::NextDue(UnixMicros now) const {
     UnixMicros due = 0;
     for (const auto& dataset : datasets_) {
-        const bool waits = dataset->not_before > now && dataset->queue.HasWaiting();
-        if (waits && (due == 0 || dataset->not_before < due)) {
-            due = dataset->not_before;
+        const bool answer_will_come = dataset->in_flight > 0 && dataset->not_before <= now;
+        if (IsOpen(*dataset) && dataset->queue.HasWaiting() && !answer_will_come) {
+            const UnixMicros next = std::max(dataset->not_before, now);
+            due = due == 0 ? next : std::min(due, next);
         }
     }
     return due;
-}
-
-bool Dispatcher::HasHeld() const {
-    return std::any_of(datasets_.begin(), datasets_.end(), [](const auto& dataset) {
-        return dataset->config.hold != Reason::kNone || dataset->health.health == Health::kHeld;
-    });
 }
 
 bool Dispatcher::HasOwed() const {

@@ -64,6 +64,8 @@ public:
     bool NeedsConfiguration() const { return unknown_dataset_seen_; }
 
     void Owe(int dataset, int64_t event);
+    // An operator has cancelled these; what is in flight stays so.
+    void Drop(const IdSet& events);
 
     // The next run of ids that should be fetched from the log, and for which dataset; false if
     // nothing more can be used now. Each event found is handed over by Load.
@@ -84,7 +86,8 @@ public:
     // Health changes since the last call.
     std::vector<HealthChange> TakeHealthChanges(UnixMicros now);
 
-    // When something can be sent that cannot be sent now; 0 = nothing waits for time to pass.
+    // When the next turn is due: `now` if something can go that no answer will wake us for, else
+    // when the first pause ends; 0 = nothing waits for time to pass.
     UnixMicros NextDue(UnixMicros now) const;
 
     // A dataset is held: what holds it may have been put right where no message tells of it, in a
@@ -103,6 +106,9 @@ private:
         bool configured = false;  // named by the latest Configure
         int in_flight = 0;
         int failures = 0;  // in a row; > 0: one request at a time
+        // Begins anew with each failure and each change of settings. What a request of an earlier
+        // era meets does not tell how the dataset fares now.
+        uint64_t era = 0;
         UnixMicros not_before = 0;
         DatasetHealth health;  // as of the latest answer
         DatasetHealth reported;
@@ -111,18 +117,20 @@ private:
     struct Flight {
         Dataset* dataset;
         int64_t request;
+        uint64_t era;  // of the dataset, when the request was made
         Batch batch;
     };
 
     Dataset* FindOrAdd(const DatasetConfig& config);
     void TakeOver(int number, Dataset* dataset);
+    bool IsOpen(const Dataset& dataset) const;
     bool MaySend(const Dataset& dataset, UnixMicros now) const;
     int FreeSlots(const Dataset& dataset) const;
     size_t BatchSize(const Dataset& dataset) const;
     bool PrepareOne(Dataset* dataset, UnixMicros now);
     void DropExpired(Dataset* dataset, Batch* batch, UnixMicros now);
-    void Succeeded(Dataset* dataset);
-    void Failed(Dataset* dataset, const Verdict& verdict, const EndedRequest& ended,
+    void Succeeded(const Flight& flight);
+    void Failed(const Flight& flight, const Verdict& verdict, const EndedRequest& ended,
                 UnixMicros pause, UnixMicros now, uint64_t random);
     void EndEvents(Flight* flight, const Verdict& verdict, EndedRequest* ended);
     static DatasetHealth CurrentHealth(const Dataset& dataset, UnixMicros now);

@@ -5,6 +5,8 @@ namespace crm_capi {
 
 namespace {
 
+constexpr int kMaxErrorCharacters = 300;
+
 Answer ReadAnswer(const HttpAnswer& http, int event_count) {
     Answer answer;
     answer.transport = http.result;
@@ -19,7 +21,7 @@ Answer ReadAnswer(const HttpAnswer& http, int event_count) {
 // What an operator wants to read beside the reason's own text.
 std::string DetailOf(const Answer& answer, const HttpAnswer& http) {
     if (answer.transport != TransportResult::kAnswered) {
-        return http.error;
+        return SafeText(http.error, kMaxErrorCharacters);
     }
     if (answer.reply.error) {
         const ReplyError& error = *answer.reply.error;
@@ -48,9 +50,28 @@ std::string TraceIdOf(const Answer& answer, const HttpAnswer& http) {
     return {};
 }
 
+// SafeText knows the look of Meta's tokens; these we know to the letter.
+void BlackOut(std::string_view secret, HttpAnswer* http) {
+    const auto black_out = [secret](std::string* text) {
+        for (size_t at = text->find(secret); at != std::string::npos; at = text->find(secret, at)) {
+            text->replace(at, secret.size(), "***");
+        }
+    };
+    if (secret.empty()) {
+        return;
+    }
+    black_out(&http->body);
+    for (auto& header : http->headers) {
+        black_out(&header.second);
+    }
+}
+
 }  // namespace
 
-EndedRequest EndRequest(const HttpAnswer& http, int event_count, Verdict* verdict) {
+EndedRequest EndRequest(HttpAnswer http, int event_count, const Secrets& secrets,
+                        Verdict* verdict) {
+    BlackOut(secrets.access_token, &http);
+    BlackOut(secrets.app_secret, &http);
     const Answer answer = ReadAnswer(http, event_count);
     *verdict = Judge(answer);
     EndedRequest ended{};

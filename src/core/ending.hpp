@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/event.hpp"
@@ -38,9 +39,15 @@ struct EndedRequest {
     std::vector<EndedEvent> events;
 };
 
+// Texts that must not be written down, wherever an answer repeats them; empty ones are ignored.
+struct Secrets {
+    std::string_view access_token;
+    std::string_view app_secret;
+};
+
 // Reads and judges an answer to a request of event_count events. Leaves `request`,
 // `next_attempt_at` and `events` to the caller.
-EndedRequest EndRequest(const HttpAnswer& http, int event_count, Verdict* verdict);
+EndedRequest EndRequest(HttpAnswer http, int event_count, const Secrets& secrets, Verdict* verdict);
 
 // How long Meta asks us to stay away; 0 = it does not.
 UnixMicros PauseAskedFor(const HttpAnswer& http);

@@ -56,9 +56,12 @@ constexpr ReasonText kTable[] = {
     {Reason::kDeadlinePassed, "deadline_passed",
      "event could not be delivered within seven days",
      "See capi_requests for what kept the dataset from sending."},
+    {Reason::kCancelled, "cancelled",
+     "event was cancelled",
+     "Call capi_retry if it is to be sent after all."},
     {Reason::kRefused, "refused",
      "event was refused by Meta",
-     "Look up error code and subcode in capi_requests, and send a corrected event."},
+     "Look up error code and subcode; put the cause right and call capi_retry, or send a corrected event."},
 
     {Reason::kNotConnected, "not_connected",
      "could not connect to the endpoint",

@@ -26,7 +26,8 @@ enum class Reason {
     kDatasetPermission,
     // Settled by the shipper.
     kDeadlinePassed,
-    kRefused,  // Meta refused this event for good; code and subcode stand beside it
+    kCancelled,  // by an operator
+    kRefused,    // Meta refused this event for good; code and subcode stand beside it
     // Why a request is to be repeated.
     kNotConnected,   // provably never left: DNS, refused connection, TLS
     kConnectionCut,  // may have been delivered: connection lost or time-out after sending began

@@ -38,11 +38,12 @@ text_form(ColumnReader* reader, Datum value)
     return {output, strlen(output)};
 }
 
-/* What may be quoted: a short number. Anything else could be personal data in the wrong column. */
+/* What may be quoted: a number too short for a phone. Anything else could be personal data in the
+ * wrong column. */
 const char*
 harmless(std::string_view text)
 {
-    constexpr size_t kLongest = 24;
+    constexpr size_t kLongest = 9;
 
     if (text.empty() || text.size() > kLongest)
         return nullptr;
@@ -143,7 +144,7 @@ read_lead_id(ColumnReader* reader, Datum value, bool* absent, int64* lead_id, co
     if (is_integer(reader->type)) {
         *lead_id = integer_value(reader->type, value);
         const Reason reason = JudgeLeadId(*lead_id);
-        if (reason != Reason::kNone)
+        if (reason != Reason::kNone && *lead_id <= kLargestHarmlessNumber)
             *detail = psprintf("\"" INT64_FORMAT "\"", *lead_id);
         return reason;
     }

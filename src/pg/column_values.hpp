@@ -39,6 +39,9 @@ text* read_stage(ColumnReader* reader, Datum value, bool isnull);
  * session's time zone is; whole numbers are Unix seconds or, from 10^11 on, milliseconds. */
 Reason read_time(ColumnReader* reader, Datum value, bool isnull, UnixMicros* time);
 
+/* A number of the wrong length is kept for the operator if it is too short for a phone number. */
+constexpr int64 kLargestHarmlessNumber = 999999999;
+
 /* Whether read_time can read a column of this base type. */
 bool is_time_type(Oid type);
 

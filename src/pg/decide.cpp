@@ -1,5 +1,6 @@
 /*
- * decide.cpp - what an operator decides about a dataset: capi_pause(), capi_resume().
+ * decide.cpp - what an operator decides: capi_pause(), capi_resume() about a dataset, capi_retry(),
+ * capi_cancel() about events.
  *
  * The functions are SECURITY DEFINER and not granted to PUBLIC: EXECUTE is the right to decide.
  */
@@ -11,6 +12,8 @@
 extern "C" {
 PG_FUNCTION_INFO_V1(capi_pause);
 PG_FUNCTION_INFO_V1(capi_resume);
+PG_FUNCTION_INFO_V1(capi_retry);
+PG_FUNCTION_INFO_V1(capi_cancel);
 }
 
 namespace crm_capi {
@@ -42,6 +45,27 @@ update_dataset(FunctionCallInfo fcinfo, const char* assignments)
     wake_shipper_on_settings_change();
 }
 
+/* Runs a statement about the events in $1, tells the shipper, and returns how many it was about. */
+int64
+decide_events(FunctionCallInfo fcinfo, const char* sql)
+{
+    const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+    const char* const name = quote_identifier(get_namespace_name(schema));
+    Oid types[] = {INT8ARRAYOID};
+    Datum values[] = {PG_GETARG_DATUM(0)};
+
+    SPI_connect();
+    const int result = SPI_execute_with_args(psprintf(sql, name, name, name), lengthof(types),
+                                             types, values, nullptr, false, 0);
+    if (result != SPI_OK_INSERT && result != SPI_OK_UPDATE)
+        elog(ERROR, "unexpected result of a decision: %s", SPI_result_code_string(result));
+    const auto count = static_cast<int64>(SPI_processed);
+    SPI_finish();
+    CacheInvalidateRelcacheByRelid(relations_in(schema)->settlement);
+    wake_shipper_on_settings_change();
+    return count;
+}
+
 }  // namespace
 
 }  // namespace crm_capi
@@ -64,4 +88,32 @@ capi_resume(PG_FUNCTION_ARGS)
                    "paused = false, resumes = resumes + 1, server = $1, system_identifier = $3, "
                    "database = $4");
     PG_RETURN_VOID();
+}
+
+/* What was parked when it was enqueued can never be sent, and nothing can after seven days. */
+extern "C" Datum
+capi_retry(PG_FUNCTION_ARGS)
+{
+    PG_RETURN_INT64(decide_events(
+        fcinfo,
+        "UPDATE %s.capi_settlement s SET status = 'retry', settled_at = clock_timestamp()"
+        " FROM %s.capi_event_log e WHERE e.id = s.event AND s.event = ANY ($1)"
+        " AND s.status IN ('parked', 'expired', 'cancelled') AND NOT e.parked"
+        " AND e.event_time > clock_timestamp() - interval '168 hours'"));
+}
+
+/* An event that is being sent, or has been delivered, cannot be called back. */
+extern "C" Datum
+capi_cancel(PG_FUNCTION_ARGS)
+{
+    PG_RETURN_INT64(decide_events(
+        fcinfo,
+        "INSERT INTO %s.capi_settlement AS s (event, settled_at, status, reason_code)"
+        " SELECT e.id, clock_timestamp(), 'cancelled', 'cancelled' FROM %s.capi_event_log e"
+        " WHERE e.id = ANY ($1) AND NOT e.parked AND NOT EXISTS (SELECT 1"
+        " FROM %s.capi_request_log r WHERE r.events @> e.id"
+        " AND (r.finished_at IS NULL OR r.outcome IN ('delivered', 'dry_run')))"
+        " ON CONFLICT (event) DO UPDATE SET status = excluded.status,"
+        " settled_at = excluded.settled_at, reason_code = excluded.reason_code, detail = NULL,"
+        " request = NULL, error_code = NULL, error_subcode = NULL WHERE s.status = 'retry'"));
 }

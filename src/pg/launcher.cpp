@@ -110,16 +110,19 @@ note_end(Candidate* candidate)
 {
     const TimestampTz now = GetCurrentTimestamp();
 
-    candidate->absent = view_slot(candidate->slot).extension_missing;
+    const SlotView slot = view_slot(candidate->slot);
+    candidate->absent = slot.extension_missing;
     free_slot(candidate->slot);
     candidate->slot = -1;
     if (candidate->handle)
         pfree(candidate->handle);
     candidate->handle = nullptr;
-    candidate->pause = TimestampDifferenceExceeds(candidate->started_at, now, kLongestPause)
-                           ? kFirstPause
-                           : Min(candidate->pause * 2, kLongestPause);
-    candidate->not_before = TimestampTzPlusMilliseconds(now, candidate->pause);
+    if (slot.in_good_order || TimestampDifferenceExceeds(candidate->started_at, now, kLongestPause))
+        candidate->pause = kFirstPause;
+    else
+        candidate->pause = Min(candidate->pause * 2, kLongestPause);
+    candidate->not_before =
+        slot.in_good_order ? now : TimestampTzPlusMilliseconds(now, candidate->pause);
 }
 
 bool

@@ -183,8 +183,6 @@ check_use(FunctionCallInfo fcinfo)
     /* A BEFORE trigger could still be overruled by the next one. */
     if (!TRIGGER_FIRED_AFTER(data->tg_event))
         report_wrong_use("The trigger is not an AFTER trigger.");
-    if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
-        report_wrong_use("The trigger fires for TRUNCATE.");
     if (data->tg_trigger->tgnargs < 2 || data->tg_trigger->tgnargs > 5)
         report_wrong_use("The trigger has fewer than two or more than five arguments.");
 }
@@ -281,9 +279,8 @@ read_event(Watch* watch, const Row& row, NewEvent* event)
             read_lead_id(&watch->lead_id, value, &absent, &event->lead_id, &detail);
         if (absent)
             return false;
-        /* A number of the wrong length is kept for the operator; what is no number is none. */
-        event->has_lead_id =
-            reason == Reason::kNone || (reason == Reason::kLeadIdLength && event->lead_id > 0);
+        event->has_lead_id = reason == Reason::kNone ||
+                             (event->lead_id > 0 && event->lead_id <= kLargestHarmlessNumber);
         park(event, reason, detail);
     }
     value = value_of(row.now, watch->stage, &isnull);

@@ -9,134 +9,11 @@
 #include "pg/dataset.hpp"
 #include "pg/event_log.hpp"
 #include "pg/relations.hpp"
+#include "pg/statement.hpp"
 
 namespace crm_capi {
 
 namespace {
-
-constexpr int kMostParameters = 12;
-
-/* A statement with its parameters; the plan is prepared at first use and kept for the process. */
-class Statement {
-public:
-    const char* sql; /* %s = the quoted schema */
-    SPIPlanPtr plan;
-    Oid planned_for;
-};
-
-/* The values of one execution. */
-struct Parameters {
-    int count;
-    Oid types[kMostParameters];
-    Datum values[kMostParameters];
-    char nulls[kMostParameters];
-};
-
-void
-add(Parameters* parameters, Oid type, Datum value, bool present = true)
-{
-    Assert(parameters->count < kMostParameters);
-    parameters->types[parameters->count] = type;
-    parameters->values[parameters->count] = value;
-    parameters->nulls[parameters->count] = present ? ' ' : 'n';
-    parameters->count++;
-}
-
-/* Text in UTF-8 as the database can hold it. Only Meta's and libcurl's own words can be anything
- * else than ASCII, and in another encoding they lose what is not ASCII rather than fail. */
-Datum
-database_text(const std::string& utf8)
-{
-    auto* const copy = static_cast<char*>(palloc(utf8.size() + 1));
-
-    memcpy(copy, utf8.c_str(), utf8.size() + 1);
-    if (GetDatabaseEncoding() != PG_UTF8) {
-        for (char* c = copy; *c != '\0'; c++)
-            *c = IS_HIGHBIT_SET(*c) ? '?' : *c;
-    }
-    return CStringGetTextDatum(copy);
-}
-
-void
-add_text(Parameters* parameters, const std::string& text)
-{
-    add(parameters, TEXTOID, text.empty() ? static_cast<Datum>(0) : database_text(text),
-        !text.empty());
-}
-
-void
-add_reason(Parameters* parameters, Reason reason)
-{
-    const std::string_view code = Describe(reason).code;
-
-    add(parameters, TEXTOID,
-        PointerGetDatum(cstring_to_text_with_len(code.data(), static_cast<int>(code.size()))),
-        reason != Reason::kNone);
-}
-
-void
-add_number(Parameters* parameters, int64 number, bool present)
-{
-    add(parameters, INT8OID, Int64GetDatum(number), present);
-}
-
-/* A number that came from outside and goes into an integer column; one that does not fit is left
- * out, because an error here would stop the shipper. */
-void
-add_remote_number(Parameters* parameters, int64 number, bool present)
-{
-    add_number(parameters, number, present && number >= PG_INT32_MIN && number <= PG_INT32_MAX);
-}
-
-void
-add_time(Parameters* parameters, UnixMicros time)
-{
-    add(parameters, TIMESTAMPTZOID, TimestampTzGetDatum(from_unix_micros(time)), time != 0);
-}
-
-void
-execute(Oid schema, Statement* statement, Parameters* parameters, int expected)
-{
-    if (statement->plan == nullptr || statement->planned_for != schema) {
-        const char* const sql =
-            psprintf(statement->sql, quote_identifier(get_namespace_name(schema)));
-        statement->plan = SPI_prepare(sql, parameters->count, parameters->types);
-        if (statement->plan == nullptr || SPI_keepplan(statement->plan) != 0)
-            elog(ERROR, "could not prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
-        statement->planned_for = schema;
-    }
-    const int result =
-        SPI_execute_plan(statement->plan, parameters->values, parameters->nulls, false, 0);
-    if (result != expected)
-        elog(ERROR, "unexpected result of \"%s\": %s", statement->sql,
-             SPI_result_code_string(result));
-}
-
-Datum
-result_value(uint64 row, int column, bool* isnull)
-{
-    return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
-}
-
-int64
-result_int8(uint64 row, int column)
-{
-    bool isnull;
-    return DatumGetInt64(result_value(row, column, &isnull));
-}
-
-const char*
-result_text(uint64 row, int column)
-{
-    return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
-}
-
-bool
-result_bool(uint64 row, int column)
-{
-    bool isnull;
-    return DatumGetBool(result_value(row, column, &isnull));
-}
 
 /* A dataset whose identity is that of another cluster or database is a copy: a dump restored
  * elsewhere must not send production's events. */
@@ -166,7 +43,7 @@ settings_of(Oid server, const char* name, bool is_copy)
 StoredCursor
 read_cursor(Oid schema)
 {
-    static Statement statement = {"SELECT position, open, request FROM %s.capi_cursor", nullptr,
+    static Statement statement = {"SELECT position, open, request FROM @.capi_cursor", nullptr,
                                   InvalidOid};
     Parameters none = {};
     StoredCursor cursor = {0, "{}", 0};
@@ -181,7 +58,7 @@ void
 write_cursor(Oid schema, int64 position, const std::string& open, int64 request, TimestampTz now)
 {
     static Statement statement = {
-        "INSERT INTO %s.capi_cursor AS c (position, open, request, updated_at)"
+        "INSERT INTO @.capi_cursor AS c (position, open, request, updated_at)"
         " VALUES ($1, $2::pg_catalog.int8multirange, $3, $4)"
         " ON CONFLICT (only_row) DO UPDATE SET position = excluded.position,"
         " open = excluded.open, request = excluded.request, updated_at = excluded.updated_at",
@@ -198,9 +75,9 @@ write_cursor(Oid schema, int64 position, const std::string& open, int64 request,
 TablesSeen
 look_at_tables(Oid schema)
 {
-    static Statement newest = {"SELECT coalesce(max(id), 0) FROM %s.capi_request_log", nullptr,
+    static Statement newest = {"SELECT coalesce(max(id), 0) FROM @.capi_request_log", nullptr,
                                InvalidOid};
-    static Statement written = {"SELECT coalesce(max(updated_at), 'epoch') FROM %s.capi_cursor",
+    static Statement written = {"SELECT coalesce(max(updated_at), 'epoch') FROM @.capi_cursor",
                                 nullptr, InvalidOid};
     Parameters none = {};
     TablesSeen seen;
@@ -216,7 +93,7 @@ int64
 put_unfinished_in_doubt(Oid schema)
 {
     static Statement statement = {
-        "UPDATE %s.capi_request_log SET finished_at = pg_catalog.clock_timestamp(),"
+        "UPDATE @.capi_request_log SET finished_at = pg_catalog.clock_timestamp(),"
         " outcome = 'in_doubt', reason_code = $1 WHERE finished_at IS NULL",
         nullptr, InvalidOid};
     Parameters parameters = {};
@@ -231,12 +108,12 @@ read_final_events(Oid schema, const StoredCursor& cursor,
                   void (*found)(void* context, const char* events), void* context)
 {
     static Statement requests = {
-        "SELECT events FROM %s.capi_request_log"
+        "SELECT events FROM @.capi_request_log"
         " WHERE id > $1 AND outcome IN ('delivered', 'dry_run') ORDER BY id",
         nullptr, InvalidOid};
     static Statement settlements = {
         "SELECT pg_catalog.int8multirange(pg_catalog.int8range(event, event, '[]'))"
-        " FROM %s.capi_settlement WHERE event > $1 OR event <@ $2::pg_catalog.int8multirange",
+        " FROM @.capi_settlement WHERE event > $1 OR event <@ $2::pg_catalog.int8multirange",
         nullptr, InvalidOid};
     Parameters after_request = {};
     Parameters after_position = {};
@@ -256,7 +133,7 @@ void
 refresh_names(Oid schema)
 {
     static Statement statement = {
-        "UPDATE %s.capi_dataset d SET name = f.srvname FROM pg_catalog.pg_foreign_server f"
+        "UPDATE @.capi_dataset d SET name = f.srvname FROM pg_catalog.pg_foreign_server f"
         " WHERE f.oid = d.server AND f.srvname <> d.name AND d.system_identifier = $1"
         " AND d.database = $2",
         nullptr, InvalidOid};
@@ -267,12 +144,45 @@ refresh_names(Oid schema)
     execute(schema, &statement, &parameters, SPI_OK_UPDATE);
 }
 
+void
+read_decisions(Oid schema, const DecisionSink& sink)
+{
+    static Statement statement = {
+        "SELECT e.dataset::bigint, s.event, s.status = 'retry' FROM @.capi_settlement s"
+        " JOIN @.capi_event_log e ON e.id = s.event WHERE s.status IN ('retry', 'cancelled')"
+        " ORDER BY s.event",
+        nullptr, InvalidOid};
+    Parameters none = {};
+
+    execute(schema, &statement, &none, SPI_OK_SELECT);
+    for (uint64 row = 0; row < SPI_processed; row++) {
+        if (result_bool(row, 3))
+            sink.retried(sink.context, static_cast<int32>(result_int8(row, 1)),
+                         result_int8(row, 2));
+        else
+            sink.cancelled(sink.context, result_int8(row, 2));
+    }
+}
+
+void
+forget_retried(Oid schema, int64 request)
+{
+    static Statement statement = {
+        "DELETE FROM @.capi_settlement s USING @.capi_request_log r"
+        " WHERE r.id = $1 AND s.status = 'retry' AND s.event <@ r.events",
+        nullptr, InvalidOid};
+    Parameters parameters = {};
+
+    add_number(&parameters, request, true);
+    execute(schema, &statement, &parameters, SPI_OK_DELETE);
+}
+
 RegisteredDataset*
 read_datasets(Oid schema, int* count)
 {
     static Statement statement = {
         "SELECT number::bigint, server::bigint, name, paused,"
-        " system_identifier <> $1 OR database <> $2, resumes::bigint FROM %s.capi_dataset"
+        " system_identifier <> $1 OR database <> $2, resumes::bigint FROM @.capi_dataset"
         " ORDER BY number",
         nullptr, InvalidOid};
     Parameters parameters = {};
@@ -299,7 +209,7 @@ int64
 begin_request(Oid schema, const OutgoingRequest& request)
 {
     static Statement statement = {
-        "INSERT INTO %s.capi_request_log (id, started_at, finished_at, dataset, event_count,"
+        "INSERT INTO @.capi_request_log (id, started_at, finished_at, dataset, event_count,"
         " outcome, events) VALUES ($5, pg_catalog.clock_timestamp(),"
         " CASE WHEN $4 THEN pg_catalog.clock_timestamp() END, $1::integer, $2::integer,"
         " CASE WHEN $4 THEN 'dry_run' END, $3::pg_catalog.int8multirange)",
@@ -320,7 +230,7 @@ void
 finish_request(Oid schema, const EndedRequest& ended)
 {
     static Statement statement = {
-        "UPDATE %s.capi_request_log SET finished_at = pg_catalog.clock_timestamp(), outcome = $2,"
+        "UPDATE @.capi_request_log SET finished_at = pg_catalog.clock_timestamp(), outcome = $2,"
         " http_status = $3::integer, events_received = $4::integer, error_code = $5::integer,"
         " error_subcode = $6::integer, reason_code = $7, detail = $8, fbtrace_id = $9,"
         " next_attempt_at = $10 WHERE id = $1",
@@ -344,9 +254,13 @@ void
 settle_event(Oid schema, const EndedEvent& ended)
 {
     static Statement statement = {
-        "INSERT INTO %s.capi_settlement (event, settled_at, request, error_code, error_subcode,"
+        "INSERT INTO @.capi_settlement AS s (event, settled_at, request, error_code, error_subcode,"
         " status, reason_code, detail) VALUES ($1, pg_catalog.clock_timestamp(), $2, $3::integer,"
-        " $4::integer, $5, $6, $7) ON CONFLICT (event) DO NOTHING",
+        " $4::integer, $5, $6, $7) ON CONFLICT (event) DO UPDATE SET"
+        " settled_at = excluded.settled_at, request = excluded.request,"
+        " error_code = excluded.error_code, error_subcode = excluded.error_subcode,"
+        " status = excluded.status, reason_code = excluded.reason_code, detail = excluded.detail"
+        " WHERE s.status = 'retry'",
         nullptr, InvalidOid};
     Parameters parameters = {};
 
@@ -364,7 +278,7 @@ void
 write_health(Oid schema, const HealthChange& change)
 {
     static Statement statement = {
-        "UPDATE %s.capi_dataset SET health = $2, reason_code = $3, detail = $4,"
+        "UPDATE @.capi_dataset SET health = $2, reason_code = $3, detail = $4,"
         " next_attempt_at = $5, name = $6, health_since = CASE WHEN health = $2"
         " AND reason_code IS NOT DISTINCT FROM $3 THEN health_since"
         " ELSE pg_catalog.clock_timestamp() END WHERE server = $1 OR name = $6",

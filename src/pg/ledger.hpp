@@ -34,6 +34,18 @@ void write_cursor(Oid schema, int64 position, const std::string& open, int64 req
  * many there were. */
 int64 put_unfinished_in_doubt(Oid schema);
 
+/* Events that an operator has decided about (capi_retry, capi_cancel): calls `retried` for each
+ * that is owed again, and `cancelled` with each that is not to be sent. */
+struct DecisionSink {
+    void* context;
+    void (*retried)(void* context, int32 dataset, int64 event);
+    void (*cancelled)(void* context, int64 event);
+};
+void read_decisions(Oid schema, const DecisionSink& sink);
+
+/* Delivered events that were owed again have no settlement any more. */
+void forget_retried(Oid schema, int64 request);
+
 /* Calls `found` with the events (int8multirange) that requests later than the given one, and
  * settlements, have made final since the cursor was written. */
 void read_final_events(Oid schema, const StoredCursor& cursor,

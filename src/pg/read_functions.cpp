@@ -148,6 +148,8 @@ capi_reason(PG_FUNCTION_ARGS)
     const text* const code = PG_GETARG_TEXT_PP(0);
     const ReasonText& reason =
         Describe(ReasonFromCode({VARDATA_ANY(code), VARSIZE_ANY_EXHDR(code)}));
+    if (reason.reason == Reason::kNone)
+        PG_RETURN_NULL();
     if (PG_ARGISNULL(1))
         PG_RETURN_TEXT_P(to_text(reason.text));
     PG_RETURN_TEXT_P(

@@ -51,12 +51,14 @@ lookup(Oid schema, const char* name)
 }  // namespace
 
 Oid
-extension_schema()
+lock_extension()
 {
     const Oid extension = get_extension_oid("crm_capi", true);
     if (!OidIsValid(extension))
         return InvalidOid;
+    LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
 
+    /* It may have been dropped while we waited: then there is no row any more. */
     ScanKeyData key;
     ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ,
                 ObjectIdGetDatum(extension));

@@ -68,8 +68,10 @@ enum {
 };
 }
 
-/* Schema of the extension in this database, or InvalidOid. Needs a transaction. */
-Oid extension_schema();
+/* Schema of the extension in this database, or InvalidOid. Needs a transaction, and keeps DROP and
+ * ALTER EXTENSION away until it ends: they lock the extension first, so they wait here instead of
+ * deadlocking with us over its tables. */
+Oid lock_extension();
 
 /* The tables in the given schema; an ERROR if one is missing. Valid until the next command. */
 const Relations* relations_in(Oid schema);

@@ -37,12 +37,15 @@ bool
 restore(Shipper* shipper)
 {
     begin_turn();
-    shipper->schema = extension_schema();
+    shipper->schema = lock_extension();
     if (!OidIsValid(shipper->schema)) {
         end_turn();
         return false;
     }
-    shipper->event_log = relations_in(shipper->schema)->event_log;
+    const Relations* const relations = relations_in(shipper->schema);
+    shipper->event_log = relations->event_log;
+    shipper->dataset = relations->dataset;
+    shipper->settlement = relations->settlement;
     const StoredCursor cursor = read_cursor(shipper->schema);
     const int64 in_doubt = put_unfinished_in_doubt(shipper->schema);
     const TablesSeen seen = look_at_tables(shipper->schema);

@@ -42,8 +42,6 @@ sqlstate_of(Reason reason)
         case Reason::kEventTimeBeforeLead:
         case Reason::kEventTimeUnreadable:
             return ERRCODE_DATETIME_VALUE_OUT_OF_RANGE;
-        case Reason::kStageTooLong:
-            return ERRCODE_STRING_DATA_RIGHT_TRUNCATION;
         default:
             return ERRCODE_INVALID_PARAMETER_VALUE;
     }

@@ -25,6 +25,8 @@ define_settings()
                             "for.",
                             &setting_poll_interval, 5000, 100, 3600 * 1000, PGC_SIGHUP, GUC_UNIT_MS,
                             nullptr, nullptr, nullptr);
+    if (!process_shared_preload_libraries_in_progress)
+        return; /* what follows can only be set when the server starts */
     DefineCustomIntVariable(
         "crm_capi.max_shippers", "Sets how many databases can have a shipper at the same time.",
         "Each shipper takes one of max_worker_processes.", &setting_max_shippers, 4, 1, 64,

@@ -17,6 +17,7 @@ struct alignas(PG_CACHE_LINE_SIZE) Slot {
     pg_atomic_uint32 extension_missing; /* boolean */
     pg_atomic_uint32 heeded;            /* count of announcements when it was found missing */
     pg_atomic_uint32 stop;              /* boolean */
+    pg_atomic_uint32 in_good_order;     /* boolean */
 };
 
 /* Databases that shippers must stay away from. More than these at one moment are not provided for:
@@ -71,6 +72,7 @@ create_shared_state()
             pg_atomic_init_u32(&shared->slots[i].extension_missing, 0);
             pg_atomic_init_u32(&shared->slots[i].heeded, 0);
             pg_atomic_init_u32(&shared->slots[i].stop, 0);
+            pg_atomic_init_u32(&shared->slots[i].in_good_order, 0);
         }
     }
     LWLockRelease(AddinShmemInitLock);
@@ -243,6 +245,7 @@ view_slot(int number)
     view.database = pg_atomic_read_u32(&slot->database);
     view.extension_missing = pg_atomic_read_u32(&slot->extension_missing) != 0 &&
                              pg_atomic_read_u32(&slot->heeded) == announcements().count;
+    view.in_good_order = pg_atomic_read_u32(&slot->in_good_order) != 0;
     if (view.database == InvalidOid)
         view.state = kSlotFree;
     else
@@ -257,6 +260,7 @@ take_slot(int number, Oid database)
 
     pg_atomic_write_u32(&slot->extension_missing, 0);
     pg_atomic_write_u32(&slot->stop, 0);
+    pg_atomic_write_u32(&slot->in_good_order, 0);
     pg_atomic_write_u32(&slot->database, database);
 }
 
@@ -298,6 +302,12 @@ bool
 asked_to_stop(int number)
 {
     return pg_atomic_read_u32(&shared->slots[number].stop) != 0;
+}
+
+void
+report_good_order(int number)
+{
+    pg_atomic_write_u32(&shared->slots[number].in_good_order, 1);
 }
 
 void

@@ -49,6 +49,7 @@ struct SlotView {
     Oid database;
     /* The shipper found nothing to serve and went away, and no announcement was made since. */
     bool extension_missing;
+    bool in_good_order; /* the shipper ended by itself: nothing to be careful about */
 };
 SlotView view_slot(int slot);
 void take_slot(int slot, Oid database);
@@ -60,6 +61,7 @@ void ask_to_stop(int slot);
  */
 bool enter_as_shipper(int slot, Oid database);
 bool asked_to_stop(int slot);
+void report_good_order(int slot);
 /* `heeded` is the count of announcements before the extension was looked for. */
 void report_extension_missing(int slot, uint32 heeded);
 

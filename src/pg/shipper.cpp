@@ -31,12 +31,15 @@ at_settings_change(Datum, int, uint32)
     shipper->settings_changed = true;
 }
 
-/* capi_pause() and capi_resume() invalidate capi_dataset. Which relation it is does not matter: the
- * settings are read again at the next turn, and reading them costs little. */
+/* capi_pause() and capi_resume() invalidate capi_dataset, capi_retry() and capi_cancel()
+ * capi_settlement: no row is seen for it, but the message comes with the commit. */
 void
-at_relation_change(Datum, Oid)
+at_relation_change(Datum, Oid relation)
 {
-    shipper->settings_changed = true;
+    if (relation == InvalidOid || relation == shipper->dataset)
+        shipper->settings_changed = true;
+    if (relation == InvalidOid || relation == shipper->settlement)
+        shipper->decisions_changed = true;
 }
 
 /* Moves the transfers on and judges what has arrived. True if there is something to write down. */
@@ -225,6 +228,8 @@ capi_shipper_main(Datum slot)
 
     my_slot = DatumGetInt32(slot);
     memcpy(&database, MyBgworkerEntry->bgw_extra, sizeof database);
-    if (start(database))
+    if (start(database)) {
         serve();
+        report_good_order(my_slot);
+    }
 }

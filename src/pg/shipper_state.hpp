@@ -22,6 +22,8 @@ struct Shipper {
     /* Where the extension is; if any of it changes, this process has nothing to serve any more. */
     Oid schema = InvalidOid;
     Oid event_log = InvalidOid;
+    Oid dataset = InvalidOid;
+    Oid settlement = InvalidOid;
 
     std::unique_ptr<Transport> transport;
     Dispatcher dispatcher;
@@ -29,13 +31,17 @@ struct Shipper {
     /* Made final after the cursor was written; not to be owed again. */
     IdSet final_events;
     int64_t final_up_to = 0;
+    /* Settled once, and owed again by capi_retry(). */
+    IdSet retried;
+    IdSet cancelled;
 
-    bool settings_changed = true; /* options or credentials of some dataset */
-    bool must_read = true;        /* the log may have grown */
-    bool more_to_do = false;      /* the turn ended before everything was done */
-    bool serves_copy = false;     /* a dataset is held because this database is a copy */
-    bool stopping = false;        /* asked to end: no new requests */
-    bool must_start_anew = false; /* somebody else filled the tables: a new process reads them */
+    bool settings_changed = true;  /* options or credentials of some dataset */
+    bool decisions_changed = true; /* capi_retry() or capi_cancel() was called */
+    bool must_read = true;         /* the log may have grown */
+    bool more_to_do = false;       /* the turn ended before everything was done */
+    bool serves_copy = false;      /* a dataset is held because this database is a copy */
+    bool stopping = false;         /* asked to end: no new requests */
+    bool must_start_anew = false;  /* somebody else filled the tables: a new process reads them */
 
     int64 latest_request = 0;
     int requests_since_cursor = 0;

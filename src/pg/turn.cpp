@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "pg/configure.hpp"
 #include "pg/event_log.hpp"
 #include "pg/guard.hpp"
 #include "pg/ledger.hpp"
@@ -43,60 +44,14 @@ constexpr int kRequestsPerCursor = 256;
  * restart can read the log instead. */
 constexpr size_t kMostOpenRanges = 50000;
 
-/* Several numbers may lead to one server. A copy among them holds the dataset: what it owes is
- * another database's. */
 void
-AddConfig(const RegisteredDataset& registered, std::vector<DatasetConfig>* configs)
+settle(Shipper* shipper, const EndedEvent& event)
 {
-    for (DatasetConfig& known : *configs) {
-        if (known.server == registered.settings.server && known.name == registered.settings.name) {
-            known.numbers.push_back(registered.number);
-            if (registered.settings.hold == Reason::kCloned)
-                known.hold = Reason::kCloned;
-            return;
-        }
-    }
-    configs->push_back(MakeConfig(registered.settings));
-}
-
-/* While one dataset is a copy's, what this process knows may be older than what a restore has put
- * into the tables since: it must not write the cursor. */
-void
-watch_for_copies(Shipper* shipper, const RegisteredDataset* datasets, int count)
-{
-    shipper->serves_copy = false;
-    for (int i = 0; i < count; i++)
-        shipper->serves_copy = shipper->serves_copy || datasets[i].settings.hold == Reason::kCloned;
-}
-
-/* Whether the tables are as this process left them. A shipper starts with CREATE EXTENSION; a
- * restore fills the tables later, and what it brings must be read as a whole before anything of it
- * is sent. Nothing is, before capi_resume() has lifted the clone guard, and that leads here. */
-bool
-are_tables_ours(Shipper* shipper)
-{
-    const TablesSeen seen = look_at_tables(shipper->schema);
-
-    return seen.newest_request == shipper->latest_request &&
-           seen.cursor_written_at == shipper->cursor_written_at;
-}
-
-void
-configure(Shipper* shipper)
-{
-    int count;
-
-    shipper->settings_changed = false;
-    shipper->must_start_anew = !are_tables_ours(shipper);
-    refresh_names(shipper->schema);
-    const RegisteredDataset* const datasets = read_datasets(shipper->schema, &count);
-    watch_for_copies(shipper, datasets, count);
-    call_cpp("take over the settings of the datasets", [&] {
-        std::vector<DatasetConfig> configs;
-        for (int i = 0; i < count; i++)
-            AddConfig(datasets[i], &configs);
-        shipper->dispatcher.Configure(std::move(configs));
-    });
+    settle_event(shipper->schema, event);
+    if (!shipper->retried.empty())
+        call_cpp("note an end", [&] {
+            shipper->retried.Subtract(IdSet(std::vector<IdRange>{{event.event, event.event}}));
+        });
 }
 
 /* What answers and deadlines have ended, and how the datasets fare. */
@@ -105,11 +60,13 @@ write_endings(Shipper* shipper)
 {
     for (const EndedRequest& ended : shipper->dispatcher.ended()) {
         finish_request(shipper->schema, ended);
+        if (!shipper->retried.empty() && ended.next_attempt_at == 0)
+            forget_retried(shipper->schema, ended.request);
         for (const EndedEvent& event : ended.events)
-            settle_event(shipper->schema, event);
+            settle(shipper, event);
     }
     for (const EndedEvent& event : shipper->dispatcher.expired())
-        settle_event(shipper->schema, event);
+        settle(shipper, event);
     if (!shipper->dispatcher.ended().empty() || !shipper->dispatcher.expired().empty())
         shipper->cursor_is_behind = true;
     shipper->dispatcher.ended().clear();
@@ -286,6 +243,8 @@ work(Shipper* shipper)
 {
     if (shipper->must_read)
         read_log(shipper);
+    if (shipper->decisions_changed)
+        heed_decisions(shipper);
     if (shipper->dispatcher.NeedsConfiguration())
         configure(shipper);
     if (shipper->must_start_anew)
@@ -333,7 +292,7 @@ take_turn(Shipper* shipper)
 {
     pgstat_report_activity(STATE_RUNNING, "shipping lead events");
     begin_turn();
-    const Oid schema = extension_schema();
+    const Oid schema = lock_extension();
     TurnEnd end = TurnEnd::kDone;
     if (!OidIsValid(schema)) {
         end = TurnEnd::kExtensionMissing;

@@ -1,0 +1,102 @@
+-- Who may see and do what: nothing by default but what USAGE on a dataset gives; the rest by GRANT.
+\set VERBOSITY default
+\set SHOW_CONTEXT never
+
+CREATE SERVER privileges_dataset FOREIGN DATA WRAPPER crm_capi
+    OPTIONS (dataset_id '1234567890123456', lead_event_source 'Odoo', mode 'paused');
+CREATE USER MAPPING FOR PUBLIC SERVER privileges_dataset OPTIONS (access_token 'SECRET-TOKEN', app_secret 'SECRET-APP');
+CREATE TABLE leads (lead bigint, stage text);
+SELECT capi_watch('leads', 'lead', 'stage', 'privileges_dataset');
+INSERT INTO leads VALUES (123456789012345, 'qualified');
+SELECT max(id) AS id FROM capi_event_log \gset
+
+-- Nothing is granted to PUBLIC on what the queue consists of
+SELECT c.relname, a.privilege_type
+FROM pg_depend d JOIN pg_class c ON c.oid = d.objid,
+     aclexplode(coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))) AS a
+WHERE d.classid = 'pg_class'::regclass AND d.deptype = 'e' AND a.grantee = 0
+      AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'crm_capi');
+-- nor on these functions; the others check the rights of their caller, or tell nothing
+SELECT p.oid::regprocedure AS not_for_public
+FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
+WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+      AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'crm_capi')
+      AND NOT has_function_privilege('public', p.oid, 'EXECUTE')
+ORDER BY p.proname;
+-- and what runs with the rights of its owner is not for PUBLIC
+SELECT p.oid::regprocedure AS definer
+FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
+WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e' AND p.prosecdef
+      AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'crm_capi')
+      AND has_function_privilege('public', p.oid, 'EXECUTE');
+
+-- A role without any right
+CREATE ROLE regress_capi_nobody;
+SET ROLE regress_capi_nobody;
+SELECT count(*) FROM capi_events;
+SELECT count(*) FROM capi_requests;
+SELECT count(*) FROM capi_status;
+SELECT count(*) FROM capi_watches;
+SELECT count(*) FROM capi_event_log;
+INSERT INTO capi_event_log SELECT FROM capi_event_log;
+DELETE FROM capi_settlement;
+SELECT nextval('capi_event_id');
+SELECT capi_payload(:id);
+SELECT capi_pause('privileges_dataset');
+SELECT capi_resume('privileges_dataset');
+SELECT capi_send_lead_event(123456789012345, 'qualified', dataset => 'privileges_dataset');
+SELECT capi_watch('leads', 'lead', 'stage', 'privileges_dataset');
+SELECT capi_unwatch('leads');
+-- secrets are PostgreSQL's to keep, and it keeps them
+SELECT umoptions IS NULL AS hidden FROM pg_user_mappings WHERE srvname = 'privileges_dataset';
+-- what tells nothing about anybody is for all
+SELECT capi_reason('paused');
+RESET ROLE;
+
+-- USAGE on the dataset is the right to send, and no right to read
+CREATE ROLE regress_capi_application;
+GRANT USAGE ON FOREIGN SERVER privileges_dataset TO regress_capi_application;
+SET ROLE regress_capi_application;
+SELECT capi_send_lead_event(123456789012345, 'sent', dataset => 'privileges_dataset') > :id AS queued;
+SELECT count(*) FROM capi_events;
+SELECT umoptions IS NULL AS hidden FROM pg_user_mappings WHERE srvname = 'privileges_dataset';
+RESET ROLE;
+
+-- SELECT on the views is enough to read them, whatever they are made of
+CREATE ROLE regress_capi_monitor;
+GRANT SELECT ON capi_events, capi_requests, capi_status, capi_watches TO regress_capi_monitor;
+SET ROLE regress_capi_monitor;
+SELECT dataset, lead_id, event_name FROM capi_events WHERE id >= :id ORDER BY id;
+SELECT count(*) FROM capi_requests WHERE dataset = 'privileges_dataset';
+SELECT dataset, owed, parked FROM capi_status WHERE dataset = 'privileges_dataset';
+SELECT target, lead_id, stage, dataset FROM capi_watches;
+-- and no more than that
+SELECT count(*) FROM capi_event_log;
+SELECT capi_payload(:id);
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION capi_payload(bigint) TO regress_capi_monitor;
+SET ROLE regress_capi_monitor;
+SELECT capi_payload(:id) -> 'user_data' AS user_data;
+RESET ROLE;
+
+-- EXECUTE on capi_pause and capi_resume is the right to decide
+CREATE ROLE regress_capi_operator;
+GRANT EXECUTE ON FUNCTION capi_pause(name), capi_resume(name) TO regress_capi_operator;
+SET ROLE regress_capi_operator;
+SELECT capi_pause('privileges_dataset');
+SELECT capi_resume('privileges_dataset');
+SELECT count(*) FROM capi_events;
+RESET ROLE;
+
+-- No view, and no function, shows a secret
+SELECT count(*) AS shown FROM (
+    SELECT e::text FROM capi_events e UNION ALL SELECT r::text FROM capi_requests r
+    UNION ALL SELECT s::text FROM capi_status s UNION ALL SELECT w::text FROM capi_watches w
+    UNION ALL SELECT d::text FROM capi_dataset d UNION ALL SELECT capi_payload(:id)::text) AS all_rows(row)
+WHERE row LIKE '%SECRET%';
+
+DROP TABLE leads;
+DROP USER MAPPING FOR PUBLIC SERVER privileges_dataset;
+DROP SERVER privileges_dataset;
+DROP OWNED BY regress_capi_monitor, regress_capi_operator;
+DROP ROLE regress_capi_nobody, regress_capi_application, regress_capi_monitor, regress_capi_operator;
