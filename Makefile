@@ -15,7 +15,7 @@ TESTS = $(wildcard test/sql/*.sql)
 REGRESS = $(patsubst test/sql/%.sql,%,$(TESTS))
 # The output directory is searched for scripts before test/: sql/ must hold names with "--" only.
 REGRESS_OPTS = --inputdir=test --load-extension=crm_capi --encoding=UTF8
-EXTRA_CLEAN = build results output_iso tmp_check tmp_check_iso log
+EXTRA_CLEAN = build results output_iso tmp_check tmp_check_iso test/tmp_check log
 
 PG_CONFIG ?= pg_config
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
@@ -51,7 +51,7 @@ isolationcheck:
 
 # Everything with a worker, a restart or a standby; needs IPC::Run; not as root.
 prove_installcheck:
-	rm -rf tmp_check/t && mkdir -p tmp_check/t
+	rm -rf tmp_check/t test/tmp_check && mkdir -p tmp_check/t
 	cd test && TESTDIR='$(CURDIR)/test' TESTDATADIR='$(CURDIR)/tmp_check/t' \
 		TESTLOGDIR='$(CURDIR)/tmp_check/t/log' PATH="$(bindir):$$PATH" PGPORT='6$(DEF_PGPORT)' \
 		PG_REGRESS='$(top_builddir)/src/test/regress/pg_regress' \
@@ -59,11 +59,12 @@ prove_installcheck:
 		-I '$(top_srcdir)/src/test/perl' -I t $(patsubst test/%,%,$(PROVE_TESTS))
 
 include test/unit/unit.mk
+include test/fuzz/fuzz.mk
 
 lint:
 	sh test/lint.sh
 
-FORMATTED = $(wildcard src/*.cpp src/*/*.cpp src/*/*.hpp test/unit/*.cpp test/unit/*.hpp test/fuzz/*.cpp)
+FORMATTED = $(wildcard src/*.cpp src/*/*.cpp src/*/*.hpp test/unit/*.cpp test/unit/*.hpp test/fuzz/*.cpp test/fuzz/*.hpp)
 CLANG_FORMAT ?= clang-format-19
 
 format:

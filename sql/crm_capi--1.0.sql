@@ -89,6 +89,7 @@ CREATE TABLE capi_settlement (
     event         bigint      NOT NULL PRIMARY KEY,
     settled_at    timestamptz NOT NULL,
     request       bigint,
+    dataset       integer,
     error_code    integer,
     error_subcode integer,
     status        text        NOT NULL,
@@ -99,6 +100,7 @@ COMMENT ON TABLE capi_settlement IS 'events that ended otherwise than delivered'
 COMMENT ON COLUMN capi_settlement.event IS 'capi_event_log.id';
 COMMENT ON COLUMN capi_settlement.settled_at IS 'when the event ended';
 COMMENT ON COLUMN capi_settlement.request IS 'capi_request_log.id of the request that decided it';
+COMMENT ON COLUMN capi_settlement.dataset IS 'capi_dataset.number; NULL if the dataset could not be told';
 COMMENT ON COLUMN capi_settlement.error_code IS 'error code given by Meta';
 COMMENT ON COLUMN capi_settlement.error_subcode IS 'error subcode given by Meta';
 COMMENT ON COLUMN capi_settlement.status IS 'parked, expired or cancelled; retry = owed again by capi_retry';
@@ -349,15 +351,15 @@ FROM @extschema@.capi_event_log e
      LEFT JOIN LATERAL (
          SELECT CASE WHEN r.outcome IN ('delivered', 'dry_run') THEN r.outcome
                      WHEN r.id IS NOT NULL AND r.finished_at IS NULL THEN 'sending'
-                     WHEN s.event IS NOT NULL THEN s.status
+                     WHEN s.status <> 'retry' THEN s.status
                      WHEN a.in_doubt THEN 'in_doubt'
                      WHEN d.health IN ('held', 'paused') THEN 'held'
-                     WHEN r.id IS NOT NULL THEN 'retry'
+                     WHEN r.id IS NOT NULL OR s.status = 'retry' THEN 'retry'
                      ELSE 'pending'
                 END AS status) state ON true
      LEFT JOIN LATERAL (
          SELECT s.reason_code, s.detail
-         WHERE state.status IN ('parked', 'expired', 'cancelled') OR s.status = 'retry'
+         WHERE state.status IN ('parked', 'expired', 'cancelled')
          UNION ALL
          SELECT d.reason_code, d.detail WHERE state.status = 'held'
          UNION ALL
@@ -368,26 +370,23 @@ COMMENT ON VIEW capi_events IS 'events with their state: pending, sending, retry
 -- Owed events, found from the cursor on: the cost follows what is owed, not the history.
 CREATE VIEW capi_owed AS
 WITH at AS (
-    SELECT coalesce(max(c.position), 0) AS position, coalesce(max(c.request), 0) AS request
+    SELECT coalesce(max(c.position), 0) AS position,
+           coalesce(max(c.request), 0) AS request,
+           coalesce((SELECT d.open FROM @extschema@.capi_cursor d), '{}') AS open
     FROM @extschema@.capi_cursor c
-), candidate AS (
-    SELECT e.id, e.dataset, e.enqueued_at, e.event_time, e.parked
-    FROM @extschema@.capi_event_log e
-    WHERE e.id > (SELECT at.position FROM at)
-    UNION ALL
-    SELECT e.id, e.dataset, e.enqueued_at, e.event_time, e.parked
-    FROM @extschema@.capi_cursor c,
-         LATERAL unnest(c.open) AS hole,
-         LATERAL (SELECT * FROM @extschema@.capi_event_log l
-                  WHERE l.id >= lower(hole) AND l.id < upper(hole)) e
+), final AS (
+    SELECT coalesce(range_agg(ids), '{}') AS ids
+    FROM @extschema@.capi_request_log r, LATERAL unnest(r.events) AS ids
+    WHERE r.id > (SELECT at.request FROM at) AND r.outcome IN ('delivered', 'dry_run')
 )
-SELECT c.id, c.dataset, c.enqueued_at, c.event_time
-FROM candidate c
-WHERE NOT c.parked
-      AND NOT EXISTS (SELECT 1 FROM @extschema@.capi_settlement s WHERE s.event = c.id)
-      AND NOT EXISTS (SELECT 1 FROM @extschema@.capi_request_log r
-                      WHERE r.events @> c.id AND r.outcome IN ('delivered', 'dry_run')
-                            AND r.id > (SELECT at.request FROM at))
+SELECT e.id, e.dataset, e.enqueued_at, e.event_time
+FROM at, final,
+     LATERAL unnest(at.open + int8multirange(int8range(at.position + 1, NULL)) - final.ids) AS hole,
+     LATERAL (SELECT l.id, l.dataset, l.enqueued_at, l.event_time, l.parked
+              FROM @extschema@.capi_event_log l
+              WHERE l.id >= lower(hole) AND l.id < coalesce(upper(hole), 9223372036854775807)) e
+WHERE NOT e.parked
+      AND NOT EXISTS (SELECT 1 FROM @extschema@.capi_settlement s WHERE s.event = e.id)
 UNION ALL
 SELECT e.id, e.dataset, e.enqueued_at, e.event_time
 FROM @extschema@.capi_settlement s JOIN @extschema@.capi_event_log e ON e.id = s.event
@@ -395,9 +394,14 @@ WHERE s.status = 'retry';
 COMMENT ON VIEW capi_owed IS 'events that are still owed to Meta';
 
 CREATE VIEW capi_status AS
-WITH owed AS (
+WITH doubt AS (
+    SELECT coalesce(range_agg(ids), '{}') AS ids
+    FROM @extschema@.capi_request_log r, LATERAL unnest(r.events) AS ids
+    WHERE r.outcome = 'in_doubt' AND r.started_at > now() - interval '192 hours'
+), owed AS (
     SELECT d.name,
            count(*) AS owed,
+           count(*) FILTER (WHERE (SELECT doubt.ids FROM doubt) @> w.id) AS in_doubt,
            min(w.enqueued_at) AS oldest_owed_at,
            min(w.event_time) + interval '168 hours' AS next_deadline
     FROM @extschema@.capi_owed w JOIN @extschema@.capi_dataset d ON d.number = w.dataset
@@ -424,7 +428,7 @@ SELECT s.name AS dataset,
        r.delivered,
        t.parked,
        t.expired,
-       r.in_doubt,
+       coalesce(owed.in_doubt, 0) AS in_doubt,
        owed.oldest_owed_at,
        owed.next_deadline,
        r.last_success_at,
@@ -439,12 +443,6 @@ FROM dataset s
      LEFT JOIN LATERAL (
          SELECT coalesce(sum(q.event_count) FILTER (WHERE q.finished_at IS NULL), 0) AS in_flight,
                 coalesce(sum(q.event_count) FILTER (WHERE q.outcome = 'delivered'), 0) AS delivered,
-                (SELECT count(*)
-                 FROM @extschema@.capi_owed w
-                      JOIN @extschema@.capi_dataset k ON k.number = w.dataset
-                 WHERE k.name = s.name
-                       AND EXISTS (SELECT 1 FROM @extschema@.capi_request_log l
-                                   WHERE l.events @> w.id AND l.outcome = 'in_doubt')) AS in_doubt,
                 max(q.finished_at) FILTER (WHERE q.outcome = 'delivered') AS last_success_at,
                 max(q.finished_at) FILTER (WHERE q.reason_code IS NOT NULL) AS last_error_at
          FROM @extschema@.capi_request_log q
@@ -460,8 +458,7 @@ FROM dataset s
          SELECT count(*) FILTER (WHERE u.status = 'parked') AS parked,
                 count(*) FILTER (WHERE u.status = 'expired') AS expired
          FROM @extschema@.capi_settlement u
-              JOIN @extschema@.capi_event_log l ON l.id = u.event
-              JOIN @extschema@.capi_dataset k ON k.number = l.dataset
+              JOIN @extschema@.capi_dataset k ON k.number = u.dataset
          WHERE k.name = s.name) t ON true;
 COMMENT ON VIEW capi_status IS 'datasets with their health and counts; health is ok, retrying, held, paused or stopped';
 

@@ -28,6 +28,12 @@ void DatasetQueue::Owe(int64_t id) {
     }
 }
 
+void DatasetQueue::OweInOrder(const IdSet& ids) {
+    IdSet all(std::vector<IdRange>(backlog_.begin(), backlog_.end()));
+    all.AddAll(ids);
+    backlog_.assign(all.ranges().begin(), all.ranges().end());
+}
+
 bool DatasetQueue::TakeIds(int64_t max_count, IdRange* range) {
     if (backlog_.empty() || max_count <= 0) {
         return false;

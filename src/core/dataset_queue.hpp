@@ -34,6 +34,9 @@ public:
     // The reader found an owed event. Ids come in the order in which they must go.
     void Owe(int64_t id);
 
+    // Owed events that were found elsewhere; the backlog is in the order of ids afterwards.
+    void OweInOrder(const IdSet& ids);
+
     // The next run of at most max_count ids to load, taken off the backlog; false if it is empty.
     bool TakeIds(int64_t max_count, IdRange* range);
 

@@ -91,9 +91,10 @@ Dispatcher::Dataset* Dispatcher::FindOrAdd(const DatasetConfig& config) {
     return datasets_.back().get();
 }
 
-// Several numbers can turn out to be one dataset: what the others owe moves over. What they have in
-// flight ends where it began, so they are asked again later. A number that leaves a dataset which
-// goes on leaves behind what it owes.
+// Several numbers can turn out to be one dataset: what the others owe moves over, into the order of
+// ids, because a lead may have events under several of them. What they have in flight ends where it
+// began, so they are asked again later. A number that leaves a dataset which goes on leaves behind
+// what it owes.
 void Dispatcher::TakeOver(int number, Dataset* dataset) {
     Dataset*& known = by_number_[number];
     if (known != nullptr && known != dataset && !known->configured) {
@@ -101,18 +102,8 @@ void Dispatcher::TakeOver(int number, Dataset* dataset) {
             unknown_dataset_seen_ = true;
             return;
         }
-        IdSet owed = known->queue.Owed();
+        dataset->queue.OweInOrder(known->queue.Owed());
         known->queue = DatasetQueue();
-        if (dataset->in_flight == 0) {
-            // A lead may have events under both numbers: all begin again in order.
-            owed.AddAll(dataset->queue.Owed());
-            dataset->queue = DatasetQueue();
-        }
-        for (const IdRange& range : owed.ranges()) {
-            for (int64_t id = range.first; id <= range.last; ++id) {
-                dataset->queue.Owe(id);
-            }
-        }
     }
     known = dataset;
 }
@@ -229,7 +220,14 @@ void Dispatcher::DropExpired(Dataset* dataset, Batch* batch, UnixMicros now) {
     std::move(alive, batch->events.end(), std::back_inserter(expired.events));
     batch->events.erase(alive, batch->events.end());
     for (const Event& event : expired.events) {
-        expired_.push_back(EndedEvent{event.id, 0, "expired", Reason::kDeadlinePassed, {}, 0, 0});
+        expired_.push_back(EndedEvent{event.id,
+                                      0,
+                                      dataset->config.numbers.front(),
+                                      "expired",
+                                      Reason::kDeadlinePassed,
+                                      {},
+                                      0,
+                                      0});
     }
     dataset->queue.Settle(expired);
 }
@@ -307,8 +305,9 @@ void Dispatcher::EndEvents(Flight* flight, const Verdict& verdict, EndedRequest*
                 break;
             }
             ended->events.push_back(EndedEvent{flight->batch.events.front().id, flight->request,
-                                               "parked", verdict.reason, ended->detail,
-                                               ended->error_code, ended->error_subcode});
+                                               flight->dataset->config.numbers.front(), "parked",
+                                               verdict.reason, ended->detail, ended->error_code,
+                                               ended->error_subcode});
             queue.Settle(flight->batch);
             break;
         case VerdictKind::kRetry:

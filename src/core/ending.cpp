@@ -6,6 +6,7 @@ namespace crm_capi {
 namespace {
 
 constexpr int kMaxErrorCharacters = 300;
+constexpr std::string_view kBlackedOut = "***";
 
 Answer ReadAnswer(const HttpAnswer& http, int event_count) {
     Answer answer;
@@ -54,7 +55,8 @@ std::string TraceIdOf(const Answer& answer, const HttpAnswer& http) {
 void BlackOut(std::string_view secret, HttpAnswer* http) {
     const auto black_out = [secret](std::string* text) {
         for (size_t at = text->find(secret); at != std::string::npos; at = text->find(secret, at)) {
-            text->replace(at, secret.size(), "***");
+            text->replace(at, secret.size(), kBlackedOut);
+            at += kBlackedOut.size();
         }
     };
     if (secret.empty()) {
@@ -70,8 +72,6 @@ void BlackOut(std::string_view secret, HttpAnswer* http) {
 
 EndedRequest EndRequest(HttpAnswer http, int event_count, const Secrets& secrets,
                         Verdict* verdict) {
-    BlackOut(secrets.access_token, &http);
-    BlackOut(secrets.app_secret, &http);
     const Answer answer = ReadAnswer(http, event_count);
     *verdict = Judge(answer);
     EndedRequest ended{};
@@ -83,10 +83,15 @@ EndedRequest EndRequest(HttpAnswer http, int event_count, const Secrets& secrets
         ended.error_subcode = answer.reply.error->subcode;
     }
     ended.reason = verdict->reason;
+    // Read once more for people: a secret that looks like a number or a name of the answer must not
+    // change what was judged.
+    BlackOut(secrets.access_token, &http);
+    BlackOut(secrets.app_secret, &http);
+    const Answer shown = ReadAnswer(http, event_count);
     if (verdict->kind != VerdictKind::kDelivered) {
-        ended.detail = DetailOf(answer, http);
+        ended.detail = DetailOf(shown, http);
     }
-    ended.fbtrace_id = TraceIdOf(answer, http);
+    ended.fbtrace_id = TraceIdOf(shown, http);
     return ended;
 }
 

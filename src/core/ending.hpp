@@ -17,6 +17,7 @@ namespace crm_capi {
 struct EndedEvent {
     int64_t event;
     int64_t request;  // that decided it; 0 = none
+    int dataset;      // number in the log
     const char* status;
     Reason reason;
     std::string detail;

@@ -108,8 +108,9 @@ capi_cancel(PG_FUNCTION_ARGS)
 {
     PG_RETURN_INT64(decide_events(
         fcinfo,
-        "INSERT INTO %s.capi_settlement AS s (event, settled_at, status, reason_code)"
-        " SELECT e.id, clock_timestamp(), 'cancelled', 'cancelled' FROM %s.capi_event_log e"
+        "INSERT INTO %s.capi_settlement AS s (event, settled_at, dataset, status, reason_code)"
+        " SELECT e.id, clock_timestamp(), e.dataset, 'cancelled', 'cancelled' FROM "
+        "%s.capi_event_log e"
         " WHERE e.id = ANY ($1) AND NOT e.parked AND NOT EXISTS (SELECT 1"
         " FROM %s.capi_request_log r WHERE r.events @> e.id"
         " AND (r.finished_at IS NULL OR r.outcome IN ('delivered', 'dry_run')))"

@@ -68,6 +68,10 @@ insert_parked(const Relations* relations, int64 id, TimestampTz now, const NewEv
     set(settlement_column::kEvent, Int64GetDatum(id));
     set(settlement_column::kSettledAt, TimestampTzGetDatum(now));
     set_null(settlement_column::kRequest);
+    if (event.dataset != 0)
+        set(settlement_column::kDataset, Int32GetDatum(event.dataset));
+    else
+        set_null(settlement_column::kDataset);
     set_null(settlement_column::kErrorCode);
     set_null(settlement_column::kErrorSubcode);
     set(settlement_column::kStatus, text_datum("parked"));

@@ -254,9 +254,9 @@ void
 settle_event(Oid schema, const EndedEvent& ended)
 {
     static Statement statement = {
-        "INSERT INTO @.capi_settlement AS s (event, settled_at, request, error_code, error_subcode,"
-        " status, reason_code, detail) VALUES ($1, pg_catalog.clock_timestamp(), $2, $3::integer,"
-        " $4::integer, $5, $6, $7) ON CONFLICT (event) DO UPDATE SET"
+        "INSERT INTO @.capi_settlement AS s (event, settled_at, request, dataset, error_code,"
+        " error_subcode, status, reason_code, detail) VALUES ($1, pg_catalog.clock_timestamp(), $2,"
+        " $3::integer, $4::integer, $5::integer, $6, $7, $8) ON CONFLICT (event) DO UPDATE SET"
         " settled_at = excluded.settled_at, request = excluded.request,"
         " error_code = excluded.error_code, error_subcode = excluded.error_subcode,"
         " status = excluded.status, reason_code = excluded.reason_code, detail = excluded.detail"
@@ -266,6 +266,7 @@ settle_event(Oid schema, const EndedEvent& ended)
 
     add_number(&parameters, ended.event, true);
     add_number(&parameters, ended.request, ended.request != 0);
+    add_number(&parameters, ended.dataset, true);
     add_remote_number(&parameters, ended.error_code, ended.error_code != 0);
     add_remote_number(&parameters, ended.error_subcode, ended.error_subcode != 0);
     add(&parameters, TEXTOID, CStringGetTextDatum(ended.status));

@@ -42,6 +42,7 @@ enum {
     kEvent = 1,
     kSettledAt,
     kRequest,
+    kDataset,
     kErrorCode,
     kErrorSubcode,
     kStatus,

@@ -76,7 +76,8 @@ SELECT * FROM capi_requests WHERE dataset LIKE 'views%';
 INSERT INTO capi_event_log (id, enqueued_at, event_time, lead_id, dataset, parked, event_name)
 SELECT nextval('capi_event_id'), now(), '2026-03-07 12:00-05', 123456789012345, dataset, true, 'summer time'
 FROM capi_event_log WHERE id = (SELECT max(id) FROM capi_event_log) RETURNING id AS summer \gset
-INSERT INTO capi_settlement (event, settled_at, status, reason_code) VALUES (:summer, now(), 'parked', 'stage_missing');
+INSERT INTO capi_settlement (event, dataset, settled_at, status, reason_code)
+    SELECT id, dataset, now(), 'parked', 'stage_missing' FROM capi_event_log WHERE id = :summer;
 SET timezone = 'America/New_York';
 SELECT extract(epoch FROM deadline - event_time)::int / 3600 AS hours FROM capi_events WHERE id = :summer;
 SET timezone = 'UTC';

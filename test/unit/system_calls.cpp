@@ -12,6 +12,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <cstring>
+#include <initializer_list>
 #include <mutex>
 
 namespace crm_capi_test {
