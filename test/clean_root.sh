@@ -1,0 +1,95 @@
+#!/bin/sh
+# clean_root.sh - runs a command from a clean clone of this repository on a bare Debian. As root.
+#
+#     sh test/clean_root.sh bookworm|trixie FOLDER [COMMAND...]     COMMAND: sh test/run.sh
+#
+# FOLDER gets the smallest system that debootstrap makes, or is used as it is if it has one. The
+# command sees its own processes, /proc and /dev/shm only, and all of them end with it; what it had
+# left running is told. The clone lies in a path with a blank and belongs to nobody known there.
+#
+# CLEAN_ROOT_TREE=working takes the working tree, with what is not committed, instead of HEAD.
+# CLEAN_ROOT_MIRROR names another package mirror than this machine's own.
+
+stop_with() {
+    printf '%s\n' "$*" >&2
+    exit 2
+}
+
+# The first address that this machine's own apt takes Debian from.
+find_mirror() {
+    cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+        sed -n -e 's/^URIs: *\([^ ]*\/debian\)\/*$/\1/p' \
+            -e 's/^deb \(\[[^]]*\] \)*\([^ ]*\/debian\)\/* .*/\2/p' | head -n 1
+}
+
+make_root() {
+    command -v debootstrap >/dev/null || stop_with "debootstrap is missing: apt-get install debootstrap"
+    mirror=${CLEAN_ROOT_MIRROR:-$(find_mirror)}
+    debootstrap --variant=minbase "$suite" "$folder" "${mirror:-http://deb.debian.org/debian}" \
+        >"$folder.log" 2>&1 || stop_with "debootstrap failed; see $folder.log."
+    rm -f "$folder.log"
+}
+
+# Name service and a proxy, if this machine needs them, and nothing else of it.
+pass_network_on() {
+    cp -L /etc/resolv.conf /etc/hosts "$folder/etc/"
+    grep -l -i -r 'proxy' /etc/apt/apt.conf /etc/apt/apt.conf.d 2>/dev/null |
+        while read -r file; do cp "$file" "$folder/etc/apt/apt.conf.d/"; done
+}
+
+put_tree() {
+    rm -rf "$folder/srv/crm capi"
+    mkdir -p "$folder/srv/crm capi"
+    if [ "${CLEAN_ROOT_TREE:-}" = working ]; then
+        tar -C "$root" -cf - --exclude=./.git --exclude=./build . |
+            tar -C "$folder/srv/crm capi" -xf -
+    else
+        git -c safe.directory='*' clone -q --no-hardlinks "$root" "$folder/srv/crm capi"
+    fi || stop_with "Could not copy $root."
+    chown -R 4242:4242 "$folder/srv/crm capi"
+}
+
+# Runs as process 1 of the new namespaces. $1 is the folder, the rest the command.
+run_inside() {
+    folder=$1
+    shift
+    mount -t proc proc "$folder/proc" && mkdir -p "$folder/dev/shm" &&
+        mount -t tmpfs tmpfs "$folder/dev/shm" || exit 2
+    chroot "$folder" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+        HOME=/root TERM="${TERM:-dumb}" \
+        ${http_proxy:+"http_proxy=$http_proxy"} ${https_proxy:+"https_proxy=$https_proxy"} \
+        ${no_proxy:+"no_proxy=$no_proxy"} ${TAP_TESTS:+"TAP_TESTS=$TAP_TESTS"} \
+        sh -c 'cd "/srv/crm capi" && exec "$@"' sh "$@"
+    status=$?
+    for process in "$folder"/proc/[0-9]*; do
+        [ "${process##*/}" = 1 ] || tell_process "$process"
+    done
+    exit $status
+}
+
+tell_process() {
+    words=$(tr '\0' ' ' <"$1/cmdline" 2>/dev/null)
+    if [ -n "$words" ]; then
+        printf 'Left running: %s\n' "$words"
+        status=1
+    fi
+}
+
+if [ "${1:-}" = --inside ]; then
+    shift
+    run_inside "$@"
+fi
+
+[ $# -ge 2 ] || stop_with "Usage: sh test/clean_root.sh bookworm|trixie FOLDER [COMMAND...]"
+[ "$(id -u)" -eq 0 ] || stop_with "Making a root file system needs root."
+suite=$1
+folder=$2
+shift 2
+case $suite in bookworm | trixie) ;; *) stop_with "bookworm or trixie, not $suite." ;; esac
+case $folder in /*) ;; *) folder=$PWD/$folder ;; esac
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
+[ $# -gt 0 ] || set -- sh test/run.sh
+[ -e "$folder/etc/debian_version" ] || make_root
+pass_network_on
+put_tree
+exec unshare --mount --pid --fork --kill-child sh "$root/test/clean_root.sh" --inside "$folder" "$@"

@@ -1,0 +1,124 @@
+"""samples.py - for each check, small trees that it must object to, and some that it must not.
+
+A check that finds nothing may have stopped looking; these show that it still does. A sample is a
+dictionary of files; the number is how many findings it must give.
+"""
+
+CONTROL = "default_version = '1.1'\n"
+TABLE_OF_SETTINGS = "void define()\n{\n" + "    DefineCustomIntVariable(1);\n" * 70 + "}\n"
+LONG_BODY = "    work();\n" * 60
+
+ROOMS = [
+    (1, {"src/core/a.cpp": '#include "net/transport.hpp"\n'}),
+    (1, {"src/core/a.hpp": "#include <curl/curl.h>\n"}),
+    (1, {"src/core/a.cpp": "#include <unistd.h>\n"}),
+    (1, {"src/core/a.cpp": '#include "a.hpp"\n'}),
+    (1, {"src/net/a.cpp": '  #  include "postgres.h"\n'}),
+    (1, {"src/net/a.cpp": '#include "pg/pg_prelude.hpp"\n'}),
+    (1, {"src/pg/a.cpp": '#include "module.hpp"\n'}),
+    (1, {"src/module.cpp": '#include "postgres.h"\n'}),
+    (0, {"src/core/a.cpp": '#include "core/a.hpp"\n#include <string>\n#include <nlohmann/json.hpp>\n'
+                           '#include <openssl/evp.h>\n// #include "postgres.h"\n',
+         "src/net/a.cpp": '#include "core/a.hpp"\n#include <curl/curl.h>\n#include <sys/epoll.h>\n',
+         "src/pg/a.hpp": 'extern "C" {\n#include "postgres.h"\n}\n#include "net/transport.hpp"\n',
+         "src/module.cpp": '#include "pg/launcher.hpp"\n'}),
+]
+
+PG_TRY_BODIES = [
+    (1, {"src/pg/a.cpp": "int f() { PG_TRY(); { return 1; } PG_CATCH(); { } PG_END_TRY(); }\n"}),
+    (1, {"src/pg/a.cpp": "void f() { PG_TRY(); { if (x) throw 1; } PG_FINALLY(); { } PG_END_TRY(); }\n"}),
+    (1, {"src/pg/a.cpp": "void f() { for (;;) { PG_TRY(); { if (x) { g(); } else break; } PG_CATCH();"
+                         " { } PG_END_TRY(); } }\n"}),
+    (1, {"src/pg/a.cpp": "void f() { while (a) { PG_TRY(); { continue; } PG_END_TRY(); } }\n"}),
+    (1, {"src/pg/a.cpp": "void f() { PG_TRY(); { goto out; } PG_END_TRY(); out: ; }\n"}),
+    (1, {"src/pg/a.cpp": "void f() { PG_TRY(); { auto g = [&](int a) { throw a; }; g(1); } PG_END_TRY(); }\n"}),
+    (1, {"src/pg/a.cpp": "void f() { PG_TRY(); { x = y ? throw 1 : 2; } PG_END_TRY(); }\n"}),
+    (1, {"src/pg/a.cpp": "void f() { PG_TRY(); { switch (a) { case 1: break; } return; } PG_END_TRY(); }\n"}),
+    (1, {"src/pg/a.cpp": "void f() { PG_TRY(); { PG_TRY(); { a(); } PG_CATCH(); { return; } PG_END_TRY();"
+                         " } PG_END_TRY(); }\n"}),
+    (1, {"src/pg/a.cpp": "void f() { PG_TRY(); { a[i] = b{1}; for (;;) if (c) return; } PG_END_TRY(); }\n"}),
+    (0, {"src/pg/a.cpp": """int f() {
+    PG_TRY();
+    {
+        for (int i = 0; i < 3; ++i) { if (i == 1) continue; break; }
+        while (a) if (b) break; else continue;
+        do { break; } while (c);
+        switch (d) { case kOne: g(); break; default: break; }
+        auto h = [](int x) -> int { return x; };
+        const char* word = "return"; /* throw */ // goto
+    }
+    PG_CATCH();
+    {
+        return 1;
+    }
+    PG_END_TRY();
+    return 2;
+}
+"""}),
+]
+
+FORBIDDEN_CALLS = [
+    (1, {"src/net/a.cpp": "int f(CURL* c) { return curl_easy_perform(c); }\n"}),
+    (1, {"src/net/a.cpp": "std::thread t;\n"}),
+    (1, {"src/core/a.cpp": "auto f = std::async(g);\n"}),
+    (2, {"src/pg/a.cpp": 'void f() { system("ls"); ::popen("ls", "r"); }\n'}),
+    (0, {"src/pg/a.cpp": "// system(x)\nvoid f() { filesystem(1); check.system(2); }\n"}),
+]
+
+ERROR_CODES = [
+    (1, {"src/pg/a.cpp": 'void f() { ereport(ERROR, errmsg("could not (or would not)")); }\n'}),
+    (1, {"src/pg/a.cpp": 'void f() { ereport(FATAL,\n        (errmsg("x"), errhint("errcode(1)"))); }\n'}),
+    (0, {"src/pg/a.cpp": 'void f() { ereport(ERROR, (errcode(ERRCODE_X), errmsg("x")));\n'
+                         'ereport(ERROR, (errcode_for_file_access(), errmsg("x")));\n'
+                         'ereport(LOG, (errmsg("x"))); }\n'}),
+]
+
+FUNCTION_LENGTH = [
+    (1, {"src/core/a.cpp": "namespace a {\nint f(int x) {\n" + LONG_BODY + "}\n}\n"}),
+    (1, {"src/core/a.hpp": "class A {\n  public:\n    A() : a_{1}, b_(2) {\n" + LONG_BODY + "}\n};\n"}),
+    (1, {"src/pg/a.cpp": 'extern "C" {\nDatum\nf(PG_FUNCTION_ARGS)\n{\n' + LONG_BODY + "}\n}\n"}),
+    (0, {"src/pg/a.cpp": TABLE_OF_SETTINGS,
+         "src/core/a.cpp": "const int kTable[] = {\n" + "    1,\n" * 90 + "};\nint f() {\n    return 1;\n}\n"
+                           "struct B {\n" + "    int f() { return 1; }\n" * 90 + "};\n"}),
+]
+
+FILE_LENGTH = [
+    (1, {"src/core/a.cpp": "int a;\n" * 401}),
+    (0, {"src/core/a.cpp": "int a;\n" * 400}),
+]
+
+OPEN_NOTES = [
+    (1, {"src/core/a.cpp": "// TODO: more\n"}),
+    (1, {"sql/crm_capi--1.0.sql": "-- FIXME\n"}),
+    (0, {"src/core/a.cpp": "int TODOLIST;\n"}),
+]
+
+SQL_NAMES = [
+    (1, {"sql/crm_capi.sql": "\n"}),
+    (1, {"sql/basics.sql": "\n", "sql/crm_capi--1.0.sql": "\n"}),
+    (0, {"sql/crm_capi--1.0.sql": "\n", "sql/crm_capi--1.0--1.1.sql": "\n"}),
+]
+
+VERSIONS = [
+    (1, {"sql/crm_capi--1.1.sql": "\n"}),
+    (1, {"crm_capi.control": CONTROL, "sql/crm_capi--1.0.sql": "\n"}),
+    (1, {"crm_capi.control": CONTROL, "sql/crm_capi--1.1.sql": "\n", "sql/crm_capi--1.1--1.10.sql": "\n"}),
+    (2, {"crm_capi.control": CONTROL, "sql/crm_capi--1.1.sql": "\n",
+         "META.json": '{"version": "1.0.0", "provides": {"crm_capi": {"version": "1.2.0"}}}'}),
+    (0, {"crm_capi.control": CONTROL, "sql/crm_capi--1.0.sql": "\n", "sql/crm_capi--1.0--1.1.sql": "\n",
+         "META.json": '{"version": "1.1.0", "provides": {"crm_capi": {"version": "1.1.0"}}}'}),
+]
+
+GLOBAL_OBJECTS = [
+    (1, {"src/core/a.cpp": '#include <string>\nstd::string name = "a";\n'}),
+    (1, {"src/net/a.cpp": "#include <string>\nconst std::string& f() { static std::string s; return s; }\n"}),
+    (0, {"src/core/a.cpp": '#include <string>\nconstexpr char kName[] = "a";\n'
+                           "std::string f() { return kName; }\n"}),
+]
+
+STYLE = "BasedOnStyle: Google\nIndentWidth: 4\n"
+FORMATTING = [
+    (1, {".clang-format": STYLE, "src/core/a.cpp": "int f( ) {return 1;}\n"}),
+    (1, {".clang-format": STYLE, "test/unit/a_test.cpp": "int  a;\n"}),
+    (0, {".clang-format": STYLE, "src/core/a.cpp": "int f(int a) {\n    ++a;\n    return a;\n}\n"}),
+]

@@ -1,0 +1,119 @@
+"""text_checks.py - the checks that need nothing but the files. Each returns a list of findings."""
+
+import json
+import re
+
+import pg_try
+
+MAX_FUNCTION_LINES = 60
+MAX_FILE_LINES = 400
+
+# What each room may include. Standard C++ headers have neither slash nor dot in their names.
+STANDARD = r"<[a-z_0-9]+>"
+SYSTEM = r"<(sys/)?[a-z_0-9]+\.h>"
+ROOMS = {
+    "src/core/": (r'"core/[^"]+"', STANDARD, r"<nlohmann/[^>]+>", r"<openssl/[^>]+>", r"<arpa/inet\.h>"),
+    "src/net/": (r'"(core|net)/[^"]+"', STANDARD, SYSTEM, r"<curl/[^>]+>"),
+    "src/pg/": (r'"(?!module)[^"]+"', r"<[^>]+>"),
+    "src/": (r'"(core|net|pg)/[^"]+"', STANDARD),
+}
+
+FORBIDDEN = {
+    r"\bcurl_easy_perform\s*\(": "curl_easy_perform blocks; the multi interface does not",
+    r"\bstd\s*::\s*(thread|jthread|async)\b": "no threads in a backend",
+    r"(?<![.>\w])system\s*\(": "system() runs a shell",
+    r"\bpopen\s*\(": "popen() runs a shell",
+}
+
+ERROR_REPORT = re.compile(r"\bereport\s*\(\s*(ERROR|FATAL|PANIC)\b")
+ERROR_CODE = re.compile(r"\berrcode(_for_\w+)?\s*\(")
+SQL_SCRIPT = re.compile(r"crm_capi--([0-9.]+)(?:--([0-9.]+))?\.sql$")
+
+
+def rooms(tree):
+    findings = []
+    for source in tree.sources("src"):
+        room = max((room for room in ROOMS if source.path.startswith(room)), key=len)
+        for offset, name in source.includes():
+            if not any(re.fullmatch(allowed, name) for allowed in ROOMS[room]):
+                findings.append(source.finding(offset, f"{room} must not include {name}"))
+    return findings
+
+
+def pg_try_bodies(tree):
+    return [source.finding(offset, f"'{word}' leaves the body of a PG_TRY")
+            for source in tree.sources("src") for offset, word in pg_try.escapes(source)]
+
+
+def forbidden_calls(tree):
+    return [source.finding(match.start(), why)
+            for source in tree.sources("src") for pattern, why in FORBIDDEN.items()
+            for match in re.finditer(pattern, source.code)]
+
+
+def error_codes(tree):
+    return [source.finding(match.start(), f"ereport({match.group(1)}) without errcode")
+            for source in tree.sources("src") for match in ERROR_REPORT.finditer(source.code)
+            if not ERROR_CODE.search(source.arguments(match.start()))]
+
+
+def function_length(tree):
+    """A function that only defines settings is a table, and may be as long as the table."""
+    findings = []
+    for source in tree.sources("src"):
+        for start, end in source.functions():
+            lines = source.line(end) - source.line(start) + 1
+            if lines > MAX_FUNCTION_LINES and "DefineCustom" not in source.code[start:end]:
+                findings.append(source.finding(
+                    start, f"a function of {lines} lines; at most {MAX_FUNCTION_LINES}"))
+    return findings
+
+
+def file_length(tree):
+    findings = []
+    for source in tree.sources("src"):
+        lines = len(source.text.splitlines())
+        if lines > MAX_FILE_LINES:
+            findings.append(f"{source.path}:{lines}: a file of {lines} lines; at most {MAX_FILE_LINES}")
+    return findings
+
+
+def open_notes(tree):
+    return [f"{path}:{text.count(chr(10), 0, match.start()) + 1}: {match.group()} left open"
+            for path, text in tree.texts() for match in re.finditer(r"\b(TODO|FIXME|XXX)\b", text)]
+
+
+def sql_names(tree):
+    """pg_regress looks for scripts in sql/ before test/sql: a sql/foo.sql would replace a test."""
+    return [f"sql/{name}: names in sql/ are crm_capi--VERSION.sql or crm_capi--OLD--NEW.sql"
+            for name in tree.names("sql") if not SQL_SCRIPT.match(name)]
+
+
+def version_key(version):
+    numbers = [int(number) for number in version.split(".") if number]
+    while numbers and numbers[-1] == 0:  # META.json wants 1.0.0 where the control file says 1.0
+        numbers.pop()
+    return numbers
+
+
+def versions(tree):
+    control = tree.read("crm_capi.control")
+    default = re.search(r"^default_version\s*=\s*'([^']+)'", control or "", re.MULTILINE)
+    if not default:
+        return ["crm_capi.control: no default_version"]
+    default = default.group(1)
+    scripts = [match for match in map(SQL_SCRIPT.match, tree.names("sql")) if match]
+    newest = max((match.group(2) or match.group(1) for match in scripts), key=version_key, default="")
+    findings = []
+    if version_key(newest) != version_key(default):
+        findings.append(f"crm_capi.control: default_version is {default}, the newest script makes "
+                        f"{newest or 'nothing'}")
+    if tree.read("META.json") is not None:
+        meta = json.loads(tree.read("META.json"))
+        stated = {"version": meta.get("version", "")}
+        for name, provided in meta.get("provides", {}).items():
+            stated[f"provides.{name}.version"] = provided.get("version", "")
+        findings += [f"META.json: {field} is {version}, default_version is {default}"
+                     for field, version in stated.items()
+                     if version_key(version) != version_key(default)]
+    return findings

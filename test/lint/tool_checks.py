@@ -1,0 +1,63 @@
+"""tool_checks.py - the checks that clang does. A missing tool makes a check skipped, not passed."""
+
+import concurrent.futures
+import os
+import shutil
+import subprocess
+
+# Versions of clang-format disagree about details. 19 is in Debian 12 as well as in 13.
+FORMATTER = os.environ.get("CLANG_FORMAT") or "clang-format-19"
+CLANG = os.environ.get("CLANGXX") or "clang++"
+
+# -Wno-register: PostgreSQL's headers before 16 use the keyword, which C++17 has no more.
+GLOBALS_FLAGS = ["-std=c++17", "-fsyntax-only", "-D_GNU_SOURCE", "-Wno-register", "-Wglobal-constructors",
+                 "-Wexit-time-destructors", "-Werror"]
+
+
+class Skipped(Exception):
+    """The check cannot be done on this machine; the text says what is missing."""
+
+
+def run(command, folder):
+    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+    return done.returncode, done.stdout
+
+
+def need(tool):
+    if shutil.which(tool) is None:
+        raise Skipped(f"needs {tool}")
+
+
+def server_headers(tree):
+    """-isystem for the server's headers; nothing if no file of src/pg is there to need them."""
+    if not any(source.path.startswith(("src/pg/", "src/module")) for source in tree.sources("src")):
+        return []
+    pg_config = os.environ.get("PG_CONFIG") or "pg_config"
+    need(pg_config)
+    status, folder = run([pg_config, "--includedir-server"], tree.root)
+    if status != 0 or not os.path.isdir(folder.strip()):
+        raise Skipped("needs the server's headers; set PG_CONFIG")
+    return ["-isystem", folder.strip()]
+
+
+def global_objects(tree):
+    """The library is preloaded: a constructor would run in the postmaster, a destructor in every
+    exit() of every session."""
+    need(CLANG)
+    command = [CLANG, *GLOBALS_FLAGS, "-Isrc", *server_headers(tree)]
+    paths = [source.path for source in tree.sources("src") if source.path.endswith(".cpp")]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = pool.map(lambda path: run([*command, path], tree.root), paths)
+    return [output.strip() for status, output in results if status != 0]
+
+
+def formatting(tree):
+    need(FORMATTER)
+    findings = []
+    for source in [*tree.sources("src"), *tree.sources("test/unit"), *tree.sources("test/fuzz")]:
+        status, output = run([FORMATTER, "--dry-run", "-Werror", source.path], tree.root)
+        if status != 0:
+            lines = [line for line in output.splitlines() if "error:" in line]
+            findings.append(f"{(lines or [output.strip()])[0]} ({len(lines)} in this file; make format)")
+    return findings

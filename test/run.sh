@@ -1,0 +1,260 @@
+#!/bin/sh
+# run.sh - installs what is missing, builds, runs every test; the last line is "N passed, N failed".
+#
+#     sh test/run.sh                   everything
+#     sh test/run.sh STAGE...          only these: lint unit sanitized endpoint regress isolation tap
+#     TAP_TESTS='test/t/001_x.pl' sh test/run.sh tap         only these files
+#     REGRESS_TESTS='basics' sh test/run.sh regress          only these scripts
+#
+# Nothing of this machine is touched but its list of packages (see setup.sh): the checkout is copied
+# to a fresh folder and so is PostgreSQL, and all work is done there by an account without rights.
+# The folder goes at the end, unless a test failed. A stage that finds no test has failed.
+
+STAGES='lint unit sanitized endpoint regress isolation tap'
+STAGE_SECONDS=1800 # a hanging stage must not take the others' results with it
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
+. "$root/test/setup.sh"
+
+passed=0
+failed=0
+failures=
+
+add_result() { # STAGE PASSED FAILED
+    passed=$((passed + $2))
+    failed=$((failed + $3))
+    [ "$3" -eq 0 ] || failures="$failures $1($3)"
+}
+
+fail_stage() { # STAGE SENTENCE
+    say "FAILED: $2"
+    add_result "$1" 0 1
+}
+
+# ---------------------------------------------------------------------------------- running
+
+# Runs a command as the tester. What it prints goes to $log, and to the screen if `show` is not
+# empty. Its status is left in $status. In the background, so that a signal does not wait for it; by
+# a file and not a pipe, so that no process which the command leaves behind can keep us waiting.
+run_logged() {
+    log=$WORK/log/$stage.log
+    as_tester timeout -k 20 "$STAGE_SECONDS" "$@" >"$log" 2>&1 </dev/null &
+    runner=$!
+    if [ -n "$show" ]; then
+        tail -n +1 -f --pid="$runner" "$log" &
+    fi
+    wait "$runner"
+    status=$?
+    wait
+    if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
+        say "Stopped after $STAGE_SECONDS seconds."
+    fi
+    if ! stop_leftovers; then
+        say "This stage left processes running; they have been ended."
+        status=left
+    fi
+}
+
+show_tail() { # FILE LINES
+    [ -s "$1" ] || return 0
+    say "----- the last lines of ${1#"$WORK"/}:"
+    tail -n "$2" "$1" | cut -c 1-300
+    say "-----"
+}
+
+# Lines of $log that match an extended expression.
+count() {
+    grep -c -E -- "$1" "$log"
+}
+
+# Takes the counts of a stage, which were read from what it printed, together with its status: one
+# that ends badly without a failing test has died, and one without any test has lost its tests.
+finish_stage() { # PASSED FAILED
+    stage_failed=$2
+    if [ "$status" != 0 ] && [ "$stage_failed" -eq 0 ]; then
+        say "FAILED: the stage $stage ended with status $status."
+        stage_failed=1
+    elif [ "$1" -eq 0 ] && [ "$stage_failed" -eq 0 ]; then
+        say "FAILED: the stage $stage found no test."
+        stage_failed=1
+    fi
+    say "-- $stage: $1 passed, $stage_failed failed, $(($(date +%s) - stage_began)) s"
+    add_result "$stage" "$1" "$stage_failed"
+    [ "$stage_failed" -eq 0 ]
+}
+
+# ---------------------------------------------------------------------------------- stages
+
+stage_build() {
+    show=
+    run_logged make -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" WERROR=1 all
+    if [ "$status" = 0 ]; then
+        run_logged make -s PG_CONFIG="$PG_CONFIG" install
+    fi
+    if [ "$status" = 0 ]; then built=yes; else built=no; fi
+    [ "$built" = yes ]
+    finish_stage $((1 - $?)) 0 || show_tail "$log" 60
+}
+
+stage_lint() {
+    show=yes
+    run_logged sh test/lint.sh
+    finish_stage "$(count '^ok - ')" "$(count '^not ok - ')"
+}
+
+stage_unit() {
+    run_unit unit
+}
+
+stage_sanitized() {
+    run_unit unit-sanitized
+}
+
+run_unit() { # TARGET
+    show=
+    run_logged make -s -j"$(nproc)" "$1"
+    finish_stage "$(count '^\[       OK \] ')" "$(count '^\[  FAILED  \] .* \([0-9]+ ms\)$')" && return
+    grep -E -B 15 -A 30 '^\[  FAILED  \] .* \([0-9]+ ms\)$|error:|ERROR: |runtime error:' "$log" |
+        grep -E -v '^(\[       OK|\[ RUN|g\+\+ )' | head -n 150 | cut -c 1-300
+    show_tail "$log" 10
+}
+
+# unittest says "Ran 12 tests in 3.4s" and then "OK" or "FAILED (failures=1, errors=2, skipped=1)".
+stage_endpoint() {
+    show=
+    run_logged python3 -m unittest discover -s test/endpoint
+    ran=$(sed -n 's/^Ran \([0-9]*\) tests\{0,1\} in .*/\1/p' "$log" | tail -n 1)
+    bad=$(($(unittest_count failures) + $(unittest_count errors)))
+    good=$((${ran:-0} - bad - $(unittest_count skipped)))
+    [ "$good" -ge 0 ] || good=0
+    finish_stage "$good" "$bad" || show_tail "$log" 80
+}
+
+unittest_count() {
+    number=$(sed -n "s/expected failures=[0-9]*//; s/^\(OK\|FAILED\) (.*$1=\([0-9]*\).*/\2/p" "$log" | tail -n 1)
+    say "${number:-0}"
+}
+
+stage_regress() {
+    show=yes
+    run_logged make -s PG_CONFIG="$PG_CONFIG" tempcheck ${REGRESS_TESTS:+REGRESS="$REGRESS_TESTS"}
+    finish_regress
+}
+
+stage_isolation() {
+    show=yes
+    run_logged make -s PG_CONFIG="$PG_CONFIG" isolationcheck
+    finish_regress
+}
+
+# Until 15 pg_regress prints "test a ... ok", or "     a ... ok" in a group; from 16 it speaks TAP.
+finish_regress() {
+    finish_stage "$(count '^(ok [0-9]+ |(test| ) +[^ ]+ +\.\.\. ok)')" \
+        "$(count '^(not ok [0-9]+ |(test| ) +[^ ]+ +\.\.\. FAILED)')" && return
+    find "$WORK/tree" -name regression.diffs -newer "$WORK/log/began" | while read -r file; do
+        show_tail "$file" 200
+    done
+    find "$WORK/tree" -name postmaster.log -newer "$WORK/log/began" | while read -r file; do
+        show_tail "$file" 15
+    done
+}
+
+# prove's report names each file with a fault: how many of its tests failed, or how it died, which
+# counts as one failure if no test of the file had failed.
+stage_tap() {
+    show=yes
+    run_logged make -s PG_CONFIG="$PG_CONFIG" prove_installcheck ${TAP_TESTS:+PROVE_TESTS="$TAP_TESTS"}
+    all=$(sed -n 's/^Files=[0-9]*, Tests=\([0-9]*\),.*/\1/p' "$log" | tail -n 1)
+    bad=$(prove_report | awk '/Failed: [1-9]/ { sub(/.*Failed: /, ""); n += $0 } END { print n + 0 }')
+    died=$(prove_report | awk '
+        /^[^ ]/ { quiet = /Failed: 0\)/ }
+        /^  (Non-zero|Parse errors)/ && quiet { n++; quiet = 0 }
+        END { print n + 0 }')
+    good=$((${all:-0} - bad))
+    [ "$good" -ge 0 ] || good=0
+    finish_stage "$good" $((bad + died)) && return
+    prove_report | sed -n 's/^\([^ ]*\) *(Wstat.*/\1/p' | while read -r file; do
+        name=${file##*/}
+        find "$WORK/tree" -path "*log/regress_log_${name%.pl}" | while read -r file; do
+            show_tail "$file" 40
+        done
+        find "$WORK/tree" -path "*log/${name%.pl}*_*.log" | while read -r file; do
+            show_tail "$file" 20
+        done
+    done
+}
+
+prove_report() {
+    sed -n '/^Test Summary Report/,/^Files=/p' "$log" | grep -E '\(Wstat: |^  '
+}
+
+# ---------------------------------------------------------------------------------- main
+
+run_stage() {
+    stage=$1
+    stage_began=$(date +%s)
+    say ""
+    say "== $stage"
+    : >"$WORK/log/began"
+    case $stage in
+        regress | isolation | tap)
+            if [ "$built" != yes ]; then
+                fail_stage "$stage" "the stage $stage needs a build, and there is none."
+                return
+            fi
+            ;;
+    esac
+    "stage_$stage"
+}
+
+# The build is for the stages with a server only; all others make what they need.
+choose_stages() {
+    chosen=
+    for name in "$@"; do
+        case " $STAGES " in *" $name "*) ;; *) stop_with "No stage $name. There are: $STAGES." ;; esac
+        case $name in regress | isolation | tap) need_build=yes ;; esac
+        chosen="$chosen $name"
+    done
+    chosen="${need_build:+build}$chosen"
+}
+
+end_run() {
+    code=$?
+    trap - EXIT
+    trap '' INT TERM HUP
+    if [ "$finished" != yes ]; then
+        say "Stopped before the end."
+        failed=$((failed + 1))
+    fi
+    keep=
+    [ -z "$failures" ] || keep=keep
+    close_workplace $keep
+    if [ "$finished" = yes ]; then
+        [ -z "$failures" ] || say "Failed:$failures"
+        say "$passed passed, $failed failed"
+        [ "$failed" -eq 0 ]
+        code=$?
+    fi
+    exit "$code"
+}
+
+need_build=
+built=
+finished=no
+# shellcheck disable=SC2086
+[ $# -gt 0 ] || set -- $STAGES
+choose_stages "$@"
+
+say "== set-up"
+set_up_machine test
+trap end_run EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+open_workplace
+copy_tree "$root"
+copy_postgres
+say "PostgreSQL $PG_MAJOR; tests run as $TESTER in $WORK"
+for name in $chosen; do
+    run_stage "$name"
+done
+finished=yes
