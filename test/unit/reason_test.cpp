@@ -90,6 +90,7 @@ TEST(Reason, PublishedCodesStay) {
         {Reason::kDatasetMissing, "dataset_missing"},
         {Reason::kDatasetPermission, "dataset_permission"},
         {Reason::kDeadlinePassed, "deadline_passed"},
+        {Reason::kCancelled, "cancelled"},
         {Reason::kRefused, "refused"},
         {Reason::kNotConnected, "not_connected"},
         {Reason::kConnectionCut, "connection_cut"},
