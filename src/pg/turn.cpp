@@ -30,7 +30,8 @@ namespace crm_capi {
 
 namespace {
 
-/* Rows of the log read in one turn: a few milliseconds, so that answers do not wait long. */
+/* Rows of the log that a turn looks at, and that it fetches: some ten milliseconds each, so that
+ * answers do not wait long. */
 constexpr int kRowsPerTurn = 10000;
 
 constexpr size_t kRequestsPerTurn = 16;
@@ -146,25 +147,30 @@ read_log(Shipper* shipper)
         shipper->final_events.clear();
 }
 
-/* Fetches what can be sent now. */
-void
+/* Fetches what can be sent now. False if the turn's budget ended before everything was fetched. */
+bool
 load_events(Shipper* shipper)
 {
     IdRange range = {};
     bool wanted = false;
+    int budget = kRowsPerTurn;
     const UnixMicros now = now_micros();
 
     for (;;) {
         call_cpp("choose what to load",
                  [&] { wanted = shipper->dispatcher.NextLoad(now, &range); });
         if (!wanted)
-            break;
+            return true;
         LogReader* const reader = open_log(shipper->schema, range);
         LoggedEvent event;
-        while (next_event(reader, Columns::kAll, &event))
+        while (next_event(reader, Columns::kAll, &event)) {
             call_cpp("load an event", [&] { shipper->dispatcher.Load(MakeEvent(event)); });
+            budget--;
+        }
         close_log(reader);
         CHECK_FOR_INTERRUPTS();
+        if (budget <= 0)
+            return false;
     }
 }
 
@@ -174,7 +180,7 @@ prepare_requests(Shipper* shipper)
 {
     const UnixMicros now = now_micros();
 
-    load_events(shipper);
+    const bool all_loaded = load_events(shipper);
     call_cpp("build requests", [&] { shipper->dispatcher.Prepare(now, kRequestsPerTurn); });
     for (OutgoingRequest& request : shipper->dispatcher.outgoing()) {
         request.request = begin_request(shipper->schema, request);
@@ -183,7 +189,7 @@ prepare_requests(Shipper* shipper)
         shipper->cursor_is_behind = true;
     }
     const size_t prepared = shipper->dispatcher.outgoing().size();
-    shipper->more_to_do = shipper->must_read || prepared == kRequestsPerTurn;
+    shipper->more_to_do = shipper->must_read || !all_loaded || prepared == kRequestsPerTurn;
     if (prepared > 0)
         ForceSyncCommit();
 }
