@@ -107,9 +107,7 @@ pin_session()
         {"idle_in_transaction_session_timeout", "0"},
         {"row_security", "off"},
         {"session_replication_role", "origin"},
-        /* Settlements may be lost in a crash: their events are in doubt then. Requests are flushed
-         * by ForceSyncCommit before they leave. */
-        {"synchronous_commit", "off"},
+        {"synchronous_commit", "on"}, /* turn.cpp relaxes it where that is safe */
     };
 
     for (const auto& setting : pinned)

@@ -174,6 +174,18 @@ load_events(Shipper* shipper)
     }
 }
 
+/* What leaves must be on disk, and on the standbys that commits wait for: neither a crash nor a
+ * failover may undo it. Settlements may be lost: their events are in doubt then. */
+void
+commit_durably(bool durable)
+{
+    static bool is_durable = true; /* as the session begins */
+
+    if (durable != is_durable)
+        SetConfigOption("synchronous_commit", durable ? "on" : "off", PGC_SUSET, PGC_S_OVERRIDE);
+    is_durable = durable;
+}
+
 /* Makes requests and writes them down; they leave after the commit. */
 void
 prepare_requests(Shipper* shipper)
@@ -190,8 +202,7 @@ prepare_requests(Shipper* shipper)
     }
     const size_t prepared = shipper->dispatcher.outgoing().size();
     shipper->more_to_do = shipper->must_read || !all_loaded || prepared == kRequestsPerTurn;
-    if (prepared > 0)
-        ForceSyncCommit();
+    commit_durably(prepared > 0);
 }
 
 void

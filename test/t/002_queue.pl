@@ -98,6 +98,44 @@ $crm->arrived_as_committed('a prepared transaction stays unsent over a restart')
 $crm->sql("COMMIT PREPARED 'over a restart'");
 $crm->arrived_as_committed('and is sent after it');
 
+# --- Two first writers
+
+# Each registers the new dataset under a number of its own, so that neither waits for the other. Their
+# events are of one dataset all the same. The shipper has a request under way, and is kept from
+# looking (it waits for a lock) until a lead has events under both numbers.
+$crm->forget;
+$crm->create_dataset('fresh', dataset_id => $StandIn::OTHER_DATASET);
+$endpoint->script({ times => 1, action => { hold => \1 } });
+my ($one, $two, $keeper) = map { $node->background_psql('postgres') } 1 .. 3;
+
+sub send_fresh
+{
+	my ($lead, $stage) = @_;
+	return "SELECT capi_send_lead_event(12345678901230000 + $lead, '$stage', dataset => 'fresh')";
+}
+$one->query_safe('BEGIN; ' . send_fresh(1, 'under way'));
+$two->query_safe('BEGIN; ' . send_fresh(2, 'first'));
+$one->query_safe('COMMIT');
+$endpoint->wait_for('held', 1);
+$keeper->query_safe('BEGIN; LOCK TABLE capi_request_log');
+$crm->sql(send_fresh(3, 'distraction'));
+$crm->until_true(
+	'SELECT EXISTS (SELECT FROM pg_locks WHERE pid = capi_shipper_pid() AND NOT granted)');
+$two->query_safe('COMMIT');
+$one->query_safe(send_fresh(2, 'second'));
+$keeper->query_safe('COMMIT');
+$endpoint->release;
+$endpoint->wait_for('accepted', 4);
+is( $crm->sql('SELECT count(DISTINCT dataset) FROM capi_event_log
+               WHERE lead_id = 12345678901230002 AND event_name IN (\'first\', \'second\')'),
+	2, 'a lead has events under two numbers of one dataset');
+is( join(' ',
+		map { $_->{event}{event_name} }
+		grep { $_->{event}{user_data}{lead_id} eq '12345678901230002' } $endpoint->accepted),
+	'first second',
+	'and they arrive in order');
+$_->quit for $one, $two, $keeper;
+
 # --- Writers that sit in their transaction
 
 $crm->forget;

@@ -7,6 +7,7 @@ package CrmCapi;
 use strict;
 use warnings FATAL => 'all';
 
+use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use StandIn;
@@ -62,11 +63,21 @@ sub sql
 	return $self->node->safe_psql($database // 'postgres', $sql);
 }
 
-# Waits until the query says t.
+# Waits until the query says t. Also while the server restarts: unlike poll_query_until this does not
+# write to a psql that may be gone already, which dies of a broken pipe.
 sub until_true
 {
 	my ($self, $query, $database) = @_;
-	return $self->node->poll_query_until($database // 'postgres', $query);
+	my @command = ('psql', '-XAt', '-d', $self->node->connstr($database // 'postgres'), '-c', $query);
+	my ($stdout, $stderr);
+	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		IPC::Run::run(\@command, '<', \undef, '>', \$stdout, '2>', \$stderr);
+		return 1 if $stdout eq "t\n" && $stderr eq '';
+		Time::HiRes::usleep(100_000);
+	}
+	diag "never true: $query\nin the end: $stdout$stderr";
+	return 0;
 }
 
 # A dataset at the stand-in, with its token. %options: further options of the server.
