@@ -161,10 +161,26 @@ report_fault(MemberFault fault, const char* argument, const char* key)
     }
 }
 
+/* Meta publishes no limit. A thousand events of this size make a request that a shipper can hold in
+ * memory; one of many megabytes would not, for all its batch mates. */
+constexpr int kLargestArgument = 16 * 1024;
+
+void
+check_size(const Jsonb* given, const char* argument)
+{
+    if (VARSIZE(given) > kLargestArgument)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("argument \"%s\" is too large", argument),
+                        errdetail("It takes %d bytes; at most %d are allowed.",
+                                  static_cast<int>(VARSIZE(given)), kLargestArgument),
+                        errhint("Leave out what Meta does not need.")));
+}
+
 /* The checked form of user_data; NULL if nothing is left of it. */
 Jsonb*
 check_user_data(Jsonb* given)
 {
+    check_size(given, "user_data");
     const char* const printed =
         JsonbToCString(nullptr, &given->root, static_cast<int>(VARSIZE(given)));
     const char* const utf8 = pg_server_to_any(printed, static_cast<int>(strlen(printed)), PG_UTF8);
@@ -201,6 +217,7 @@ has_key(Jsonb* object, const char* name)
 Jsonb*
 check_custom_data(Jsonb* given)
 {
+    check_size(given, "custom_data");
     if (!JB_ROOT_IS_OBJECT(given))
         report_fault(MemberFault::kNotAnObject, "custom_data", "");
     for (const char* const fixed : {"event_source", "lead_event_source"}) {

@@ -150,7 +150,9 @@ FROM (VALUES
     -- custom_data
     (601, '123456789012345, ''qualified'', custom_data => ''[1]'''),
     (602, '123456789012345, ''qualified'', custom_data => ''{"event_source": "web"}'''),
-    (603, '123456789012345, ''qualified'', custom_data => ''{"lead_event_source": "x"}''')) AS v(n, arguments)
+    (603, '123456789012345, ''qualified'', custom_data => ''{"lead_event_source": "x"}'''),
+    (604, '123456789012345, ''qualified'', custom_data => jsonb_build_object(''x'', repeat(''x'', 16384))'),
+    (605, '123456789012345, ''qualified'', user_data => jsonb_build_object(''fbc'', repeat(''x'', 16384))')) AS v(n, arguments)
 ORDER BY n;
 \pset tuples_only off
 \pset format aligned
