@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "core/validation.hpp"
+
 namespace crm_capi {
 
 namespace {
@@ -151,6 +153,21 @@ void DatasetQueue::Drop(const IdSet& ids) {
         const bool over = split->parts.empty() && !split->in_flight;
         split = over ? split_batches_.erase(split) : std::next(split);
     }
+}
+
+std::vector<Event> DatasetQueue::TakeExpired(UnixMicros now, UnixMicros margin, UnixMicros* next) {
+    const auto alive = std::stable_partition(ready_.begin(), ready_.end(), [=](const Event& event) {
+        return !DeadlinePassed(event.event_time, now, margin);
+    });
+    std::vector<Event> expired(std::make_move_iterator(alive),
+                               std::make_move_iterator(ready_.end()));
+    ready_.erase(alive, ready_.end());
+    *next = 0;
+    for (const Event& event : ready_) {
+        const UnixMicros at = Deadline(event.event_time) - margin;
+        *next = *next == 0 ? at : std::min(*next, at);
+    }
+    return expired;
 }
 
 bool DatasetQueue::HasWaiting() const {

@@ -61,9 +61,15 @@ public:
     // These events are not to be sent; what is in flight stays so.
     void Drop(const IdSet& ids);
 
+    // Takes the loaded events whose time is up by `now` out of the queue, and says when the next of
+    // the loaded ones is (0 = none is loaded).
+    std::vector<Event> TakeExpired(UnixMicros now, UnixMicros margin, UnixMicros* next);
+
     size_t ready_count() const { return ready_.size(); }
     // Something is owed that is not in flight.
     bool HasWaiting() const;
+    // Something is owed that is not loaded.
+    bool HasBacklog() const { return !backlog_.empty(); }
     // All that is owed, in flight or not.
     IdSet Owed() const;
 

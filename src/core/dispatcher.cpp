@@ -119,6 +119,7 @@ void Dispatcher::Owe(int number, int64_t event) {
 }
 
 void Dispatcher::Drop(const IdSet& events) {
+    dropped_ = events;
     for (auto& dataset : datasets_) {
         dataset->queue.Drop(events);
     }
@@ -146,15 +147,20 @@ size_t Dispatcher::BatchSize(const Dataset& dataset) const {
     return probing ? 1 : static_cast<size_t>(dataset.config.batch_size);
 }
 
+size_t Dispatcher::CountToLoad(const Dataset& dataset, UnixMicros now) const {
+    const auto batch_size = static_cast<size_t>(dataset.config.batch_size);
+    const size_t ready = dataset.queue.ready_count();
+    if (MaySend(dataset, now)) {
+        const size_t wanted = static_cast<size_t>(FreeSlots(dataset)) * batch_size * kLoadAhead;
+        return wanted > ready ? wanted - ready : 0;
+    }
+    return MustSweep(dataset, now) && ready == 0 ? batch_size : 0;
+}
+
 bool Dispatcher::NextLoad(UnixMicros now, IdRange* range) {
     for (auto& dataset : datasets_) {
-        if (!MaySend(*dataset, now)) {
-            continue;
-        }
-        const size_t wanted = static_cast<size_t>(FreeSlots(*dataset)) *
-                              static_cast<size_t>(dataset->config.batch_size) * kLoadAhead;
-        const size_t ready = dataset->queue.ready_count();
-        if (ready < wanted && dataset->queue.TakeIds(static_cast<int64_t>(wanted - ready), range)) {
+        const size_t count = CountToLoad(*dataset, now);
+        if (count > 0 && dataset->queue.TakeIds(static_cast<int64_t>(count), range)) {
             loading_ = dataset.get();
             return true;
         }
@@ -169,6 +175,11 @@ void Dispatcher::Load(Event event) {
 void Dispatcher::Prepare(UnixMicros now, int max_requests) {
     outgoing_.clear();
     departing_.clear();
+    for (auto& dataset : datasets_) {
+        if (MustSweep(*dataset, now)) {
+            Sweep(dataset.get(), now);
+        }
+    }
     bool progress = true;
     // Round after round, so that a dataset with a long queue does not take all requests of a turn.
     while (progress) {
@@ -209,27 +220,6 @@ bool Dispatcher::PrepareOne(Dataset* dataset, UnixMicros now) {
         ++dataset->in_flight;
     }
     return true;
-}
-
-void Dispatcher::DropExpired(Dataset* dataset, Batch* batch, UnixMicros now) {
-    const UnixMicros margin = dataset->config.timeout_ms * kMicrosPerMs;
-    Batch expired;
-    const auto alive = std::stable_partition(
-        batch->events.begin(), batch->events.end(),
-        [=](const Event& event) { return !DeadlinePassed(event.event_time, now, margin); });
-    std::move(alive, batch->events.end(), std::back_inserter(expired.events));
-    batch->events.erase(alive, batch->events.end());
-    for (const Event& event : expired.events) {
-        expired_.push_back(EndedEvent{event.id,
-                                      0,
-                                      dataset->config.numbers.front(),
-                                      "expired",
-                                      Reason::kDeadlinePassed,
-                                      {},
-                                      0,
-                                      0});
-    }
-    dataset->queue.Settle(expired);
 }
 
 void Dispatcher::Sent(size_t index, uint64_t ticket) {
@@ -314,18 +304,43 @@ void Dispatcher::EndEvents(Flight* flight, const Verdict& verdict, EndedRequest*
         case VerdictKind::kSlowDown:
         case VerdictKind::kHold:
         case VerdictKind::kInDoubt:
-            queue.Return(std::move(flight->batch));
+            ReturnBatch(flight->dataset, std::move(flight->batch));
             break;
+    }
+}
+
+// Back to the queue, but for what was cancelled meanwhile.
+void Dispatcher::ReturnBatch(Dataset* dataset, Batch batch) {
+    const auto kept =
+        std::stable_partition(batch.events.begin(), batch.events.end(),
+                              [this](const Event& event) { return !dropped_.Contains(event.id); });
+    Batch cancelled;
+    std::move(kept, batch.events.end(), std::back_inserter(cancelled.events));
+    batch.events.erase(kept, batch.events.end());
+    dataset->queue.Settle(cancelled);
+    if (batch.events.empty()) {
+        dataset->queue.Settle(batch);
+    } else {
+        dataset->queue.Return(std::move(batch));
     }
 }
 
 UnixMicros Dispatcher::NextDue(UnixMicros now) const {
     UnixMicros due = 0;
+    const auto wait_for = [&](UnixMicros time) {
+        const UnixMicros next = std::max(time, now);
+        due = due == 0 ? next : std::min(due, next);
+    };
     for (const auto& dataset : datasets_) {
         const bool answer_will_come = dataset->in_flight > 0 && dataset->not_before <= now;
-        if (IsOpen(*dataset) && dataset->queue.HasWaiting() && !answer_will_come) {
-            const UnixMicros next = std::max(dataset->not_before, now);
-            due = due == 0 ? next : std::min(due, next);
+        if (!dataset->queue.HasWaiting()) {
+            continue;
+        }
+        if (IsOpen(*dataset) && !answer_will_come) {
+            wait_for(dataset->not_before);
+        }
+        if (MayExpireUnsent(*dataset)) {
+            wait_for(dataset->sweep_at);
         }
     }
     return due;

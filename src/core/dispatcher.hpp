@@ -64,7 +64,8 @@ public:
     bool NeedsConfiguration() const { return unknown_dataset_seen_; }
 
     void Owe(int dataset, int64_t event);
-    // An operator has cancelled these; what is in flight stays so.
+    // All that operators have cancelled. What of it is in flight may be delivered all the same, but
+    // does not go again.
     void Drop(const IdSet& events);
 
     // The next run of ids that should be fetched from the log, and for which dataset; false if
@@ -110,7 +111,8 @@ private:
         // era meets does not tell how the dataset fares now.
         uint64_t era = 0;
         UnixMicros not_before = 0;
-        DatasetHealth health;  // as of the latest answer
+        UnixMicros sweep_at = 0;  // while it may not send: when the next loaded event expires
+        DatasetHealth health;     // as of the latest answer
         DatasetHealth reported;
         bool must_report = false;  // even if it has not changed
     };
@@ -124,6 +126,12 @@ private:
     Dataset* FindOrAdd(const DatasetConfig& config);
     void TakeOver(int number, Dataset* dataset);
     bool IsOpen(const Dataset& dataset) const;
+    bool MayExpireUnsent(const Dataset& dataset) const;
+    bool MustSweep(const Dataset& dataset, UnixMicros now) const;
+    size_t CountToLoad(const Dataset& dataset, UnixMicros now) const;
+    void Sweep(Dataset* dataset, UnixMicros now);
+    void Expire(const Dataset& dataset, const std::vector<Event>& events);
+    void ReturnBatch(Dataset* dataset, Batch batch);
     bool MaySend(const Dataset& dataset, UnixMicros now) const;
     int FreeSlots(const Dataset& dataset) const;
     size_t BatchSize(const Dataset& dataset) const;
@@ -144,6 +152,7 @@ private:
     std::unordered_map<uint64_t, Flight> flights_;
     std::vector<EndedRequest> ended_;
     std::vector<EndedEvent> expired_;
+    IdSet dropped_;  // as of the latest Drop; what of it is in flight does not go again
 };
 
 }  // namespace crm_capi

@@ -126,6 +126,14 @@ SELECT dataset, health, reason, owed, parked FROM capi_status WHERE dataset LIKE
 SELECT DISTINCT dataset, status, reason_code FROM capi_events
 WHERE id > :before AND status <> 'parked' ORDER BY dataset;
 
+-- An event whose time is up expires, also while its dataset is paused
+CREATE SERVER views_expiring FOREIGN DATA WRAPPER crm_capi
+    OPTIONS (dataset_id '1234567890123456', lead_event_source 'Odoo', mode 'paused', timeout '600s');
+SELECT count(capi_send_lead_event(123456789012345, 'too late', now() - interval '167 hours 55 minutes', 'views_expiring')) AS sent;
+SELECT pg_temp.wait_for($$SELECT FROM capi_status WHERE dataset = 'views_expiring' AND owed = 0 AND expired = 1$$);
+SELECT event_name, status, reason_code, reason, attempts FROM capi_events WHERE dataset = 'views_expiring';
+DROP SERVER views_expiring;
+
 --
 -- Reasons: one code, one text, one hint; texts as in errors, hints as sentences
 --

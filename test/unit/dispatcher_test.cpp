@@ -230,7 +230,10 @@ TEST_F(DispatcherTest, ADatasetThatMayNotSendKeepsWhatItOwes) {
         driver.Owe(2);
         EXPECT_EQ(DatasetsOf(driver.Turn()), std::vector<int>{2}) << c.what;
         EXPECT_EQ(driver.LoadAll(), 0) << c.what;
-        EXPECT_EQ(driver.DueMs(), -1) << c.what << ": time does not help";
+        // Time does not help; it only lets the event expire, unless it is another database's.
+        const int64_t six_days = int64_t{6} * 24 * 3600 * 1000;
+        EXPECT_EQ(driver.DueMs() > six_days, c.hold != Reason::kCloned) << c.what;
+        EXPECT_EQ(driver.DueMs() == -1, c.hold == Reason::kCloned) << c.what;
         EXPECT_TRUE(driver.core.HasOwed()) << c.what;
         const auto health = driver.Health();
         EXPECT_EQ(std::vector<std::string>(health.begin(), health.begin() + 1), c.health);
