@@ -63,12 +63,13 @@ sub sql
 	return $self->node->safe_psql($database // 'postgres', $sql);
 }
 
-# Waits until the query says t. Also while the server restarts: unlike poll_query_until this does not
-# write to a psql that may be gone already, which dies of a broken pipe.
+# Waits until the query says t. Also while the server restarts: unlike poll_query_until this writes
+# nothing to psql, which may be gone already: that would be a broken pipe.
 sub until_true
 {
 	my ($self, $query, $database) = @_;
-	my @command = ('psql', '-XAt', '-d', $self->node->connstr($database // 'postgres'), '-c', $query);
+	my @command =
+	  ('psql', '-XAt', '-d', $self->node->connstr($database // 'postgres'), '-c', $query);
 	my ($stdout, $stderr);
 	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
 	{

@@ -1,0 +1,214 @@
+# Crashes: whatever is killed, what the endpoint accepted is what was committed, in order per lead;
+# and twice came only what was under way at that moment, under the same event_id.
+
+use strict;
+use warnings FATAL => 'all';
+
+use CrmCapi;
+use IPC::Run;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $in_flight = 4;
+my $crm = CrmCapi->new(
+	'crash',
+	bare => 1,
+	conf => "crm_capi.poll_interval = '1s'\nrestart_after_crash = on\nautovacuum = off\n");
+my $node = $crm->node;
+my $endpoint = $crm->endpoint;
+$crm->sql('CREATE EXTENSION crm_capi');
+$crm->create_dataset('sales', batch_size => 5, max_in_flight => $in_flight);
+$crm->create_crm(400);
+
+my $marked = 0; # capi_requests.id up to which earlier chapters reach
+
+# A new chapter of this file.
+sub begin_chapter
+{
+	$crm->until_true('SELECT NOT EXISTS (SELECT FROM capi_owed)') or die 'something is owed';
+	$crm->forget;
+	$marked = $crm->sql('SELECT coalesce(max(id), 0) FROM capi_requests');
+	return;
+}
+
+# "lead_id event_name" of the events in requests for which the condition holds, one a line.
+sub events_in_requests
+{
+	my ($condition) = @_;
+	return $crm->sql(
+		"SELECT DISTINCT e.lead_id || ' ' || e.event_name COLLATE \"C\" AS event
+		 FROM capi_requests r JOIN capi_events e ON r.events \@> e.id
+		 WHERE r.id > $marked AND $condition ORDER BY event");
+}
+
+# Test: no event came twice but those of requests that were in doubt; and no more of these than can
+# be under way in so many faults.
+sub repeats_were_in_doubt
+{
+	my ($faults, $test_name) = @_;
+	my %doubtful = map { $_ => 1 } split /\n/, events_in_requests("outcome = 'in_doubt'");
+	my @surprises = grep { !$doubtful{$_} } split /\n/, $endpoint->repeated;
+	is("@surprises", '', $test_name);
+	cmp_ok(
+		$crm->sql("SELECT count(*) FROM capi_requests
+		           WHERE id > $marked AND outcome = 'in_doubt'"),
+		'<=', $faults * $in_flight, 'and in doubt are no more than were under way');
+	return;
+}
+
+# Twenty events: the endpoint has taken those of two requests and not those of two others, and
+# answers none of the four.
+sub hang_four_requests
+{
+	my ($first) = @_;
+	$endpoint->script(
+		{ times => 2, action => { hold => \1, when => 'after_accept' } },
+		{ times => 2, action => { hold => \1, when => 'before_accept' } });
+	$crm->sql("SELECT change(i) FROM generate_series($first, $first + 19) i");
+	$endpoint->wait_for('held', 4) or die 'the requests do not hang';
+	return;
+}
+
+# The lines of "lead_id event_name" that the endpoint has taken by now, of those given.
+sub taken_of
+{
+	my ($events) = @_;
+	my %taken =
+	  map { ("$_->{event}{user_data}{lead_id} $_->{event}{event_name}" => 1) } $endpoint->accepted;
+	return join "\n", grep { $taken{$_} } split /\n/, $events;
+}
+
+# The server dies with all its processes.
+sub kill_postmaster
+{
+	$node->kill9;
+	# Starts when the last process of the old server has noticed and left its shared memory.
+	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		return if $node->start(fail_ok => 1);
+		$node->stop('fast', fail_ok => 1); # forgets the attempt
+	}
+	die 'the server does not start';
+}
+
+sub kill_shipper
+{
+	my $pid = $crm->shipper_pid;
+	kill 'KILL', $pid;
+	$crm->until_true("SELECT capi_shipper_pid() <> $pid") or die 'no other shipper';
+	return;
+}
+
+# --- What is killed, with four requests under way
+
+my %killed = (
+	'kill -9 of the shipper' => \&kill_shipper,
+	'kill -9 of the postmaster' => \&kill_postmaster,
+	'an immediate shutdown' => sub { $node->stop('immediate'); $node->start; },
+	'a fast restart' => sub { $node->restart; },
+	'kill -9 of a backend' => sub {
+		my $shipper = $crm->shipper_pid;
+		my $session = $node->background_psql('postgres', on_error_stop => 0);
+		my $pid = $session->query_safe('SELECT pg_backend_pid()');
+		$session->query_safe('BEGIN; SELECT change(i) FROM generate_series(300, 310) i');
+		kill 'KILL', $pid;
+		$crm->until_true("SELECT capi_shipper_pid() <> $shipper") or die 'no other shipper';
+		$session->{run}->kill_kill;
+	});
+
+for my $what (sort keys %killed)
+{
+	begin_chapter();
+	$crm->change(1 .. 10, 1 .. 10);
+	$crm->until_true('SELECT NOT EXISTS (SELECT FROM capi_owed)');
+	hang_four_requests(1);
+	# Waits behind its predecessors, which are under way.
+	$crm->change(1 .. 10);
+	my $under_way = events_in_requests('finished_at IS NULL');
+	is(scalar(split /\n/, $under_way), 20, "$what: twenty events are under way");
+	my $taken = taken_of($under_way);
+
+	$killed{$what}->();
+	$endpoint->script();
+	$crm->change(1, 2, 21);
+	$crm->arrived_as_committed("$what: all arrives, in order", repeats => 1);
+	is($endpoint->repeated, $taken,
+		'twice, and with one event_id, came what the endpoint had taken and not answered');
+	is(events_in_requests("outcome = 'in_doubt'"), $under_way, 'in doubt was what was under way');
+	is($crm->sql("SELECT count(*) FROM capi_events WHERE status <> 'delivered'"),
+		0, 'in the end all are delivered');
+}
+
+# --- Between the answer and its settlement
+
+begin_chapter();
+$endpoint->script({ times => 1, action => { cut => 'after_body', accept => \1 } });
+$crm->sql('SELECT change(i) FROM generate_series(1, 5) i');
+$endpoint->wait_for('accepted', 5);
+kill_shipper();
+$crm->arrived_as_committed('accepted, the answer lost, then kill -9: all arrives', repeats => 1);
+is(scalar(split /\n/, $endpoint->repeated), 5, 'again, under the same event_id');
+repeats_were_in_doubt(2, 'and was in doubt');
+
+begin_chapter();
+for my $lead (1 .. 5)
+{
+	$crm->change($lead);
+	$endpoint->wait_for('accepted', $lead);
+	kill_shipper();
+}
+$crm->arrived_as_committed('kill -9 right after each answer: all arrives', repeats => 1);
+repeats_were_in_doubt(5, 'repeated is at most what had been in doubt');
+
+# --- In the middle of a backlog
+
+begin_chapter();
+$endpoint->script({ action => { delay => 0.1, when => 'after_accept' } });
+$crm->sql('SELECT change(i) FROM generate_series(1, 400) i; SELECT change(i) FROM
+           generate_series(1, 100) i');
+my @faults = (
+	[ 'a restart', sub { $node->restart } ],
+	[ 'an immediate shutdown', sub { $node->stop('immediate'); $node->start; } ],
+	[ 'kill -9 of the postmaster', \&kill_postmaster ],
+	[ 'kill -9 of the shipper', \&kill_shipper ]);
+for my $fault (@faults)
+{
+	my ($name, $code) = @$fault;
+	$endpoint->wait_for('accepted', $endpoint->state->{accepted} + 40);
+	cmp_ok($crm->sql('SELECT count(*) FROM capi_owed'),
+		'>', 0, "$name happens in the middle of a backlog");
+	$code->();
+}
+$endpoint->script();
+$crm->arrived_as_committed('the backlog survives four faults', repeats => 1);
+repeats_were_in_doubt(scalar @faults, 'of it only what was in doubt came twice');
+
+# --- While others write
+
+begin_chapter();
+append_to_file($node->basedir . '/writer.sql',
+	"\\set lead random(1, 400)\nSELECT change(:lead);\n");
+for my $fault (
+	[ 'kill -9 of the shipper', sub { kill_shipper() } ],
+	[ 'an immediate shutdown', sub { $node->stop('immediate'); $node->start; } ])
+{
+	my ($name, $code) = @$fault;
+	my $output = '';
+	my $writers = IPC::Run::start(
+		[
+			'pgbench', '-n', '-f', $node->basedir . '/writer.sql', '-c', 4, '-T', 600,
+			$node->connstr('postgres')
+		],
+		'<', \undef, '>', \$output, '2>&1');
+	$endpoint->wait_for('accepted', $endpoint->state->{accepted} + 200);
+	$code->();
+	$writers->finish; # the crash ends its sessions
+	$crm->arrived_as_committed("$name while others write: what they committed arrives",
+		repeats => 1);
+}
+repeats_were_in_doubt(2, 'of it only what was in doubt came twice');
+
+unlike(slurp_file($node->logfile), qr/PANIC:|TRAP:|signal 11|signal 6/,
+	'nothing crashed by itself');
+
+done_testing();
