@@ -1,7 +1,7 @@
 """rules.py - what Meta enforces, and what we enforce on top, as two tables of checks.
 
 REQUEST_RULES look at a request as a whole, EVENT_RULES at one event. Each rule names the section
-of /work/shared/reference/conversions-api.md it comes from ("ours" = stricter than anything known
+of the Conversions API reference it comes from ("ours" = stricter than anything known
 of Meta, so that a client's slip is seen here). The first rule that objects refuses the whole
 request: a batch is atomic (1.6). Within an event rules are tried in table order, events in batch
 order; in which order Meta tries them is not known (reference 7.8), so no test may depend on it.
