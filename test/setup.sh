@@ -111,13 +111,21 @@ apt_knows() {
     apt-cache show --no-all-versions "$1" >/dev/null 2>&1
 }
 
+# Those servers with a running cluster that installing the named packages would upgrade.
+servers_disturbed_by() {
+    apt-get -s install --no-install-recommends --no-remove "$@" 2>/dev/null |
+        sed -n 's/^Inst postgresql-\([0-9][0-9]*\) \[.*/\1/p' |
+        while read -r major; do
+            ! pg_lsclusters -h 2>/dev/null | grep -q "^$major .* online" || say "postgresql-$major"
+        done
+}
+
 # --no-remove: better no test than another program lost from this machine. A server in use must not
 # be upgraded either: that restarts its clusters. A second try with fresh package lists, since old
 # ones name files that the mirror has no more.
 apt_install() {
     say "Installing: $*"
-    servers=$(apt-get -s install --no-install-recommends --no-remove "$@" 2>/dev/null |
-        sed -n 's/^Inst \(postgresql-[0-9][0-9]*\) \[.*/\1/p')
+    servers=$(servers_disturbed_by "$@")
     [ -z "$servers" ] || stop_with "Installing $* would upgrade $servers and restart its clusters." \
         "Upgrade it yourself first, when it suits, then start again."
     apt_get install --no-install-recommends --no-remove "$@" && return
