@@ -138,11 +138,11 @@ RequestBody::RequestBody(const DatasetConstants& dataset) : dataset_(dataset) {
 }
 
 void RequestBody::Add(const Event& event) {
-    if (event_count_ > 0) {
+    if (!is_empty_) {
         text_.push_back(',');
     }
     AppendEvent(dataset_, event, &text_);
-    ++event_count_;
+    is_empty_ = false;
 }
 
 std::string RequestBody::Finish(std::string_view access_token, std::string_view appsecret_proof) {

@@ -34,8 +34,6 @@ class RequestBody {
 public:
     explicit RequestBody(const DatasetConstants& dataset);
     void Add(const Event& event);
-    int event_count() const { return event_count_; }
-    size_t size() const { return text_.size(); }
     // Closes the array and writes the top-level members. access_token and appsecret_proof are
     // written only if not empty (token_in = body). The object is spent afterwards.
     std::string Finish(std::string_view access_token, std::string_view appsecret_proof);
@@ -43,7 +41,7 @@ public:
 private:
     const DatasetConstants& dataset_;
     std::string text_;
-    int event_count_ = 0;
+    bool is_empty_ = true;
 };
 
 // Appends text as a JSON string with quotes. Text is UTF-8; an invalid byte becomes U+FFFD (a

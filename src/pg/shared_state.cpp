@@ -123,12 +123,6 @@ request_shared_state()
     shmem_startup_hook = create_shared_state;
 }
 
-bool
-has_shared_state()
-{
-    return shared != nullptr;
-}
-
 int
 slot_count()
 {

@@ -17,7 +17,6 @@ namespace crm_capi {
 /* To be called while shared_preload_libraries is processed. */
 void request_shared_state();
 
-bool has_shared_state();
 int slot_count();
 
 /* Backends: wakes whoever serves this database; a missing shipper is no error. */

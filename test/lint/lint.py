@@ -30,7 +30,7 @@ CHECKS = {
 
 # The notes check reads these folders; test/lint itself spells the forbidden words.
 NOTED_FOLDERS = ("src", "sql", "test/sql", "test/t", "test/isolation", "test/unit", "test/fuzz",
-                 "test/endpoint", "test/bench")
+                 "test/endpoint", "test/bench", "test/demo")
 
 
 class Tree:

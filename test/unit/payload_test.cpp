@@ -57,10 +57,7 @@ TEST(Payload, BodyHasExactlyTheDocumentedShape) {
     const std::string event = EventText(dataset, SampleEvent());
     RequestBody body(dataset);
     body.Add(SampleEvent());
-    EXPECT_EQ(body.event_count(), 1);
-    EXPECT_EQ(body.size(), 9 + event.size());
     body.Add(SampleEvent());
-    EXPECT_EQ(body.event_count(), 2);
     EXPECT_EQ(body.Finish("", ""), R"({"data":[)" + event + "," + event + "]}");
 }
 
