@@ -48,7 +48,7 @@ COMMENT ON COLUMN capi_dataset.system_identifier IS 'cluster in which the datase
 COMMENT ON COLUMN capi_dataset.database IS 'OID of the database in which the dataset was registered';
 COMMENT ON COLUMN capi_dataset.paused IS 'stopped by capi_pause';
 COMMENT ON COLUMN capi_dataset.resumes IS 'how often capi_resume was called';
-COMMENT ON COLUMN capi_dataset.health IS 'ok, retrying, held or paused';
+COMMENT ON COLUMN capi_dataset.health IS 'ok, slowed, retrying, held or paused';
 COMMENT ON COLUMN capi_dataset.reason_code IS 'why the dataset is not ok';
 COMMENT ON COLUMN capi_dataset.detail IS 'what the reason leaves open';
 COMMENT ON COLUMN capi_dataset.health_since IS 'when the health last changed';
@@ -131,6 +131,7 @@ CREATE TABLE capi_request_log (
 );
 CREATE INDEX capi_request_log_events ON capi_request_log USING gist (events);
 CREATE INDEX capi_request_log_unfinished ON capi_request_log (id) WHERE finished_at IS NULL;
+CREATE INDEX capi_request_log_in_doubt ON capi_request_log (started_at) WHERE outcome = 'in_doubt';
 COMMENT ON TABLE capi_request_log IS 'every HTTP request, committed before it is sent';
 COMMENT ON COLUMN capi_request_log.id IS 'order of sending';
 COMMENT ON COLUMN capi_request_log.started_at IS 'when the request was about to be sent';
@@ -460,7 +461,7 @@ FROM dataset s
          FROM @extschema@.capi_settlement u
               JOIN @extschema@.capi_dataset k ON k.number = u.dataset
          WHERE k.name = s.name) t ON true;
-COMMENT ON VIEW capi_status IS 'datasets with their health and counts; health is ok, retrying, held, paused or stopped';
+COMMENT ON VIEW capi_status IS 'datasets with their health and counts; health is ok, slowed, retrying, held, paused or stopped';
 
 ----------------------------------------------------------------------------------------------------
 -- Deciding

@@ -5,11 +5,30 @@
 #include <iterator>
 #include <utility>
 
+#include "core/doubts.hpp"
 #include "core/validation.hpp"
 
 namespace crm_capi {
 
 namespace {
+
+Reason WhyOverdue(const Event& event, UnixMicros now, UnixMicros margin) {
+    if (DeadlinePassed(event.event_time, now, margin)) {
+        return Reason::kDeadlinePassed;
+    }
+    return DoubtTooOld(event.in_doubt_since, now, margin) ? Reason::kDoubtTooOld : Reason::kNone;
+}
+
+// The moment at which WhyOverdue finds a reason.
+UnixMicros OverdueAt(const Event& event, UnixMicros margin) {
+    const UnixMicros deadline = Deadline(event.event_time);
+    const UnixMicros end = event.in_doubt_since == 0
+                               ? deadline
+                               : std::min(deadline, event.in_doubt_since + kDoubtLimit);
+    return end - margin;
+}
+
+}  // namespace
 
 IdSet IdsOf(const std::vector<Event>& events) {
     std::vector<IdRange> ranges;
@@ -20,7 +39,24 @@ IdSet IdsOf(const std::vector<Event>& events) {
     return IdSet(std::move(ranges));
 }
 
-}  // namespace
+std::vector<OverdueEvent> TakeOverdue(std::vector<Event>* events, UnixMicros now,
+                                      UnixMicros margin) {
+    std::vector<OverdueEvent> overdue;
+    auto kept = events->begin();
+    for (auto event = events->begin(); event != events->end(); ++event) {
+        const Reason reason = WhyOverdue(*event, now, margin);
+        if (reason != Reason::kNone) {
+            overdue.push_back(OverdueEvent{std::move(*event), reason});
+        } else {
+            if (kept != event) {
+                *kept = std::move(*event);
+            }
+            ++kept;
+        }
+    }
+    events->erase(kept, events->end());
+    return overdue;
+}
 
 void DatasetQueue::Owe(int64_t id) {
     if (!backlog_.empty() && backlog_.back().last == id - 1) {
@@ -82,10 +118,7 @@ bool DatasetQueue::NextBatch(size_t max_events, Batch* batch) {
 
 bool DatasetQueue::NextPart(Batch* batch) {
     for (SplitBatch& split : split_batches_) {
-        if (!split.in_flight) {
-            split.in_flight = true;
-            batch->events = std::move(split.parts.front());
-            split.parts.pop_front();
+        if (split.bisection.Next(&batch->events)) {
             batch->split_of = split.number;
             in_flight_.AddAll(IdsOf(batch->events));
             return true;
@@ -94,20 +127,28 @@ bool DatasetQueue::NextPart(Batch* batch) {
     return false;
 }
 
-void DatasetQueue::Settle(const Batch& batch) {
-    Vacate(batch.events);
-    in_flight_.Subtract(IdsOf(batch.events));
+void DatasetQueue::Deliver(const Batch& batch) {
+    Leave(batch);
     if (batch.split_of != 0) {
-        PartLanded(batch.split_of);
+        const auto split = FindSplit(batch.split_of);
+        split->bisection.Accepted();
+        ForgetIfOver(split);
+    }
+}
+
+void DatasetQueue::Settle(const Batch& batch) {
+    Leave(batch);
+    if (batch.split_of != 0) {
+        const auto split = FindSplit(batch.split_of);
+        split->bisection.Ended();
+        ForgetIfOver(split);
     }
 }
 
 void DatasetQueue::Return(Batch batch) {
     in_flight_.Subtract(IdsOf(batch.events));
     if (batch.split_of != 0) {
-        auto split = FindSplit(batch.split_of);
-        split->parts.push_front(std::move(batch.events));
-        split->in_flight = false;
+        FindSplit(batch.split_of)->bisection.Returned(std::move(batch.events));
         return;
     }
     Vacate(batch.events);
@@ -118,16 +159,11 @@ void DatasetQueue::Return(Batch batch) {
 void DatasetQueue::Split(Batch batch) {
     in_flight_.Subtract(IdsOf(batch.events));
     if (batch.split_of == 0) {
-        split_batches_.push_back(SplitBatch{++last_split_number_, false, {}});
-        batch.split_of = last_split_number_;
+        split_batches_.push_back(
+            SplitBatch{++last_split_number_, Bisection(std::move(batch.events))});
+    } else {
+        FindSplit(batch.split_of)->bisection.Refused(std::move(batch.events));
     }
-    auto split = FindSplit(batch.split_of);
-    const auto middle = batch.events.begin() + static_cast<std::ptrdiff_t>(batch.events.size() / 2);
-    split->parts.emplace_front(std::make_move_iterator(middle),
-                               std::make_move_iterator(batch.events.end()));
-    split->parts.emplace_front(std::make_move_iterator(batch.events.begin()),
-                               std::make_move_iterator(middle));
-    split->in_flight = false;
 }
 
 void DatasetQueue::Drop(const IdSet& ids) {
@@ -141,39 +177,30 @@ void DatasetQueue::Drop(const IdSet& ids) {
     backlog_ = std::move(backlog);
     ready_.erase(std::remove_if(ready_.begin(), ready_.end(), dropped), ready_.end());
     for (auto split = split_batches_.begin(); split != split_batches_.end();) {
-        for (std::vector<Event>& part : split->parts) {
-            const auto kept = std::stable_partition(
-                part.begin(), part.end(), [&](const Event& event) { return !dropped(event); });
-            Vacate(std::vector<Event>(kept, part.end()));
-            part.erase(kept, part.end());
-        }
-        const auto empty = [](const std::vector<Event>& part) { return part.empty(); };
-        split->parts.erase(std::remove_if(split->parts.begin(), split->parts.end(), empty),
-                           split->parts.end());
-        const bool over = split->parts.empty() && !split->in_flight;
-        split = over ? split_batches_.erase(split) : std::next(split);
+        const auto here = split++;
+        Vacate(here->bisection.Drop(ids));
+        ForgetIfOver(here);
     }
 }
 
-std::vector<Event> DatasetQueue::TakeExpired(UnixMicros now, UnixMicros margin, UnixMicros* next) {
-    const auto alive = std::stable_partition(ready_.begin(), ready_.end(), [=](const Event& event) {
-        return !DeadlinePassed(event.event_time, now, margin);
-    });
-    std::vector<Event> expired(std::make_move_iterator(alive),
-                               std::make_move_iterator(ready_.end()));
-    ready_.erase(alive, ready_.end());
+std::vector<OverdueEvent> DatasetQueue::TakeOverdueEvents(UnixMicros now, UnixMicros margin,
+                                                          UnixMicros* next) {
+    std::vector<Event> loaded(std::make_move_iterator(ready_.begin()),
+                              std::make_move_iterator(ready_.end()));
+    std::vector<OverdueEvent> overdue = TakeOverdue(&loaded, now, margin);
+    ready_.assign(std::make_move_iterator(loaded.begin()), std::make_move_iterator(loaded.end()));
     *next = 0;
     for (const Event& event : ready_) {
-        const UnixMicros at = Deadline(event.event_time) - margin;
+        const UnixMicros at = OverdueAt(event, margin);
         *next = *next == 0 ? at : std::min(*next, at);
     }
-    return expired;
+    return overdue;
 }
 
 bool DatasetQueue::HasWaiting() const {
     return !backlog_.empty() || !ready_.empty() ||
            std::any_of(split_batches_.begin(), split_batches_.end(),
-                       [](const SplitBatch& split) { return !split.parts.empty(); });
+                       [](const SplitBatch& split) { return split.bisection.HasWaiting(); });
 }
 
 IdSet DatasetQueue::Owed() const {
@@ -182,11 +209,7 @@ IdSet DatasetQueue::Owed() const {
         ranges.push_back(IdRange{event.id, event.id});
     }
     for (const SplitBatch& split : split_batches_) {
-        for (const std::vector<Event>& part : split.parts) {
-            for (const Event& event : part) {
-                ranges.push_back(IdRange{event.id, event.id});
-            }
-        }
+        split.bisection.AppendWaiting(&ranges);
     }
     IdSet owed(std::move(ranges));
     owed.AddAll(in_flight_);
@@ -215,12 +238,15 @@ std::list<DatasetQueue::SplitBatch>::iterator DatasetQueue::FindSplit(uint64_t n
                         [number](const SplitBatch& split) { return split.number == number; });
 }
 
-void DatasetQueue::PartLanded(uint64_t number) {
-    auto split = FindSplit(number);
-    split->in_flight = false;
-    if (split->parts.empty()) {
+void DatasetQueue::ForgetIfOver(std::list<SplitBatch>::iterator split) {
+    if (split->bisection.IsOver()) {
         split_batches_.erase(split);
     }
+}
+
+void DatasetQueue::Leave(const Batch& batch) {
+    Vacate(batch.events);
+    in_flight_.Subtract(IdsOf(batch.events));
 }
 
 }  // namespace crm_capi

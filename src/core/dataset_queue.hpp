@@ -17,8 +17,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/bisection.hpp"
 #include "core/event.hpp"
 #include "core/id_set.hpp"
+#include "core/reason.hpp"
 
 namespace crm_capi {
 
@@ -28,6 +30,18 @@ struct Batch {
     // 0 for a fresh batch; else the refused batch of which this is a part.
     uint64_t split_of = 0;
 };
+
+IdSet IdsOf(const std::vector<Event>& events);
+
+// An event that is not to be sent any more, and why.
+struct OverdueEvent {
+    Event event;
+    Reason reason;  // kDeadlinePassed or kDoubtTooOld
+};
+
+// Takes the events out that must not go in a request which may take up to `margin`.
+std::vector<OverdueEvent> TakeOverdue(std::vector<Event>* events, UnixMicros now,
+                                      UnixMicros margin);
 
 class DatasetQueue {
 public:
@@ -48,7 +62,10 @@ public:
     // before everything else, whatever max_events says: it is smaller than what was refused.
     bool NextBatch(size_t max_events, Batch* batch);
 
-    // The batch's events are done with, whatever became of them.
+    // Meta has the batch's events.
+    void Deliver(const Batch& batch);
+
+    // The batch's events are done with in another way.
     void Settle(const Batch& batch);
 
     // The batch goes again: its events return to the front, in order.
@@ -61,9 +78,10 @@ public:
     // These events are not to be sent; what is in flight stays so.
     void Drop(const IdSet& ids);
 
-    // Takes the loaded events whose time is up by `now` out of the queue, and says when the next of
-    // the loaded ones is (0 = none is loaded).
-    std::vector<Event> TakeExpired(UnixMicros now, UnixMicros margin, UnixMicros* next);
+    // Takes the loaded events that must not go any more out of the queue, and says when the next of
+    // the loaded ones must not (0 = none is loaded).
+    std::vector<OverdueEvent> TakeOverdueEvents(UnixMicros now, UnixMicros margin,
+                                                UnixMicros* next);
 
     size_t ready_count() const { return ready_.size(); }
     // Something is owed that is not in flight.
@@ -74,18 +92,18 @@ public:
     IdSet Owed() const;
 
 private:
-    // A refused batch on its way through bisection. Parts are in order; only one is in flight.
+    // A refused batch on its way through bisection.
     struct SplitBatch {
         uint64_t number;
-        bool in_flight;
-        std::deque<std::vector<Event>> parts;
+        Bisection bisection;
     };
 
     bool NextPart(Batch* batch);
     void Occupy(const std::vector<Event>& events);
     void Vacate(const std::vector<Event>& events);
     std::list<SplitBatch>::iterator FindSplit(uint64_t number);
-    void PartLanded(uint64_t number);
+    void ForgetIfOver(std::list<SplitBatch>::iterator split);
+    void Leave(const Batch& batch);
 
     std::deque<IdRange> backlog_;
     std::deque<Event> ready_;

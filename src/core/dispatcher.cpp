@@ -2,18 +2,12 @@
 #include "core/dispatcher.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <tuple>
 #include <utility>
-
-#include "core/backoff.hpp"
-#include "core/validation.hpp"
 
 namespace crm_capi {
 
 namespace {
-
-constexpr UnixMicros kMicrosPerMs = 1000;
 
 // How much is loaded beyond what can be sent at once: events of busy leads stay behind, and the
 // batch should be full all the same.
@@ -35,14 +29,6 @@ bool SameSettings(const DatasetConfig& a, const DatasetConfig& b) {
                         c.max_in_flight, c.timeout_ms);
     };
     return all(a) == all(b) && SameConstants(a.constants, b.constants);
-}
-
-IdSet IdsOf(const Batch& batch) {
-    std::vector<IdRange> ranges;
-    for (const Event& event : batch.events) {
-        ranges.push_back(IdRange{event.id, event.id});
-    }
-    return IdSet(std::move(ranges));
 }
 
 }  // namespace
@@ -134,9 +120,11 @@ bool Dispatcher::MaySend(const Dataset& dataset, UnixMicros now) const {
     return IsOpen(dataset) && now >= dataset.not_before;
 }
 
-// While a dataset fails, one request at a time finds out whether it still does.
+// While a dataset fails, one request at a time finds out whether it still does; while it is slowed,
+// each answer says how long to leave until the next request.
 int Dispatcher::FreeSlots(const Dataset& dataset) const {
-    const int allowed = dataset.failures > 0 ? 1 : dataset.config.max_in_flight;
+    const bool one_by_one = dataset.failures > 0 || dataset.health.health == Health::kSlowed;
+    const int allowed = one_by_one ? 1 : dataset.config.max_in_flight;
     return std::max(0, allowed - dataset.in_flight);
 }
 
@@ -158,6 +146,7 @@ size_t Dispatcher::CountToLoad(const Dataset& dataset, UnixMicros now) const {
 }
 
 bool Dispatcher::NextLoad(UnixMicros now, IdRange* range) {
+    HeedClock(now);
     for (auto& dataset : datasets_) {
         const size_t count = CountToLoad(*dataset, now);
         if (count > 0 && dataset->queue.TakeIds(static_cast<int64_t>(count), range)) {
@@ -169,10 +158,12 @@ bool Dispatcher::NextLoad(UnixMicros now, IdRange* range) {
 }
 
 void Dispatcher::Load(Event event) {
+    event.in_doubt_since = doubts_.Since(event.id);
     loading_->queue.Load(std::move(event));
 }
 
 void Dispatcher::Prepare(UnixMicros now, int max_requests) {
+    HeedClock(now);
     outgoing_.clear();
     departing_.clear();
     for (auto& dataset : datasets_) {
@@ -201,19 +192,19 @@ bool Dispatcher::PrepareOne(Dataset* dataset, UnixMicros now) {
         !dataset->queue.NextBatch(BatchSize(*dataset), &batch)) {
         return false;
     }
-    DropExpired(dataset, &batch, now);
+    DropOverdue(dataset, &batch, now);
     if (batch.events.empty()) {
         dataset->queue.Settle(batch);
         return true;
     }
     OutgoingRequest request;
     request.dataset = dataset->config.numbers.front();
-    request.events = IdsOf(batch).ToMultirange();
+    request.events = IdsOf(batch.events).ToMultirange();
     request.event_count = static_cast<int>(batch.events.size());
     request.dry_run = dataset->config.mode == Mode::kDryRun;
     request.http = BuildRequest(dataset->config, batch.events);
     outgoing_.push_back(std::move(request));
-    departing_.push_back(Flight{dataset, 0, dataset->era, std::move(batch)});
+    departing_.push_back(Flight{dataset, 0, dataset->era, now, std::move(batch)});
     if (outgoing_.back().dry_run) {
         dataset->queue.Settle(departing_.back().batch);
     } else {
@@ -227,101 +218,17 @@ void Dispatcher::Sent(size_t index, uint64_t ticket) {
     flights_.emplace(ticket, std::move(departing_[index]));
 }
 
-void Dispatcher::Answered(const HttpAnswer& http, UnixMicros now, uint64_t random) {
-    const auto found = flights_.find(http.ticket);
-    if (found == flights_.end()) {
+// Pauses are spans of time, held as the moments at which they end. If the clock is put back, they
+// end that much sooner; else an hour put back would be an hour of silence.
+void Dispatcher::HeedClock(UnixMicros now) {
+    const UnixMicros put_back = clock_ - now;
+    clock_ = now;
+    if (put_back <= 0) {
         return;
     }
-    Flight flight = std::move(found->second);
-    flights_.erase(found);
-    Dataset* const dataset = flight.dataset;
-    --dataset->in_flight;
-
-    Verdict verdict{};
-    EndedRequest ended =
-        EndRequest(http, static_cast<int>(flight.batch.events.size()),
-                   {dataset->config.access_token, dataset->config.app_secret}, &verdict);
-    ended.request = flight.request;
-    if (verdict.kind == VerdictKind::kDelivered || verdict.kind == VerdictKind::kSplit) {
-        Succeeded(flight);
-    } else {
-        Failed(flight, verdict, ended, PauseAskedFor(http), now, random);
-    }
-    const bool is_over = verdict.kind == VerdictKind::kDelivered ||
-                         (verdict.kind == VerdictKind::kSplit && flight.batch.events.size() == 1);
-    ended.next_attempt_at = is_over ? 0 : std::max(dataset->not_before, now);
-    EndEvents(&flight, verdict, &ended);
-    ended_.push_back(std::move(ended));
-}
-
-void Dispatcher::Succeeded(const Flight& flight) {
-    Dataset* const dataset = flight.dataset;
-    if (flight.era == dataset->era) {
-        dataset->failures = 0;
-        dataset->not_before = 0;
-        dataset->health = DatasetHealth();
-    }
-}
-
-// Requests that were in flight together fail together: that is one failure, not several. But what
-// Meta asks for counts, whichever answer brings it.
-void Dispatcher::Failed(const Flight& flight, const Verdict& verdict, const EndedRequest& ended,
-                        UnixMicros pause, UnixMicros now, uint64_t random) {
-    Dataset* const dataset = flight.dataset;
-    UnixMicros until = now + pause;
-    if (flight.era == dataset->era) {
-        ++dataset->era;
-        ++dataset->failures;
-        until = std::max(until, now + kMicrosPerMs * BackoffMs(dataset->failures, random, {}));
-    } else if (dataset->failures == 0 || until <= dataset->not_before) {
-        return;
-    }
-    dataset->not_before = until;
-    dataset->health.health = verdict.kind == VerdictKind::kHold ? Health::kHeld : Health::kRetrying;
-    dataset->health.reason = verdict.reason;
-    dataset->health.detail = ended.detail;
-}
-
-// What becomes of the events: final, again, or again in halves.
-void Dispatcher::EndEvents(Flight* flight, const Verdict& verdict, EndedRequest* ended) {
-    DatasetQueue& queue = flight->dataset->queue;
-    switch (verdict.kind) {
-        case VerdictKind::kDelivered:
-            queue.Settle(flight->batch);
-            break;
-        case VerdictKind::kSplit:
-            if (flight->batch.events.size() > 1) {
-                queue.Split(std::move(flight->batch));
-                break;
-            }
-            ended->events.push_back(EndedEvent{flight->batch.events.front().id, flight->request,
-                                               flight->dataset->config.numbers.front(), "parked",
-                                               verdict.reason, ended->detail, ended->error_code,
-                                               ended->error_subcode});
-            queue.Settle(flight->batch);
-            break;
-        case VerdictKind::kRetry:
-        case VerdictKind::kSlowDown:
-        case VerdictKind::kHold:
-        case VerdictKind::kInDoubt:
-            ReturnBatch(flight->dataset, std::move(flight->batch));
-            break;
-    }
-}
-
-// Back to the queue, but for what was cancelled meanwhile.
-void Dispatcher::ReturnBatch(Dataset* dataset, Batch batch) {
-    const auto kept =
-        std::stable_partition(batch.events.begin(), batch.events.end(),
-                              [this](const Event& event) { return !dropped_.Contains(event.id); });
-    Batch cancelled;
-    std::move(kept, batch.events.end(), std::back_inserter(cancelled.events));
-    batch.events.erase(kept, batch.events.end());
-    dataset->queue.Settle(cancelled);
-    if (batch.events.empty()) {
-        dataset->queue.Settle(batch);
-    } else {
-        dataset->queue.Return(std::move(batch));
+    for (auto& dataset : datasets_) {
+        dataset->not_before -= std::min(dataset->not_before, put_back);
+        dataset->sweep_at -= std::min(dataset->sweep_at, put_back);
     }
 }
 
@@ -339,7 +246,7 @@ UnixMicros Dispatcher::NextDue(UnixMicros now) const {
         if (IsOpen(*dataset) && !answer_will_come) {
             wait_for(dataset->not_before);
         }
-        if (MayExpireUnsent(*dataset)) {
+        if (MayEndUnsent(*dataset)) {
             wait_for(dataset->sweep_at);
         }
     }

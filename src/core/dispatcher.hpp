@@ -16,13 +16,16 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/dataset_config.hpp"
 #include "core/dataset_queue.hpp"
+#include "core/doubts.hpp"
 #include "core/ending.hpp"
 #include "core/http.hpp"
 #include "core/id_set.hpp"
+#include "core/pacing.hpp"
 #include "core/reason.hpp"
 
 namespace crm_capi {
@@ -37,7 +40,8 @@ struct OutgoingRequest {
     HttpRequest http;
 };
 
-enum class Health { kOk, kRetrying, kHeld, kPaused };
+// kSlowed: requests go, but with pauses, because Meta says that its limit is nearly used up.
+enum class Health { kOk, kSlowed, kRetrying, kHeld, kPaused };
 const char* HealthName(Health health);
 
 // What capi_dataset shows.
@@ -67,13 +71,16 @@ public:
     // All that operators have cancelled. What of it is in flight may be delivered all the same, but
     // does not go again.
     void Drop(const IdSet& events);
+    // What may have been delivered by requests of earlier shippers.
+    void SetDoubts(Doubts doubts) { doubts_ = std::move(doubts); }
 
     // The next run of ids that should be fetched from the log, and for which dataset; false if
     // nothing more can be used now. Each event found is handed over by Load.
     bool NextLoad(UnixMicros now, IdRange* range);
     void Load(Event event);
 
-    // Makes requests of what is loaded; at most max_requests. Events whose time is up end here.
+    // Makes requests of what is loaded; at most max_requests. Events that must not go any more end
+    // here.
     void Prepare(UnixMicros now, int max_requests);
     std::vector<OutgoingRequest>& outgoing() { return outgoing_; }
     // The request with this index in outgoing() is on its way under this ticket.
@@ -83,7 +90,9 @@ public:
     void Answered(const HttpAnswer& answer, UnixMicros now, uint64_t random);
 
     std::vector<EndedRequest>& ended() { return ended_; }
-    std::vector<EndedEvent>& expired() { return expired_; }
+    // Events that ended without a request: their seven days are over, or they have been in doubt
+    // for so long that Meta would take them for new ones.
+    std::vector<EndedEvent>& overdue() { return overdue_; }
     // Health changes since the last call.
     std::vector<HealthChange> TakeHealthChanges(UnixMicros now);
 
@@ -111,7 +120,7 @@ private:
         // era meets does not tell how the dataset fares now.
         uint64_t era = 0;
         UnixMicros not_before = 0;
-        UnixMicros sweep_at = 0;  // while it may not send: when the next loaded event expires
+        UnixMicros sweep_at = 0;  // while it may not send: when the next loaded event is overdue
         DatasetHealth health;     // as of the latest answer
         DatasetHealth reported;
         bool must_report = false;  // even if it has not changed
@@ -120,24 +129,27 @@ private:
         Dataset* dataset;
         int64_t request;
         uint64_t era;  // of the dataset, when the request was made
+        UnixMicros made_at;
         Batch batch;
     };
 
     Dataset* FindOrAdd(const DatasetConfig& config);
     void TakeOver(int number, Dataset* dataset);
     bool IsOpen(const Dataset& dataset) const;
-    bool MayExpireUnsent(const Dataset& dataset) const;
+    bool MayEndUnsent(const Dataset& dataset) const;
     bool MustSweep(const Dataset& dataset, UnixMicros now) const;
     size_t CountToLoad(const Dataset& dataset, UnixMicros now) const;
     void Sweep(Dataset* dataset, UnixMicros now);
-    void Expire(const Dataset& dataset, const std::vector<Event>& events);
+    void EndOverdue(const Dataset& dataset, const OverdueEvent& overdue);
+    void HeedClock(UnixMicros now);
+    void NoteDoubt(Flight* flight);
     void ReturnBatch(Dataset* dataset, Batch batch);
     bool MaySend(const Dataset& dataset, UnixMicros now) const;
     int FreeSlots(const Dataset& dataset) const;
     size_t BatchSize(const Dataset& dataset) const;
     bool PrepareOne(Dataset* dataset, UnixMicros now);
-    void DropExpired(Dataset* dataset, Batch* batch, UnixMicros now);
-    void Succeeded(const Flight& flight);
+    void DropOverdue(Dataset* dataset, Batch* batch, UnixMicros now);
+    void Succeeded(const Flight& flight, const Pace& pace, UnixMicros now);
     void Failed(const Flight& flight, const Verdict& verdict, const EndedRequest& ended,
                 UnixMicros pause, UnixMicros now, uint64_t random);
     void EndEvents(Flight* flight, const Verdict& verdict, EndedRequest* ended);
@@ -151,8 +163,10 @@ private:
     std::vector<Flight> departing_;  // same index as outgoing_
     std::unordered_map<uint64_t, Flight> flights_;
     std::vector<EndedRequest> ended_;
-    std::vector<EndedEvent> expired_;
-    IdSet dropped_;  // as of the latest Drop; what of it is in flight does not go again
+    std::vector<EndedEvent> overdue_;
+    Doubts doubts_;
+    UnixMicros clock_ = 0;  // latest time told
+    IdSet dropped_;         // as of the latest Drop; what of it is in flight does not go again
 };
 
 }  // namespace crm_capi

@@ -9,6 +9,8 @@ const char* HealthName(Health health) {
     switch (health) {
         case Health::kOk:
             return "ok";
+        case Health::kSlowed:
+            return "slowed";
         case Health::kRetrying:
             return "retrying";
         case Health::kHeld:

@@ -63,6 +63,7 @@ void BlackOut(std::string_view secret, HttpAnswer* http) {
         return;
     }
     black_out(&http->body);
+    black_out(&http->error);
     for (auto& header : http->headers) {
         black_out(&header.second);
     }
@@ -93,17 +94,6 @@ EndedRequest EndRequest(HttpAnswer http, int event_count, const Secrets& secrets
     }
     ended.fbtrace_id = TraceIdOf(shown, http);
     return ended;
-}
-
-UnixMicros PauseAskedFor(const HttpAnswer& http) {
-    Usage usage;
-    for (const auto& [name, value] : http.headers) {
-        if (name == "x-app-usage" || name == "x-ad-account-usage" ||
-            name == "x-business-use-case-usage") {
-            ReadUsage(value, &usage);
-        }
-    }
-    return usage.minutes_to_regain_access * 60 * kMicrosPerSecond;
 }
 
 }  // namespace crm_capi

@@ -50,7 +50,4 @@ struct Secrets {
 // `next_attempt_at` and `events` to the caller.
 EndedRequest EndRequest(HttpAnswer http, int event_count, const Secrets& secrets, Verdict* verdict);
 
-// How long Meta asks us to stay away; 0 = it does not.
-UnixMicros PauseAskedFor(const HttpAnswer& http);
-
 }  // namespace crm_capi

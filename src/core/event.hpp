@@ -26,6 +26,8 @@ struct Event {
     std::string event_name;     // the stage
     std::string user_data;      // JSON object text with hashed identities, or empty
     std::string custom_data;    // JSON object text, or empty
+    // When it was first sent without learning what became of it; 0 = Meta does not have it.
+    UnixMicros in_doubt_since = 0;
 };
 
 }  // namespace crm_capi

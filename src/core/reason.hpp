@@ -26,13 +26,15 @@ enum class Reason {
     kDatasetPermission,
     // Settled by the shipper.
     kDeadlinePassed,
-    kCancelled,  // by an operator
-    kRefused,    // Meta refused this event for good; code and subcode stand beside it
+    kDoubtTooOld,  // may have been delivered, too long ago to send it again
+    kCancelled,    // by an operator
+    kRefused,      // Meta refused this event for good; code and subcode stand beside it
     // Why a request is to be repeated.
     kNotConnected,   // provably never left: DNS, refused connection, TLS
     kConnectionCut,  // may have been delivered: connection lost or time-out after sending began
     kServerError,
     kThrottled,
+    kUsageHigh,  // not refused yet, but soon: requests go with pauses
     kAnswerUnreadable,
     kCountMismatch,
     kShipperStopped,

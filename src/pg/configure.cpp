@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "pg/event_log.hpp"
 #include "pg/guard.hpp"
 #include "pg/ledger.hpp"
 
@@ -71,6 +72,18 @@ note_cancelled(void* context, int64 event)
     call_cpp("note a cancelled event", [&] { shipper->cancelled.Add(event); });
 }
 
+void
+note_doubt(void* context, const char* events, TimestampTz since)
+{
+    auto* const doubts = static_cast<Doubts*>(context);
+
+    call_cpp("note a doubt", [&] {
+        IdSet ids;
+        if (IdSet::FromMultirange(events, &ids))
+            doubts->Add(ids, to_unix_micros(since));
+    });
+}
+
 }  // namespace
 
 void
@@ -97,7 +110,10 @@ heed_decisions(Shipper* shipper)
     shipper->decisions_changed = false;
     shipper->cancelled.clear();
     read_decisions(shipper->schema, DecisionSink{shipper, note_retried, note_cancelled});
+    call_cpp("forget the doubts", [&] { shipper->doubts = Doubts(); });
+    read_doubts(shipper->schema, note_doubt, &shipper->doubts);
     call_cpp("drop cancelled events", [&] {
+        shipper->dispatcher.SetDoubts(std::move(shipper->doubts));
         if (!shipper->cancelled.empty()) {
             shipper->dispatcher.Drop(shipper->cancelled);
             shipper->retried.Subtract(shipper->cancelled);

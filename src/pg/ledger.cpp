@@ -165,6 +165,24 @@ read_decisions(Oid schema, const DecisionSink& sink)
 }
 
 void
+read_doubts(Oid schema, void (*found)(void* context, const char* events, TimestampTz since),
+            void* context)
+{
+    static Statement statement = {
+        "SELECT r.events - coalesce((SELECT range_agg(int8range(s.event, s.event, '[]'))"
+        " FROM @.capi_settlement s WHERE s.status = 'retry' AND s.settled_at > r.started_at), "
+        "'{}'),"
+        " r.started_at FROM @.capi_request_log r WHERE r.outcome = 'in_doubt'"
+        " AND r.started_at > now() - interval '8 days' ORDER BY r.started_at, r.id",
+        nullptr, InvalidOid};
+    Parameters none = {};
+
+    execute(schema, &statement, &none, SPI_OK_SELECT);
+    for (uint64 row = 0; row < SPI_processed; row++)
+        found(context, result_text(row, 1), result_int8(row, 2));
+}
+
+void
 forget_retried(Oid schema, int64 request)
 {
     static Statement statement = {

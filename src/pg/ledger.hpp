@@ -34,6 +34,12 @@ void write_cursor(Oid schema, int64 position, const std::string& open, int64 req
  * many there were. */
 int64 put_unfinished_in_doubt(Oid schema);
 
+/* Calls `found` for each request that may have been delivered although nothing confirmed it, oldest
+ * first, with its events that are not owed anew since (capi_retry forgives the doubt). Requests
+ * older than eight days are left out: their events' seven days are over. */
+void read_doubts(Oid schema, void (*found)(void* context, const char* events, TimestampTz since),
+                 void* context);
+
 /* Events that an operator has decided about (capi_retry, capi_cancel): calls `retried` for each
  * that is owed again, and `cancelled` with each that is not to be sent. */
 struct DecisionSink {

@@ -153,6 +153,7 @@ serve()
 {
     UnixMicros polled_at = 0;
     UnixMicros turn_at = 0;
+    UnixMicros looked_at = 0;
     UnixMicros farewell_ends = 0;
 
     for (;;) {
@@ -163,6 +164,12 @@ serve()
         }
         const bool answered = take_answers();
         const UnixMicros now = now_micros();
+        if (now < looked_at) { /* the clock was put back: whatever was to come is due */
+            polled_at = 0;
+            turn_at = 0;
+            farewell_ends = Min(farewell_ends, now + kLongestFarewell);
+        }
+        looked_at = now;
         if (asked_to_stop(my_slot) && !shipper->stopping) {
             shipper->stopping = true;
             farewell_ends = now + kLongestFarewell;

@@ -53,6 +53,7 @@ struct Shipper {
      * over must not own them. */
     std::vector<HealthChange> health_changes;
     std::vector<IdRange> final_ranges;
+    Doubts doubts;
     std::string open_ids;
 };
 

@@ -66,12 +66,12 @@ write_endings(Shipper* shipper)
         for (const EndedEvent& event : ended.events)
             settle(shipper, event);
     }
-    for (const EndedEvent& event : shipper->dispatcher.expired())
+    for (const EndedEvent& event : shipper->dispatcher.overdue())
         settle(shipper, event);
-    if (!shipper->dispatcher.ended().empty() || !shipper->dispatcher.expired().empty())
+    if (!shipper->dispatcher.ended().empty() || !shipper->dispatcher.overdue().empty())
         shipper->cursor_is_behind = true;
     shipper->dispatcher.ended().clear();
-    shipper->dispatcher.expired().clear();
+    shipper->dispatcher.overdue().clear();
 }
 
 void
@@ -271,7 +271,7 @@ work(Shipper* shipper)
         shipper->more_to_do = false;
     else
         prepare_requests(shipper);
-    write_endings(shipper); /* what expired while requests were made */
+    write_endings(shipper); /* what was overdue when requests were made */
     write_health_changes(shipper);
     save_cursor(shipper);
 }

@@ -192,13 +192,13 @@ public:
 
     Ids TakeExpired() {
         Ids ids;
-        for (const EndedEvent& event : core.expired()) {
+        for (const EndedEvent& event : core.overdue()) {
             EXPECT_STREQ(event.status, "expired");
             EXPECT_EQ(event.reason, Reason::kDeadlinePassed);
             EXPECT_EQ(event.request, 0);
             ids.push_back(event.event);
         }
-        core.expired().clear();
+        core.overdue().clear();
         return ids;
     }
 

@@ -1,20 +1,18 @@
-// dispatcher_expiry_test.cpp - events expire even where nothing is sent, and what was cancelled
-// while it was in flight does not go again.
+// dispatcher_overdue_test.cpp - events end even where nothing is sent, doubtful ones sooner, and
+// what was cancelled while it was in flight does not go again.
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
 
-#include "core/dispatcher.hpp"
-#include "core/validation.hpp"
+#include "dispatcher_driver.hpp"
 
 namespace crm_capi {
 namespace {
 
 constexpr UnixMicros kNow = UnixMicros{1790000000} * kMicrosPerSecond;
-constexpr UnixMicros kHour = UnixMicros{3600} * kMicrosPerSecond;
 
-DatasetConfig Config() {
+DatasetConfig BatchesOfThree() {
     DatasetConfig config;
     config.server = 16384;
     config.numbers = {1};
@@ -52,12 +50,12 @@ public:
         }
         core_.Prepare(now, 16);
         std::vector<int64_t> expired;
-        for (const EndedEvent& ended : core_.expired()) {
+        for (const EndedEvent& ended : core_.overdue()) {
             EXPECT_STREQ(ended.status, "expired");
             EXPECT_EQ(ended.reason, Reason::kDeadlinePassed);
             expired.push_back(ended.event);
         }
-        core_.expired().clear();
+        core_.overdue().clear();
         return expired;
     }
 
@@ -70,8 +68,8 @@ private:
 
 using Ids = std::vector<int64_t>;
 
-TEST(DispatcherExpiry, APausedDatasetsEventsExpire) {
-    DatasetConfig config = Config();
+TEST(DispatcherOverdue, APausedDatasetsEventsExpire) {
+    DatasetConfig config = BatchesOfThree();
     config.mode = Mode::kPaused;
     const UnixMicros old = kNow - kMaxEventAge + kHour;
     Turns turns(config, {old, old, kNow});
@@ -81,8 +79,8 @@ TEST(DispatcherExpiry, APausedDatasetsEventsExpire) {
     EXPECT_EQ(turns.core().Owed().ToMultirange(), "{[3,4)}");
 }
 
-TEST(DispatcherExpiry, AHeldDatasetsEventsExpireTurnByTurn) {
-    DatasetConfig config = Config();
+TEST(DispatcherOverdue, AHeldDatasetsEventsExpireTurnByTurn) {
+    DatasetConfig config = BatchesOfThree();
     config.hold = Reason::kTokenMissing;
     Turns turns(config, std::vector<UnixMicros>(7, kNow - kMaxEventAge));
     EXPECT_EQ(turns.Take(kNow), (Ids{1, 2, 3}));
@@ -93,8 +91,8 @@ TEST(DispatcherExpiry, AHeldDatasetsEventsExpireTurnByTurn) {
     EXPECT_EQ(turns.core().NextDue(kNow), 0);
 }
 
-TEST(DispatcherExpiry, ACopysEventsAreLeftAlone) {
-    DatasetConfig config = Config();
+TEST(DispatcherOverdue, ACopysEventsAreLeftAlone) {
+    DatasetConfig config = BatchesOfThree();
     config.hold = Reason::kCloned;
     Turns turns(config, {kNow - kMaxEventAge});
     EXPECT_EQ(turns.Take(kNow), Ids{});
@@ -102,8 +100,8 @@ TEST(DispatcherExpiry, ACopysEventsAreLeftAlone) {
     EXPECT_EQ(turns.core().Owed().ToMultirange(), "{[1,2)}");
 }
 
-TEST(DispatcherExpiry, WhatWasLoadedToExpireIsSentWhenTheDatasetGoesOn) {
-    DatasetConfig config = Config();
+TEST(DispatcherOverdue, WhatWasLoadedToExpireIsSentWhenTheDatasetGoesOn) {
+    DatasetConfig config = BatchesOfThree();
     config.mode = Mode::kPaused;
     Turns turns(config, {kNow, kNow});
     EXPECT_EQ(turns.Take(kNow), Ids{});
@@ -114,8 +112,96 @@ TEST(DispatcherExpiry, WhatWasLoadedToExpireIsSentWhenTheDatasetGoesOn) {
     EXPECT_EQ(turns.core().outgoing()[0].events, "{[1,3)}");
 }
 
+// What ended without a request: "ID STATUS CODE".
+std::vector<std::string> TakeEnded(DispatcherDriver* shipper) {
+    std::vector<std::string> ended;
+    for (const EndedEvent& event : shipper->core.overdue()) {
+        ended.push_back(std::to_string(event.event) + " " + event.status + " " +
+                        std::string(Describe(event.reason).code));
+    }
+    shipper->core.overdue().clear();
+    return ended;
+}
+
+// One dataset with batches of two; events are an hour old when they are owed.
+class DispatcherDoubtTest : public ::testing::Test {
+protected:
+    using Told = std::vector<std::string>;
+
+    DispatcherDoubtTest() {
+        config_.batch_size = 2;
+        shipper_.Configure({config_});
+    }
+
+    DatasetConfig config_ = Config(1, {1});
+    DispatcherDriver shipper_;
+};
+
+TEST_F(DispatcherDoubtTest, WhatMayHaveBeenDeliveredGoesAgainForTwoDaysAndIsParkedThen) {
+    shipper_.OweMany(1, 2);
+    shipper_.Answer(shipper_.TurnOfOne(), Lost(TransportResult::kMaybeDelivered));
+    shipper_.now += 47 * kHour;
+    const SentRequest again = shipper_.TurnOfOne();
+    EXPECT_EQ(again.ids, (Ids{1, 2}));
+    shipper_.Answer(again, Lost(TransportResult::kMaybeDelivered));
+    shipper_.Owe(1);
+    shipper_.now += kHour;
+    EXPECT_EQ(shipper_.TurnOfOne().ids, Ids{3}) << "certain not to be there";
+    EXPECT_EQ(TakeEnded(&shipper_), (Told{"1 parked doubt_too_old", "2 parked doubt_too_old"}));
+    EXPECT_EQ(shipper_.Owed(), "{[3,4)}");
+}
+
+TEST_F(DispatcherDoubtTest, WhatProvablyNeverArrivedGoesAgainForSevenDays) {
+    shipper_.OweMany(1, 2);
+    for (int hours = 1; hours < 166; ++hours) {
+        shipper_.Answer(shipper_.TurnOfOne(), NotConnected());
+        shipper_.now += kHour;
+    }
+    shipper_.Accept(shipper_.TurnOfOne());
+    EXPECT_EQ(TakeEnded(&shipper_), Told());
+}
+
+TEST_F(DispatcherDoubtTest, AProvenFailureDoesNotEndADoubt) {
+    shipper_.OweMany(1, 2);
+    shipper_.Answer(shipper_.TurnOfOne(), Lost(TransportResult::kMaybeDelivered));
+    shipper_.now += kHour;
+    shipper_.Answer(shipper_.TurnOfOne(), NotConnected());
+    shipper_.now += 47 * kHour;
+    EXPECT_TRUE(shipper_.Turn().empty());
+    EXPECT_EQ(TakeEnded(&shipper_), (Told{"1 parked doubt_too_old", "2 parked doubt_too_old"}));
+}
+
+TEST_F(DispatcherDoubtTest, DoubtsOfAnEarlierShipperCount) {
+    Doubts doubts;
+    doubts.Add(IdSet({{2, 2}}), shipper_.now - 48 * kHour);
+    shipper_.core.SetDoubts(doubts);
+    shipper_.OweMany(1, 3);
+    EXPECT_EQ(IdsOf(shipper_.Turn()), (std::vector<Ids>{{1}, {3}}));
+    EXPECT_EQ(TakeEnded(&shipper_), Told{"2 parked doubt_too_old"});
+}
+
+TEST_F(DispatcherDoubtTest, DoubtsEndInAPausedDatasetToo) {
+    shipper_.OweMany(1, 2);
+    shipper_.Answer(shipper_.TurnOfOne(), Lost(TransportResult::kMaybeDelivered));
+    config_.mode = Mode::kPaused;
+    shipper_.Configure({config_});
+    EXPECT_TRUE(shipper_.Turn().empty());
+    EXPECT_EQ(shipper_.DueMs(), (48 * kHour - UnixMicros{config_.timeout_ms} * 1000) / 1000);
+    shipper_.now += 48 * kHour;
+    EXPECT_TRUE(shipper_.Turn().empty());
+    EXPECT_EQ(TakeEnded(&shipper_), (Told{"1 parked doubt_too_old", "2 parked doubt_too_old"}));
+}
+
+TEST_F(DispatcherDoubtTest, TheDeadlineComesFirstWhenItIsNearer) {
+    shipper_.OweUntil(1, kHour);
+    shipper_.Answer(shipper_.TurnOfOne(), Lost(TransportResult::kMaybeDelivered));
+    shipper_.now += kHour;
+    EXPECT_TRUE(shipper_.Turn().empty());
+    EXPECT_EQ(TakeEnded(&shipper_), Told{"1 expired deadline_passed"});
+}
+
 TEST(DispatcherCancel, WhatIsCancelledInFlightDoesNotGoAgain) {
-    Turns turns(Config(), {kNow, kNow});
+    Turns turns(BatchesOfThree(), {kNow, kNow});
     turns.Take(kNow);
     ASSERT_EQ(turns.core().outgoing().size(), 1u);
     turns.core().Sent(0, 77);
@@ -130,7 +216,7 @@ TEST(DispatcherCancel, WhatIsCancelledInFlightDoesNotGoAgain) {
 }
 
 TEST(DispatcherCancel, ABatchThatIsCancelledAsAWholeEnds) {
-    Turns turns(Config(), {kNow});
+    Turns turns(BatchesOfThree(), {kNow});
     turns.Take(kNow);
     ASSERT_EQ(turns.core().outgoing().size(), 1u);
     turns.core().Sent(0, 77);

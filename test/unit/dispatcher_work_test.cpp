@@ -66,6 +66,7 @@ private:
     };
     struct Flight {
         uint32_t server;
+        UnixMicros sent_at;
         SentRequest request;
     };
 
@@ -195,13 +196,18 @@ private:
             Note("send ", request.request, " to ", request.dataset, ":", Text(request.ids));
             Leave(std::move(request));
         }
-        for (const int64_t id : shipper_.TakeExpired()) {
-            Note("expired ", id);
-            if (!PastDeadline(id)) {
-                Fail(std::to_string(id) + " expires too early");
+        for (const EndedEvent& event : shipper_.core.overdue()) {
+            Note(event.status, " ", event.event);
+            const bool is_due =
+                event.reason == Reason::kDeadlinePassed
+                    ? PastDeadline(event.event)
+                    : event.reason == Reason::kDoubtTooOld && PastDoubt(event.event);
+            if (!is_due) {
+                Fail(std::to_string(event.event) + " ends too early");
             }
-            End(id);
+            End(event.event);
         }
+        shipper_.core.overdue().clear();
     }
 
     void Leave(SentRequest request) {
@@ -223,15 +229,22 @@ private:
             if (events_.at(id).server != config->server) {
                 Fail(std::to_string(id) + " goes to the wrong dataset");
             }
-            if (final_.count(id) != 0 || !in_flight_.insert(id).second || PastDeadline(id)) {
+            if (final_.count(id) != 0 || !in_flight_.insert(id).second || PastDeadline(id) ||
+                PastDoubt(id)) {
                 Fail(std::to_string(id) + " must not be sent");
             }
         }
-        flights_.push_back(Flight{config->server, std::move(request)});
+        flights_.push_back(Flight{config->server, shipper_.now, std::move(request)});
     }
 
     bool PastDeadline(int64_t id) const {
         return DeadlinePassed(shipper_.log.at(id).event_time, shipper_.now, 30 * kSecond);
+    }
+
+    bool PastDoubt(int64_t id) const {
+        const auto doubt = in_doubt_since_.find(id);
+        return doubt != in_doubt_since_.end() &&
+               shipper_.now + 30 * kSecond >= doubt->second + 48 * kHour;
     }
 
     // ---- What the endpoint does ----
@@ -239,6 +252,7 @@ private:
     void Answer() {
         const auto at = flights_.begin() + Pick(0, static_cast<int>(flights_.size()) - 1);
         const SentRequest request = std::move(at->request);
+        const UnixMicros sent_at = at->sent_at;
         flights_.erase(at);
         for (const int64_t id : request.ids) {
             in_flight_.erase(id);
@@ -252,6 +266,11 @@ private:
                 Fail(std::to_string(event.event) + " is parked without reason");
             }
             End(event.event);
+        }
+        if (std::string(ended.outcome) == "in_doubt") {
+            for (const int64_t id : request.ids) {
+                in_doubt_since_.emplace(id, sent_at);
+            }
         }
         if (std::string(ended.outcome) == "delivered") {
             std::for_each(request.ids.begin(), request.ids.end(), [&](int64_t id) { End(id); });
@@ -357,6 +376,7 @@ private:
     std::map<int64_t, Known> events_;
     std::set<int64_t> final_;
     std::set<int64_t> in_flight_;
+    std::map<int64_t, UnixMicros> in_doubt_since_;
     std::vector<Flight> flights_;
 };
 

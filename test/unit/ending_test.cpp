@@ -264,35 +264,5 @@ TEST(Ending, DetailAndTraceIdAreShortAndPlain) {
     }
 }
 
-TEST(PauseAskedFor, IsTheLongestOfAllUsageHeaders) {
-    using Headers = std::vector<std::pair<std::string, std::string>>;
-    constexpr std::string_view kFive = R"({"1":[{"estimated_time_to_regain_access":5}]})";
-    const std::string five(kFive);
-    const struct {
-        Headers headers;
-        int64_t minutes;
-    } cases[] = {
-        {{}, 0},
-        {{{"x-business-use-case-usage", five}}, 5},
-        {{{"x-app-usage", five}}, 5},
-        {{{"x-ad-account-usage", five}}, 5},
-        {{{"date", five}, {"x-fb-trace-id", five}}, 0},
-        {{{"x-app-usage", five},
-          {"x-business-use-case-usage",
-           R"({"1":[{"estimated_time_to_regain_access":3},{"estimated_time_to_regain_access":9}]})"}},
-         9},
-        {{{"x-app-usage", R"({"call_count":100})"}}, 0},
-        {{{"x-app-usage", R"({"estimated_time_to_regain_access":-1})"}}, 0},
-        {{{"x-app-usage", R"({"estimated_time_to_regain_access":1e300})"}}, 24 * 60},
-        {{{"x-app-usage", "<html>"}, {"x-ad-account-usage", ""}}, 0},
-    };
-    for (const auto& c : cases) {
-        HttpAnswer http = Answered(400, "");
-        http.headers = c.headers;
-        EXPECT_EQ(PauseAskedFor(http), c.minutes * 60 * kMicrosPerSecond)
-            << (c.headers.empty() ? "none" : c.headers.back().second);
-    }
-}
-
 }  // namespace
 }  // namespace crm_capi

@@ -1,0 +1,37 @@
+// doubts_test.cpp - since when it has been uncertain whether Meta already has an event.
+#include "core/doubts.hpp"
+
+#include <gtest/gtest.h>
+
+namespace crm_capi {
+namespace {
+
+TEST(Doubts, TheEarliestDeliveryCounts) {
+    Doubts doubts;
+    doubts.Add(IdSet({{10, 19}, {40, 40}}), 100);
+    doubts.Add(IdSet({{15, 30}}), 200);
+    doubts.Add(IdSet({{1, 50}}), 300);
+    const struct {
+        int64_t event;
+        UnixMicros since;
+    } cases[] = {{0, 0},    {1, 300},  {9, 300},  {10, 100}, {19, 100}, {20, 200}, {30, 200},
+                 {31, 300}, {39, 300}, {40, 100}, {41, 300}, {50, 300}, {51, 0}};
+    for (const auto& c : cases) {
+        EXPECT_EQ(doubts.Since(c.event), c.since) << c.event;
+    }
+}
+
+TEST(Doubts, NothingIsInDoubtAtFirst) {
+    EXPECT_EQ(Doubts().Since(1), 0);
+}
+
+TEST(Doubts, AreTooOldWhenMetaWouldForgetTheFirstBeforeTheNextArrives) {
+    constexpr UnixMicros kSince = 1790000000 * kMicrosPerSecond;
+    constexpr UnixMicros kMargin = 30 * kMicrosPerSecond;
+    EXPECT_FALSE(DoubtTooOld(0, kSince + 100 * kDoubtLimit, kMargin)) << "there is no doubt";
+    EXPECT_FALSE(DoubtTooOld(kSince, kSince + kDoubtLimit - kMargin - 1, kMargin));
+    EXPECT_TRUE(DoubtTooOld(kSince, kSince + kDoubtLimit - kMargin, kMargin));
+}
+
+}  // namespace
+}  // namespace crm_capi
