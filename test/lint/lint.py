@@ -24,6 +24,7 @@ CHECKS = {
     "file-length": (text_checks.file_length, samples.FILE_LENGTH),
     "open-notes": (text_checks.open_notes, samples.OPEN_NOTES),
     "sql-names": (text_checks.sql_names, samples.SQL_NAMES),
+    "reason-codes": (text_checks.reason_codes, samples.REASON_CODES),
     "versions": (text_checks.versions, samples.VERSIONS),
     "formatting": (tool_checks.formatting, samples.FORMATTING),
 }

@@ -99,6 +99,14 @@ SQL_NAMES = [
     (0, {"sql/crm_capi--1.0.sql": "\n", "sql/crm_capi--1.0--1.1.sql": "\n"}),
 ]
 
+REASON_CODES = [
+    (1, {"src/core/reason.cpp": '{Reason::kNone, "", ""},\n{Reason::kRefused, "refused",\n',
+         "docs/operations.md": "### Other\n"}),
+    (1, {"src/core/reason.cpp": "", "docs/operations.md": "### `refused`\n"}),
+    (0, {"src/core/reason.cpp": '{Reason::kNone, "", ""},\n{Reason::kRefused, "refused",\n',
+         "docs/operations.md": "### Other\n### `refused`\n"}),
+]
+
 VERSIONS = [
     (1, {"sql/crm_capi--1.1.sql": "\n"}),
     (1, {"crm_capi.control": CONTROL, "sql/crm_capi--1.0.sql": "\n"}),

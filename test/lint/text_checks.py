@@ -89,6 +89,15 @@ def sql_names(tree):
             for name in tree.names("sql") if not SQL_SCRIPT.match(name)]
 
 
+def reason_codes(tree):
+    """Each reason code has its section in the runbook, with cause and remedy, and no other has."""
+    codes = re.findall(r"\{Reason::k\w+, \"(\w+)\"", tree.read("src/core/reason.cpp") or "")
+    sections = re.findall(r"^### `(\w+)`$", tree.read("docs/operations.md") or "", re.MULTILINE)
+    return ([f"docs/operations.md: no section about {code}" for code in codes if code not in sections]
+            + [f"docs/operations.md: there is no reason code {code}"
+               for code in sections if code not in codes])
+
+
 def version_key(version):
     numbers = [int(number) for number in version.split(".") if number]
     while numbers and numbers[-1] == 0:  # META.json wants 1.0.0 where the control file says 1.0
