@@ -135,6 +135,20 @@ bool LooksLikeToken(std::string_view run) {
            HoldsHash(run);
 }
 
+// With the blanks and signs that people write into numbers.
+bool IsPhoneCharacter(char c) {
+    return (c >= '0' && c <= '9') || std::string_view("+ ()-./").find(c) != std::string_view::npos;
+}
+
+// An international number: lead ids and codes have no plus sign.
+bool LooksLikePhone(std::string_view run) {
+    constexpr std::ptrdiff_t kFewestDigits = 8;
+    const size_t plus = run.find('+');
+    return plus != std::string_view::npos &&
+           std::count_if(run.begin() + static_cast<std::ptrdiff_t>(plus), run.end(),
+                         [](char c) { return c >= '0' && c <= '9'; }) >= kFewestDigits;
+}
+
 struct SecretRule {
     bool (*is_member)(char);              // what a candidate consists of
     bool (*is_secret)(std::string_view);  // whether the longest run of such characters is one
@@ -144,6 +158,7 @@ struct SecretRule {
 constexpr SecretRule kSecretRules[] = {
     {IsMailCharacter, LooksLikeMail},
     {IsTokenCharacter, LooksLikeToken},
+    {IsPhoneCharacter, LooksLikePhone},
 };
 
 std::string BlackOutRuns(const SecretRule& rule, std::string_view text) {
@@ -154,7 +169,14 @@ std::string BlackOutRuns(const SecretRule& rule, std::string_view text) {
             ++end;
         }
         const std::string_view run = text.substr(at, end - at);
-        out.append(rule.is_secret(run) ? kBlackedOut : run);
+        if (rule.is_secret(run)) {
+            // Blanks around it belong to the sentence.
+            const size_t first = run.find_first_not_of(' ');
+            const size_t last = run.find_last_not_of(' ');
+            out.append(run.substr(0, first)).append(kBlackedOut).append(run.substr(last + 1));
+        } else {
+            out.append(run);
+        }
         if (end < text.size()) {
             out.push_back(text[end++]);
         }

@@ -32,8 +32,8 @@ struct Reply {
 Reply ReadReply(std::string_view body) noexcept;
 
 // Remote text made fit for a table or a log: valid UTF-8, control characters replaced by blanks, at
-// most max_characters, and nothing that looks like a token, a hash or an e-mail address (they are
-// blacked out), because Meta's messages may quote what was sent.
+// most max_characters, and nothing that looks like a token, a hash, an e-mail address or a phone
+// number (they are blacked out), because Meta's messages may quote what was sent.
 std::string SafeText(std::string_view text, int max_characters);
 
 // The throttling headers (reference 3.6).

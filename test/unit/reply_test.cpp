@@ -278,6 +278,13 @@ INSTANTIATE_TEST_SUITE_P(
                     SafeCase{"at @ home", "at @ home"}, SafeCase{"@handle", "@handle"},
                     SafeCase{"50%40", "50%40"}, SafeCase{"a@", "a@"}));
 
+INSTANTIATE_TEST_SUITE_P(Phones, SafeTextTest,
+                         testing::Values(SafeCase{"phone +14155550100, sorry", "phone ***, sorry"},
+                                         SafeCase{"call +1 (415) 555-0100 now", "call *** now"},
+                                         SafeCase{"+49 30/1234567", "***"},
+                                         SafeCase{"1 + 2804003", "1 + 2804003"},
+                                         SafeCase{"lead +1234567", "lead +1234567"}));
+
 INSTANTIATE_TEST_SUITE_P(
     PlainTexts, SafeTextTest,
     testing::Values(SafeCase{"", ""},
