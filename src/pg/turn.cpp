@@ -227,6 +227,7 @@ save_cursor(Shipper* shipper)
     const TimestampTz now = GetCurrentTimestamp();
     const bool due =
         shipper->requests_since_cursor >= kRequestsPerCursor ||
+        now < shipper->cursor_tried_at || /* the clock was put back */
         TimestampDifferenceExceeds(shipper->cursor_tried_at, now, setting_poll_interval);
 
     if (shipper->serves_copy || !shipper->cursor_is_behind || !due)
