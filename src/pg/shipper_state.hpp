@@ -47,6 +47,7 @@ struct Shipper {
     int requests_since_cursor = 0;
     bool cursor_is_behind = false;
     TimestampTz cursor_tried_at = 0;
+    size_t open_ranges = 0;            /* when the cursor was tried */
     TimestampTz cursor_written_at = 0; /* as it stands in the table */
 
     /* Results of the C++ regime that the PostgreSQL regime reads: a frame that an error may jump

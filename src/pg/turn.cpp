@@ -41,6 +41,11 @@ constexpr size_t kRequestsPerTurn = 16;
  * somebody holds an old snapshot. */
 constexpr int kRequestsPerCursor = 256;
 
+/* A long list is written more seldom still: so many ranges add as much again to both. Two datasets
+ * of which one is held have a range for nearly every event. */
+constexpr size_t kRangesPerDelay = 1000;
+constexpr size_t kLongestDelay = 100;
+
 /* With more open ranges than this the cursor stays where it is: the row would become large, and a
  * restart can read the log instead. */
 constexpr size_t kMostOpenRanges = 50000;
@@ -225,10 +230,12 @@ void
 save_cursor(Shipper* shipper)
 {
     const TimestampTz now = GetCurrentTimestamp();
+    const int delay =
+        1 + static_cast<int>(Min(shipper->open_ranges / kRangesPerDelay, kLongestDelay));
     const bool due =
-        shipper->requests_since_cursor >= kRequestsPerCursor ||
+        shipper->requests_since_cursor >= kRequestsPerCursor * delay ||
         now < shipper->cursor_tried_at || /* the clock was put back */
-        TimestampDifferenceExceeds(shipper->cursor_tried_at, now, setting_poll_interval);
+        TimestampDifferenceExceeds(shipper->cursor_tried_at, now, setting_poll_interval * delay);
 
     if (shipper->serves_copy || !shipper->cursor_is_behind || !due)
         return;
@@ -239,7 +246,8 @@ save_cursor(Shipper* shipper)
     call_cpp("collect the open ids", [&] {
         IdSet open = shipper->window->Holes();
         open.AddAll(shipper->dispatcher.Owed());
-        small_enough = open.ranges().size() <= kMostOpenRanges;
+        shipper->open_ranges = open.ranges().size();
+        small_enough = shipper->open_ranges <= kMostOpenRanges;
         if (small_enough)
             shipper->open_ids = open.ToMultirange();
         const int64_t oldest = shipper->dispatcher.OldestRequestInFlight();

@@ -98,6 +98,7 @@ SELECT r.id AS request, e.id AS event
 FROM capi_requests r, unnest(r.events) AS range,
      generate_series(lower(range), upper(range) - 1) AS e(id)
 WHERE r.outcome = 'in_doubt';
+CREATE INDEX ON doubt (event);
 CREATE TABLE committed AS
 SELECT dataset, h.lead_id, h.stage, h.changed_at
 FROM history h, unnest('{sales,other}'::name[]) AS dataset

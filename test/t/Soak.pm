@@ -341,6 +341,7 @@ sub calm_down
 	$self->stop_writers;
 	$crm->endpoint->release;
 	$crm->endpoint->script;
+	$crm->sql("ALTER SERVER $_ OPTIONS (SET batch_size '500')") for 'sales', 'other';
 	$crm->sql("SELECT capi_resume('sales'), capi_resume('other')");
 	return;
 }
