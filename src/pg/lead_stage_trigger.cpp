@@ -18,6 +18,7 @@
 #include "pg/moved_row.hpp"
 #include "pg/pg_prelude.hpp"
 #include "pg/relations.hpp"
+#include "pg/tombstone.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(capi_lead_stage_trigger);
@@ -314,6 +315,8 @@ fire(const TriggerData* data, Oid schema)
         return;
     }
     if (is_moved(watch->server, event))
+        return;
+    if (event.has_lead_id && is_forgotten(schema, event.lead_id))
         return;
     if (OidIsValid(watch->server))
         event.dataset = dataset_number(schema, watch->server);
