@@ -73,7 +73,14 @@ format:
 format-check:
 	$(CLANG_FORMAT) --dry-run -Werror $(FORMATTED)
 
+# The release, named after its version: what is committed, and nothing else.
+DIST = crm_capi-$(shell sed -n 's/^    "version": "\(.*\)",$$/\1/p' META.json)
+
+dist:
+	git archive --prefix=$(DIST)/ --output=$(DIST).zip HEAD
+	git archive --prefix=$(DIST)/ --output=$(DIST).tar.gz HEAD
+
 print-%:
 	@echo '$($*)'
 
-.PHONY: tempcheck isolationcheck prove_installcheck lint format format-check
+.PHONY: tempcheck isolationcheck prove_installcheck lint format format-check dist
