@@ -60,11 +60,12 @@ prove_installcheck:
 
 include test/unit/unit.mk
 include test/fuzz/fuzz.mk
+include test/bench/bench.mk
 
 lint:
 	sh test/lint.sh
 
-FORMATTED = $(wildcard src/*.cpp src/*/*.cpp src/*/*.hpp test/unit/*.cpp test/unit/*.hpp test/fuzz/*.cpp test/fuzz/*.hpp)
+FORMATTED = $(wildcard src/*.cpp src/*/*.cpp src/*/*.hpp test/unit/*.cpp test/unit/*.hpp test/fuzz/*.cpp test/fuzz/*.hpp test/bench/*.cpp test/bench/*.hpp)
 CLANG_FORMAT ?= clang-format-19
 
 format:
