@@ -50,7 +50,7 @@ check_use(FunctionCallInfo fcinfo)
 }
 
 void
-fire(const TriggerData* data, Oid schema)
+fire(const TriggerData* data, Oid function)
 {
     Watch* const watch = watch_of(data->tg_relation, data->tg_trigger);
     const bool updates = TRIGGER_FIRED_BY_UPDATE(data->tg_event);
@@ -70,7 +70,7 @@ fire(const TriggerData* data, Oid schema)
     }
     if (is_moved(watch->server, event))
         return;
-    enqueue_for(watch, schema, &event);
+    enqueue_for(watch, get_func_namespace(function), &event);
 }
 
 }  // namespace
@@ -83,7 +83,6 @@ extern "C" Datum
 capi_lead_stage_trigger(PG_FUNCTION_ARGS)
 {
     check_use(fcinfo);
-    fire(reinterpret_cast<TriggerData*>(fcinfo->context),
-         get_func_namespace(fcinfo->flinfo->fn_oid));
+    fire(reinterpret_cast<TriggerData*>(fcinfo->context), fcinfo->flinfo->fn_oid);
     return PointerGetDatum(nullptr);
 }

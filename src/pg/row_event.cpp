@@ -5,6 +5,7 @@
 
 #include "core/validation.hpp"
 #include "pg/dataset.hpp"
+#include "pg/tombstone.hpp"
 
 namespace crm_capi {
 
@@ -114,6 +115,8 @@ read_event(Watch* watch, const Row& row, NewEvent* event)
 void
 enqueue_for(const Watch* watch, Oid schema, NewEvent* event)
 {
+    if (event->has_lead_id && is_forgotten(schema, event->lead_id))
+        return;
     if (OidIsValid(watch->server))
         event->dataset = dataset_number(schema, watch->server);
     enqueue(schema, *event);

@@ -25,7 +25,7 @@ bool is_event_due(Watch* watch, const Row& row);
  * Meta, and no event is due. What can never be sent is parked in the event, never an error. */
 bool read_event(Watch* watch, const Row& row, NewEvent* event);
 
-/* Enqueues the event for the watch's dataset. */
+/* Enqueues the event for the watch's dataset; not if its lead was forgotten. */
 void enqueue_for(const Watch* watch, Oid schema, NewEvent* event);
 
 }  // namespace crm_capi

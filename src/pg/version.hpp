@@ -10,6 +10,7 @@
 #endif
 
 extern "C" {
+#include "executor/executor.h"
 #if PG_VERSION_NUM >= 160000
 #include "catalog/pg_foreign_server_d.h"
 #endif
@@ -68,6 +69,29 @@ inline Latch*
 latch_of_proc(int proc_number)
 {
     return &ProcGlobal->allProcs[proc_number].procLatch;
+}
+
+/* The number of the running transaction among those of this backend; 17 moved it. */
+inline LocalTransactionId
+my_local_transaction_id()
+{
+#if PG_VERSION_NUM >= 170000
+    return MyProc->vxid.lxid;
+#else
+    return MyProc->lxid;
+#endif
+}
+
+/* The index entries of a new row, through the executor; 16 added an argument. Returns the indexes
+ * whose uniqueness is checked later. */
+inline List*
+insert_index_entries(ResultRelInfo* table, TupleTableSlot* row, EState* state)
+{
+#if PG_VERSION_NUM >= 160000
+    return ExecInsertIndexTuples(table, row, state, false, false, nullptr, NIL, false);
+#else
+    return ExecInsertIndexTuples(table, row, state, false, false, nullptr, NIL);
+#endif
 }
 
 /* Without the members that are null; 18 added an argument. */
