@@ -164,6 +164,20 @@ COMMENT ON COLUMN capi_cursor.open IS 'ids up to position that are owed or were 
 COMMENT ON COLUMN capi_cursor.request IS 'later requests may have dealt with ids that position and open do not know of';
 COMMENT ON COLUMN capi_cursor.updated_at IS 'when the row was written';
 
+-- Leads that capi_forget() has erased, so that they do not come back. What has not become visible
+-- when a lead is erased, the shipper erases as soon as it is: unseen_from says from which id on.
+CREATE TABLE capi_tombstone (
+    lead         bytea       NOT NULL PRIMARY KEY,
+    forgotten_at timestamptz NOT NULL,
+    unseen_from  bigint,
+    events       int8multirange
+);
+COMMENT ON TABLE capi_tombstone IS 'leads that were forgotten and must not come back';
+COMMENT ON COLUMN capi_tombstone.lead IS 'sha256(int8send(lead_id)): tells whether a lead was forgotten, not which ones were';
+COMMENT ON COLUMN capi_tombstone.forgotten_at IS 'when capi_forget was last called for the lead';
+COMMENT ON COLUMN capi_tombstone.unseen_from IS 'from this event id on there may be events that the erasing transaction did not see; NULL once the shipper has looked';
+COMMENT ON COLUMN capi_tombstone.events IS 'ids of the erased events, until the shipper has dropped them';
+
 -- A dump carries the queue; the identity in capi_dataset keeps a restored copy from sending.
 SELECT pg_catalog.pg_extension_config_dump('capi_dataset_number', '');
 SELECT pg_catalog.pg_extension_config_dump('capi_dataset', '');
@@ -173,6 +187,7 @@ SELECT pg_catalog.pg_extension_config_dump('capi_settlement', '');
 SELECT pg_catalog.pg_extension_config_dump('capi_request_id', '');
 SELECT pg_catalog.pg_extension_config_dump('capi_request_log', '');
 SELECT pg_catalog.pg_extension_config_dump('capi_cursor', '');
+SELECT pg_catalog.pg_extension_config_dump('capi_tombstone', '');
 
 -- Insert-only tables are analysed and vacuumed late by default; these settings keep visibility and
 -- statistics near the truth. The cursor and the datasets are a few rows that change in place.
@@ -564,6 +579,19 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_cancel(bigint[]) IS
 'cancels owed events that are not being sent at the moment; returns how many';
 REVOKE ALL ON FUNCTION capi_cancel(bigint[]) FROM PUBLIC;
+
+----------------------------------------------------------------------------------------------------
+-- Forgetting
+----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION capi_forget(lead_id bigint)
+RETURNS bigint
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_forget(bigint) IS
+'erases a lead from queue and history for good and returns how many events that were; what is being sent cannot be taken back';
+REVOKE ALL ON FUNCTION capi_forget(bigint) FROM PUBLIC;
 
 ----------------------------------------------------------------------------------------------------
 -- Starting the shipper

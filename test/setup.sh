@@ -1,9 +1,10 @@
 #!/bin/sh
-# setup.sh - everything that a machine needs for test/run.sh and test/demo.sh.
+# setup.sh - everything that a machine needs for test/run.sh, test/demo.sh and test/bench.sh.
 #
 # Source it from a script in the same folder, then call, in this order:
 #
-#     set_up_machine demo|test|fuzz   installs what is missing; sets PG_MAJOR, PG_BIN, TESTER
+#     set_up_machine KIND             demo, test, fuzz or bench: installs what is missing; sets
+#                                     PG_MAJOR, PG_BIN, TESTER
 #     open_workplace                  makes $WORK, a fresh private folder of the account $TESTER
 #     copy_tree "$ROOT"               the checkout, without build products, as $WORK/tree
 #     copy_postgres                   the distribution's PostgreSQL, as $WORK/pg; sets PG_CONFIG
@@ -24,6 +25,7 @@ PACKAGES_BUILD='make g++ libcurl4-openssl-dev nlohmann-json3-dev libssl-dev'
 PACKAGES_RUN='python3 openssl'
 PACKAGES_TEST='clang libgtest-dev libipc-run-perl perl nghttp2-proxy procps'
 PACKAGES_FUZZ='clang libclang-rt-dev'
+PACKAGES_BENCH='libpq-dev python3-psycopg2'
 # In the main archive of both Debian 12 and 13, so both check the same format.
 PACKAGES_OPTIONAL='clang-format-19'
 
@@ -218,7 +220,8 @@ needed_packages() {
         demo) say "$PACKAGES_BUILD $PACKAGES_RUN $server" ;;
         test) say "$PACKAGES_BUILD $PACKAGES_RUN $PACKAGES_TEST $server" ;;
         fuzz) say "$PACKAGES_BUILD $PACKAGES_FUZZ $server" ;;
-        *) stop_with "set_up_machine: demo, test or fuzz?" ;;
+        bench) say "$PACKAGES_BUILD $PACKAGES_RUN $PACKAGES_BENCH $server" ;;
+        *) stop_with "set_up_machine: demo, test, fuzz or bench?" ;;
     esac
 }
 

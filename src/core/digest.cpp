@@ -11,7 +11,6 @@
 namespace crm_capi {
 namespace {
 
-constexpr size_t kSha256Bytes = 32;
 constexpr size_t kEventIdDigits = 32;  // 128 bits: no two events of a company will ever collide
 
 std::string Hex(const unsigned char* bytes, size_t count) {
@@ -24,14 +23,6 @@ std::string Hex(const unsigned char* bytes, size_t count) {
     return text;
 }
 
-void Sha256(std::string_view bytes, unsigned char (&digest)[kSha256Bytes]) {
-    unsigned int size = 0;
-    if (EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr) != 1 ||
-        size != kSha256Bytes) {
-        throw std::runtime_error("could not compute a SHA-256 digest");
-    }
-}
-
 void AppendLine(int64_t number, std::string* out) {
     char digits[std::numeric_limits<int64_t>::digits10 + 2];
     const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
@@ -40,10 +31,19 @@ void AppendLine(int64_t number, std::string* out) {
 
 }  // namespace
 
+Sha256Digest Sha256(std::string_view bytes) {
+    Sha256Digest digest;
+    unsigned int size = 0;
+    if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1 ||
+        size != kSha256Bytes) {
+        throw std::runtime_error("could not compute a SHA-256 digest");
+    }
+    return digest;
+}
+
 std::string Sha256Hex(std::string_view bytes) {
-    unsigned char digest[kSha256Bytes];
-    Sha256(bytes, digest);
-    return Hex(digest, sizeof digest);
+    const Sha256Digest digest = Sha256(bytes);
+    return Hex(digest.data(), digest.size());
 }
 
 std::string AppSecretProof(std::string_view access_token, std::string_view app_secret) {
@@ -72,9 +72,7 @@ std::string EventId(std::string_view dataset_id, const Event& event) {
     if (event.lead_id == 0) {
         identity.append(1, '\n').append(event.user_data);
     }
-    unsigned char digest[kSha256Bytes];
-    Sha256(identity, digest);
-    return Hex(digest, kEventIdDigits / 2);
+    return Hex(Sha256(identity).data(), kEventIdDigits / 2);
 }
 
 }  // namespace crm_capi

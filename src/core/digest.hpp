@@ -1,6 +1,8 @@
 // digest.hpp - SHA-256 and what is built on it. OpenSSL does the hashing.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -8,7 +10,13 @@
 
 namespace crm_capi {
 
-// Lower-case hexadecimal SHA-256 of the bytes. Throws std::runtime_error if OpenSSL cannot.
+constexpr size_t kSha256Bytes = 32;
+using Sha256Digest = std::array<unsigned char, kSha256Bytes>;
+
+// SHA-256 of the bytes. Throws std::runtime_error if OpenSSL cannot.
+Sha256Digest Sha256(std::string_view bytes);
+
+// The same in lower-case hexadecimal.
 std::string Sha256Hex(std::string_view bytes);
 
 // Meta's appsecret_proof: hex(HMAC-SHA256(key = app secret, message = access token)),

@@ -67,11 +67,11 @@ parameters_for(RowParameters* values)
 void
 prepare_state(Expression* expression, ParamListInfo parameters)
 {
-    if (expression->state != nullptr && expression->state_of == my_local_transaction())
+    if (expression->state != nullptr && expression->state_of == my_local_transaction_id())
         return;
     const MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
     expression->state = ExecInitExprWithParams(expression->tree, parameters);
-    expression->state_of = my_local_transaction();
+    expression->state_of = my_local_transaction_id();
     MemoryContextSwitchTo(before);
 }
 

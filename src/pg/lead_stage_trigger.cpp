@@ -51,7 +51,7 @@ check_use(FunctionCallInfo fcinfo, const char* function)
 }
 
 void
-fire(const TriggerData* data, Oid schema)
+fire(const TriggerData* data, Oid function)
 {
     Watch* const watch = watch_of(data->tg_relation, data->tg_trigger);
     NewEvent event = {};
@@ -68,7 +68,7 @@ fire(const TriggerData* data, Oid schema)
         row.before = take_moved(watch, data->tg_relation);
     }
     if (read_event(watch, row, &event))
-        enqueue_for(watch, schema, &event);
+        enqueue_for(watch, get_func_namespace(function), &event);
 }
 
 }  // namespace
@@ -86,7 +86,7 @@ capi_lead_stage_trigger(PG_FUNCTION_ARGS)
     const auto* const data = reinterpret_cast<TriggerData*>(fcinfo->context);
     if (data->tg_trigger->tgnargs < 2 || !is_plain_trigger(data->tg_trigger))
         report_wrong_use(kName, "The trigger has fewer than two or more than five arguments.");
-    fire(data, get_func_namespace(fcinfo->flinfo->fn_oid));
+    fire(data, fcinfo->flinfo->fn_oid);
     return PointerGetDatum(nullptr);
 }
 
@@ -99,6 +99,6 @@ capi_watch_trigger(PG_FUNCTION_ARGS)
     const auto* const data = reinterpret_cast<TriggerData*>(fcinfo->context);
     if (is_plain_trigger(data->tg_trigger))
         report_wrong_use(kName, "The trigger was not written by capi_watch.");
-    fire(data, get_func_namespace(fcinfo->flinfo->fn_oid));
+    fire(data, fcinfo->flinfo->fn_oid);
     return PointerGetDatum(nullptr);
 }

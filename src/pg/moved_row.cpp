@@ -53,7 +53,7 @@ find_moved(const Watch* watch)
     auto* const moved =
         static_cast<MovedRow*>(hash_search(moved_rows, &watch->root, HASH_FIND, nullptr));
     if (moved == nullptr || moved->tuple == nullptr ||
-        moved->transaction != my_local_transaction() ||
+        moved->transaction != my_local_transaction_id() ||
         moved->subtransaction != GetCurrentSubTransactionId())
         return nullptr;
     return moved;
@@ -88,7 +88,7 @@ remember_if_moving(const Watch* watch, Relation table, TupleTableSlot* deleted)
     const MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
     moved->tuple = ExecCopySlotHeapTuple(deleted);
     MemoryContextSwitchTo(before);
-    moved->transaction = my_local_transaction();
+    moved->transaction = my_local_transaction_id();
     moved->subtransaction = GetCurrentSubTransactionId();
     moved->table = RelationGetRelid(table);
 }

@@ -17,6 +17,8 @@ struct Relations {
     Oid event_id;
     Oid request_id;
     Oid settlement;
+    Oid tombstone;
+    Oid tombstone_pkey;
     Oid dataset;
     Oid dataset_server_index;
     Oid dataset_number;
@@ -53,6 +55,9 @@ enum {
     kDetail,
     kEnd
 };
+}
+namespace tombstone_column {
+enum { kLead = 1, kForgottenAt, kUnseenFrom, kEvents, kEnd };
 }
 namespace dataset_column {
 enum {

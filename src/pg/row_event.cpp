@@ -7,6 +7,7 @@
 #include "pg/dataset.hpp"
 #include "pg/reached_stage.hpp"
 #include "pg/row_values.hpp"
+#include "pg/tombstone.hpp"
 
 namespace crm_capi {
 
@@ -219,6 +220,8 @@ read_event(Watch* watch, const Row& row, NewEvent* event)
 void
 enqueue_for(const Watch* watch, Oid schema, NewEvent* event)
 {
+    if (event->has_lead_id && is_forgotten(schema, event->lead_id))
+        return;
     if (watch->first_only && event->parked == Reason::kNone &&
         !reach_stage(schema, watch->server, *event))
         return;

@@ -13,6 +13,7 @@
 #include "pg/dataset.hpp"
 #include "pg/event_log.hpp"
 #include "pg/guard.hpp"
+#include "pg/tombstone.hpp"
 #include "pg/pg_prelude.hpp"
 
 extern "C" {
@@ -251,6 +252,19 @@ check_arguments(FunctionCallInfo fcinfo)
     return event;
 }
 
+/* An application that sends by hand is told; a trigger stays silent. */
+void
+refuse_forgotten(Oid schema, int64 lead_id)
+{
+    if (is_forgotten(schema, lead_id))
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("lead has been forgotten"),
+                        errdetail("capi_forget was called for this lead id, so no event of it is "
+                                  "enqueued any more."),
+                        errhint("Leave the lead out; a person who comes back is a new lead with an "
+                                "id of its own.")));
+}
+
 }  // namespace
 
 }  // namespace crm_capi
@@ -265,6 +279,7 @@ capi_send_lead_event(PG_FUNCTION_ARGS)
     const Oid server = require_dataset(name);
 
     NewEvent event = check_arguments(fcinfo);
+    refuse_forgotten(schema, event.lead_id);
     event.dataset = dataset_number(schema, server);
     PG_RETURN_INT64(enqueue(schema, event));
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/dispatcher.hpp"
+#include "core/forgotten.hpp"
 #include "core/id_set.hpp"
 #include "core/window.hpp"
 #include "net/transport.hpp"
@@ -24,6 +25,7 @@ struct Shipper {
     Oid event_log = InvalidOid;
     Oid dataset = InvalidOid;
     Oid settlement = InvalidOid;
+    Oid tombstone = InvalidOid;
 
     std::unique_ptr<Transport> transport;
     Dispatcher dispatcher;
@@ -34,14 +36,18 @@ struct Shipper {
     /* Settled once, and owed again by capi_retry(). */
     IdSet retried;
     IdSet cancelled;
+    /* Erased by capi_forget() while owed. What of it is in flight has no settlement any more. */
+    IdSet forgotten;
+    ForgottenLeads forgotten_leads;
 
-    bool settings_changed = true;  /* options or credentials of some dataset */
-    bool decisions_changed = true; /* capi_retry() or capi_cancel() was called */
-    bool must_read = true;         /* the log may have grown */
-    bool more_to_do = false;       /* the turn ended before everything was done */
-    bool serves_copy = false;      /* a dataset is held because this database is a copy */
-    bool stopping = false;         /* asked to end: no new requests */
-    bool must_start_anew = false;  /* somebody else filled the tables: a new process reads them */
+    bool settings_changed = true;   /* options or credentials of some dataset */
+    bool decisions_changed = true;  /* capi_retry() or capi_cancel() was called */
+    bool tombstones_changed = true; /* capi_forget() was called */
+    bool must_read = true;          /* the log may have grown */
+    bool more_to_do = false;        /* the turn ended before everything was done */
+    bool serves_copy = false;       /* a dataset is held because this database is a copy */
+    bool stopping = false;          /* asked to end: no new requests */
+    bool must_start_anew = false;   /* somebody else filled the tables: a new process reads them */
 
     int64 latest_request = 0;
     int requests_since_cursor = 0;

@@ -20,6 +20,7 @@
 
 #include "pg/configure.hpp"
 #include "pg/event_log.hpp"
+#include "pg/forgotten_leads.hpp"
 #include "pg/guard.hpp"
 #include "pg/ledger.hpp"
 #include "pg/log_reader.hpp"
@@ -48,6 +49,8 @@ constexpr size_t kMostOpenRanges = 50000;
 void
 settle(Shipper* shipper, const EndedEvent& event)
 {
+    if (shipper->forgotten.Contains(event.event))
+        return;
     settle_event(shipper->schema, event);
     if (!shipper->retried.empty())
         call_cpp("note an end", [&] {
@@ -106,9 +109,10 @@ read_range(Shipper* shipper, IdRange range, int budget)
         if (ended)
             break;
         rows++;
+        const bool is_erased = erase_late_event(shipper, event);
         call_cpp("note an owed event", [&] {
             shipper->window->Saw(event.id);
-            if (!event.parked && !shipper->final_events.Contains(event.id))
+            if (!is_erased && !event.parked && !shipper->final_events.Contains(event.id))
                 shipper->dispatcher.Owe(event.dataset, event.id);
         });
     }
@@ -258,6 +262,8 @@ save_cursor(Shipper* shipper)
 void
 work(Shipper* shipper)
 {
+    if (shipper->tombstones_changed)
+        heed_tombstones(shipper);
     if (shipper->must_read)
         read_log(shipper);
     if (shipper->decisions_changed)

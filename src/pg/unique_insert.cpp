@@ -24,7 +24,7 @@ try_insert(ResultRelInfo* target, EState* state, TupleTableSlot* slot)
 
     const uint32 token = SpeculativeInsertionLockAcquire(GetCurrentTransactionId());
     table_tuple_insert_speculative(table, slot, GetCurrentCommandId(true), 0, nullptr, token);
-    insert_index_entries(target, slot, state, &conflicts);
+    try_index_entries(target, slot, state, &conflicts);
     table_tuple_complete_speculative(table, slot, token, !conflicts);
     SpeculativeInsertionLockRelease(GetCurrentTransactionId());
     return !conflicts;

@@ -72,9 +72,9 @@ latch_of_proc(int proc_number)
     return &ProcGlobal->allProcs[proc_number].procLatch;
 }
 
-/* The number of our transaction that needs no transaction id; 17 moved it. */
+/* The number of the running transaction among those of this backend; 17 moved it. */
 inline LocalTransactionId
-my_local_transaction()
+my_local_transaction_id()
 {
 #if PG_VERSION_NUM >= 170000
     return MyProc->vxid.lxid;
@@ -113,9 +113,21 @@ walk_raw_expression(Node* node, bool (*walker)(Node*, void*), void* context)
 #endif
 }
 
-/* Enters a row that is still on trial into the indexes of its table; 16 added an argument. */
+/* The index entries of a new row, through the executor; 16 added an argument. Returns the indexes
+ * whose uniqueness is checked later. */
+inline List*
+insert_index_entries(ResultRelInfo* table, TupleTableSlot* row, EState* state)
+{
+#if PG_VERSION_NUM >= 160000
+    return ExecInsertIndexTuples(table, row, state, false, false, nullptr, NIL, false);
+#else
+    return ExecInsertIndexTuples(table, row, state, false, false, nullptr, NIL);
+#endif
+}
+
+/* The same for a row that is still on trial: whether it conflicts is told, and no error. */
 inline void
-insert_index_entries(ResultRelInfo* target, TupleTableSlot* slot, EState* state, bool* conflicts)
+try_index_entries(ResultRelInfo* target, TupleTableSlot* slot, EState* state, bool* conflicts)
 {
 #if PG_VERSION_NUM >= 160000
     list_free(ExecInsertIndexTuples(target, slot, state, false, true, conflicts, NIL, false));

@@ -155,7 +155,7 @@ start_over(Watch* watch, Relation table)
     watch->memory = memory;
     watch->table = RelationGetRelid(table);
     watch->owner = table->rd_rel->relowner;
-    watch->built_in = my_local_transaction();
+    watch->built_in = my_local_transaction_id();
 }
 
 /* Valid from the start: what changes while the watch is being built shall be noticed. */
@@ -190,7 +190,7 @@ is_usable(const Watch* watch, Relation table)
 {
     return watch->valid && watch->is_complete && watch->table == RelationGetRelid(table) &&
            !(watch->broken != Reason::kNone && watch->has_expressions &&
-             watch->built_in != my_local_transaction());
+             watch->built_in != my_local_transaction_id());
 }
 
 /* The watch as far as it is known. */
