@@ -142,7 +142,7 @@ repeats_were_in_doubt(5, 'repeated is at most what had been in doubt');
 # --- In the middle of a backlog
 
 begin_chapter();
-$endpoint->script({ action => { delay => 0.1, when => 'after_accept' } });
+$endpoint->script({ action => { delay => 0.5, when => 'after_accept' } });
 $crm->sql('SELECT change(i) FROM generate_series(1, 400) i; SELECT change(i) FROM
            generate_series(1, 100) i');
 my @faults = (
@@ -161,6 +161,25 @@ for my $fault (@faults)
 $endpoint->script();
 $crm->arrived_as_committed('the backlog survives four faults', repeats => 1);
 repeats_were_in_doubt(scalar @faults, 'of it only what was in doubt came twice');
+
+# --- With a long list of what is owed
+
+subtest 'a restart with forty thousand gaps between what is owed' => sub {
+	begin_chapter();
+	my $owed = 40_000;
+	$crm->sql("ALTER SERVER sales OPTIONS (SET batch_size '1000'); SELECT capi_pause('sales')");
+	$crm->sql("SELECT capi_send_lead_event(22345678901230000 + i, 'gap ' || i % 2)
+	           FROM generate_series(1, 2 * $owed) i");
+	is( $crm->sql("SELECT capi_cancel(array_agg(id)) FROM capi_event_log WHERE event_name = 'gap 0'"),
+		$owed, 'every other event is cancelled');
+	$crm->until_true('SELECT position >= (SELECT max(id) FROM capi_event_log) FROM capi_cursor')
+	  or die 'the cursor stays behind';
+	$node->restart;
+	$crm->sql("SELECT capi_resume('sales')");
+	ok($crm->until_true('SELECT NOT EXISTS (SELECT FROM capi_owed)'), 'the others are delivered');
+	is($endpoint->state->{accepted}, $owed, 'each once');
+	$crm->sql("ALTER SERVER sales OPTIONS (SET batch_size '5')");
+};
 
 # --- While others write
 
