@@ -24,6 +24,12 @@ enum class Reason {
     kColumnMissing,
     kDatasetMissing,
     kDatasetPermission,
+    kUserDataUnreadable,
+    kIdentityUnknown,  // the key is none of Meta's; stands beside it
+    kIdentityType,
+    kIdentityTooMany,
+    kIdentityInsufficient,
+    kLeadIdConflict,
     // Settled by the shipper.
     kDeadlinePassed,
     kDoubtTooOld,  // may have been delivered, too long ago to send it again
