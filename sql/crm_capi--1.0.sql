@@ -78,7 +78,7 @@ COMMENT ON TABLE capi_event_log IS 'every event ever enqueued; never updated, re
 COMMENT ON COLUMN capi_event_log.id IS 'order of enqueueing; within a lead the order of sending';
 COMMENT ON COLUMN capi_event_log.enqueued_at IS 'when the event was enqueued';
 COMMENT ON COLUMN capi_event_log.event_time IS 'when the stage was reached; never altered';
-COMMENT ON COLUMN capi_event_log.lead_id IS 'lead id given by Meta, 15 to 17 digits; NULL if it could not be read';
+COMMENT ON COLUMN capi_event_log.lead_id IS 'lead id given by Meta, 15 to 17 digits; negative if Meta gave none: then it keeps the events of one lead in order; NULL if it could not be read';
 COMMENT ON COLUMN capi_event_log.dataset IS 'capi_dataset.number; NULL if the dataset could not be told';
 COMMENT ON COLUMN capi_event_log.parked IS 'parked when enqueued: a row of capi_settlement says why';
 COMMENT ON COLUMN capi_event_log.event_name IS 'stage that the lead reached';
@@ -232,6 +232,24 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_send_lead_event(bigint, text, timestamptz, name, jsonb, jsonb, timestamptz) IS
 'validates and enqueues one lead-stage event and returns its id; needs USAGE on the dataset';
+
+-- STABLE: the country tables of a library and the current year take part. They read nothing, and
+-- PUBLIC may call them.
+CREATE FUNCTION capi_normalize(field text, value text, default_country text DEFAULT NULL)
+RETURNS text
+LANGUAGE C STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_normalize(text, text, text) IS
+'value of a key of user_data in the form that is hashed or sent; NULL if an event would drop it';
+
+CREATE FUNCTION capi_hash(field text, value text, default_country text DEFAULT NULL)
+RETURNS text
+LANGUAGE C STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_hash(text, text, text) IS
+'value of a key of user_data as Meta gets it: hashed, unless the key is one that is never hashed; NULL if an event would drop it';
 
 ----------------------------------------------------------------------------------------------------
 -- Watches
@@ -400,7 +418,7 @@ COMMENT ON VIEW capi_requests IS 'HTTP requests, one row per attempt';
 CREATE VIEW capi_events AS
 SELECT e.id,
        d.name AS dataset,
-       e.lead_id,
+       CASE WHEN e.lead_id > 0 THEN e.lead_id END AS lead_id,
        e.event_name,
        e.event_time,
        e.enqueued_at,

@@ -21,11 +21,13 @@
 # POSIX sh: /bin/sh is dash here. PG_MAJOR may be set from outside to choose among installed servers.
 
 # libpq-dev's pg_config is a shell wrapper that finds the newest server: never used, see PG_BIN.
-PACKAGES_BUILD='make g++ libcurl4-openssl-dev nlohmann-json3-dev libssl-dev'
+PACKAGES_BUILD='make g++ libcurl4-openssl-dev nlohmann-json3-dev libssl-dev libicu-dev libphonenumber-dev'
 PACKAGES_RUN='python3 openssl'
 PACKAGES_TEST='clang libgtest-dev libipc-run-perl perl nghttp2-proxy procps'
 PACKAGES_FUZZ='clang libclang-rt-dev'
 PACKAGES_BENCH='libpq-dev python3-psycopg2'
+# Only where no node and no npm is: whoever has them from elsewhere keeps them.
+PACKAGES_NODE='nodejs npm'
 # In the main archive of both Debian 12 and 13, so both check the same format.
 PACKAGES_OPTIONAL='clang-format-19'
 
@@ -214,11 +216,17 @@ find_pg_major() {
         sed -n 's/^Depends:.*postgresql-\([0-9][0-9]*\).*/\1/p' | head -n 1)
 }
 
+node_packages() {
+    if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+        say "$PACKAGES_NODE"
+    fi
+}
+
 needed_packages() {
     server="postgresql-$PG_MAJOR postgresql-server-dev-$PG_MAJOR"
     case $1 in
         demo) say "$PACKAGES_BUILD $PACKAGES_RUN $server" ;;
-        test) say "$PACKAGES_BUILD $PACKAGES_RUN $PACKAGES_TEST $server" ;;
+        test) say "$PACKAGES_BUILD $PACKAGES_RUN $PACKAGES_TEST $(node_packages) $server" ;;
         fuzz) say "$PACKAGES_BUILD $PACKAGES_FUZZ $server" ;;
         bench) say "$PACKAGES_BUILD $PACKAGES_RUN $PACKAGES_BENCH $server" ;;
         *) stop_with "set_up_machine: demo, test, fuzz or bench?" ;;

@@ -60,18 +60,24 @@ std::string AppSecretProof(std::string_view access_token, std::string_view app_s
     return Hex(digest, sizeof digest);
 }
 
+int64_t LaneKey(std::string_view bytes) {
+    const Sha256Digest digest = Sha256(bytes);
+    uint64_t key = 0;
+    for (size_t i = 0; i < sizeof key; ++i) {
+        key = key << 8 | digest[i];
+    }
+    // -1 and below: the sign is what tells a lane from a lead id.
+    return -1 - static_cast<int64_t>(key >> 1);
+}
+
 std::string EventId(std::string_view dataset_id, const Event& event) {
-    // Unambiguous without escapes: every part but the last is digits, or (the name, before
-    // user_data) was checked to hold no line feed.
+    // Unambiguous without escapes: every part but the last is made of digits.
     std::string identity;
-    identity.reserve(dataset_id.size() + event.event_name.size() + event.user_data.size() + 48);
+    identity.reserve(dataset_id.size() + event.event_name.size() + 48);
     identity.append(dataset_id).push_back('\n');
     AppendLine(event.lead_id, &identity);
     AppendLine(event.event_time, &identity);
     identity.append(event.event_name);
-    if (event.lead_id == 0) {
-        identity.append(1, '\n').append(event.user_data);
-    }
     return Hex(Sha256(identity).data(), kEventIdDigits / 2);
 }
 

@@ -27,6 +27,12 @@ enum class Reason {
     kStageUnmapped,
     kExpressionFailed,
     kWatchNotApproved,
+    kUserDataUnreadable,
+    kIdentityUnknown,  // the key is none of Meta's; stands beside it
+    kIdentityType,
+    kIdentityTooMany,
+    kIdentityInsufficient,
+    kLeadIdConflict,
     // Settled by the shipper.
     kDeadlinePassed,
     kDoubtTooOld,  // may have been delivered, too long ago to send it again

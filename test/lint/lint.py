@@ -32,7 +32,7 @@ CHECKS = {
 
 # The notes check reads these folders; test/lint itself spells the forbidden words.
 NOTED_FOLDERS = ("src", "sql", "test/sql", "test/t", "test/isolation", "test/unit", "test/fuzz",
-                 "test/endpoint", "test/bench", "test/demo")
+                 "test/endpoint", "test/sdk", "test/bench", "test/demo")
 
 
 class Tree:

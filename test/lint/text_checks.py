@@ -13,7 +13,8 @@ MAX_FILE_LINES = 400
 STANDARD = r"<[a-z_0-9]+>"
 SYSTEM = r"<(sys/)?[a-z_0-9]+\.h>"
 ROOMS = {
-    "src/core/": (r'"core/[^"]+"', STANDARD, r"<nlohmann/[^>]+>", r"<openssl/[^>]+>", r"<arpa/inet\.h>"),
+    "src/core/": (r'"core/[^"]+"', STANDARD, r"<nlohmann/[^>]+>", r"<openssl/[^>]+>", r"<arpa/inet\.h>",
+                  r"<unicode/[^>]+>", r"<phonenumbers/[^>]+>"),
     "src/net/": (r'"(core|net)/[^"]+"', STANDARD, SYSTEM, r"<curl/[^>]+>"),
     "src/pg/": (r'"(?!module)[^"]+"', r"<[^>]+>"),
     "src/": (r'"(core|net|pg)/[^"]+"', STANDARD),
