@@ -1,6 +1,7 @@
 # Every SQL example of README.md and docs/: page by page, in the order of the page, in a database of
-# the page's own. Examples stand there as a reader would type them; what they would send to Meta goes
-# to the stand-in, because event triggers give each new dataset its address.
+# the page's own. A page that does not create the extension goes on where the first example of the
+# README ends. Examples stand there as a reader would type them; what they would send to Meta goes to
+# the stand-in, because event triggers give each new dataset its address.
 
 use strict;
 use warnings FATAL => 'all';
@@ -179,12 +180,15 @@ leave_page();
 
 # --- The pages
 
+my ($first_example) = grep { $_->{kind} eq 'block' } Documentation::steps_of_page('README.md');
 my $blocks = 0;
 for my $page (Documentation::pages())
 {
 	my @steps_of_page = Documentation::steps_of_page($page);
 	next unless grep { $_->{kind} eq 'block' } @steps_of_page;
 	enter_new_database();
+	$crm->sql($first_example->{text}, $database)
+	  unless grep { ($_->{text} // '') =~ /CREATE EXTENSION/ } @steps_of_page;
 	take_step($page, $_) for @steps_of_page;
 	leave_page();
 	$blocks += grep { $_->{kind} eq 'block' } @steps_of_page;
