@@ -93,6 +93,7 @@ relations_in(Oid schema)
     found.dataset = lookup(schema, "capi_dataset");
     found.dataset_server_index = lookup(schema, "capi_dataset_server");
     found.dataset_number = lookup(schema, "capi_dataset_number");
+    found.lead_filter = lookup(schema, "capi_lead_filter");
     cached = found;
     cache_valid = true;
     return &cached;

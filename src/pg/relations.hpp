@@ -22,6 +22,7 @@ struct Relations {
     Oid dataset;
     Oid dataset_server_index;
     Oid dataset_number;
+    Oid lead_filter;
 };
 
 /* Column numbers, as sql/crm_capi--1.0.sql defines the tables. */
@@ -52,6 +53,9 @@ enum {
     kDetail,
     kEnd
 };
+}
+namespace lead_filter_column {
+enum { kFirstEvent = 1, kLastEvent, kFilter, kEnd };
 }
 namespace tombstone_column {
 enum { kLead = 1, kForgottenAt, kUnseenFrom, kEvents, kEnd };
