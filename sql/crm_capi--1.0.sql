@@ -85,6 +85,35 @@ COMMENT ON COLUMN capi_event_log.event_name IS 'stage that the lead reached';
 COMMENT ON COLUMN capi_event_log.user_data IS 'identities, hashed where Meta wants a hash';
 COMMENT ON COLUMN capi_event_log.custom_data IS 'further members of custom_data';
 
+-- Finds the events of a lead. The index itself is empty and costs the CRM nothing: it answers from
+-- the filters below it, which the shipper writes when it has time (src/pg/lead_index.cpp).
+CREATE FUNCTION capi_lead_handler(internal)
+RETURNS index_am_handler
+LANGUAGE C STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_lead_handler(internal) IS 'access method of the index over leads';
+REVOKE ALL ON FUNCTION capi_lead_handler(internal) FROM PUBLIC;
+CREATE ACCESS METHOD capi_lead TYPE INDEX HANDLER @extschema@.capi_lead_handler;
+COMMENT ON ACCESS METHOD capi_lead IS 'finds the events of a lead in capi_event_log by the filters of capi_lead_filter';
+CREATE OPERATOR CLASS capi_lead_ops DEFAULT FOR TYPE bigint USING capi_lead AS
+    OPERATOR 1 pg_catalog.= (bigint, bigint);
+COMMENT ON OPERATOR CLASS capi_lead_ops USING capi_lead IS 'equality of lead ids';
+COMMENT ON OPERATOR FAMILY capi_lead_ops USING capi_lead IS 'equality of lead ids';
+CREATE INDEX capi_event_log_lead ON capi_event_log USING capi_lead (lead_id);
+COMMENT ON INDEX capi_event_log_lead IS 'finds the events of a lead; holds nothing itself';
+
+CREATE TABLE capi_lead_filter (
+    first_event bigint NOT NULL PRIMARY KEY,
+    last_event  bigint NOT NULL,
+    filter      bytea  NOT NULL
+);
+ALTER TABLE capi_lead_filter ALTER COLUMN filter SET STORAGE PLAIN;
+COMMENT ON TABLE capi_lead_filter IS 'which runs of capi_event_log may hold a lead';
+COMMENT ON COLUMN capi_lead_filter.first_event IS 'id with which the run begins';
+COMMENT ON COLUMN capi_lead_filter.last_event IS 'id with which the run ends';
+COMMENT ON COLUMN capi_lead_filter.filter IS 'Bloom filter over the lead ids of the run';
+
 CREATE TABLE capi_settlement (
     event         bigint      NOT NULL PRIMARY KEY,
     settled_at    timestamptz NOT NULL,
@@ -131,6 +160,7 @@ CREATE TABLE capi_request_log (
 );
 CREATE INDEX capi_request_log_events ON capi_request_log USING gist (events);
 CREATE INDEX capi_request_log_unfinished ON capi_request_log (id) WHERE finished_at IS NULL;
+CREATE INDEX capi_request_log_error ON capi_request_log (dataset, id) WHERE reason_code IS NOT NULL;
 CREATE INDEX capi_request_log_in_doubt ON capi_request_log (started_at) WHERE outcome = 'in_doubt';
 COMMENT ON TABLE capi_request_log IS 'every HTTP request, committed before it is sent';
 COMMENT ON COLUMN capi_request_log.id IS 'order of sending';
@@ -164,6 +194,35 @@ COMMENT ON COLUMN capi_cursor.open IS 'ids up to position that are owed or were 
 COMMENT ON COLUMN capi_cursor.request IS 'later requests may have dealt with ids that position and open do not know of';
 COMMENT ON COLUMN capi_cursor.updated_at IS 'when the row was written';
 
+-- Totals, written with the cursor. What happened after counted_at is found again in the tables.
+CREATE TABLE capi_counter (
+    dataset         integer     NOT NULL PRIMARY KEY,
+    enqueued        bigint      NOT NULL,
+    delivered       bigint      NOT NULL,
+    dry_run         bigint      NOT NULL,
+    parked          bigint      NOT NULL,
+    expired         bigint      NOT NULL,
+    requests        bigint      NOT NULL,
+    retries         bigint      NOT NULL,
+    bytes           bigint      NOT NULL,
+    request_micros  bigint      NOT NULL,
+    last_success_at timestamptz,
+    counted_at      timestamptz NOT NULL
+);
+COMMENT ON TABLE capi_counter IS 'totals of each dataset since it was registered, as of the cursor';
+COMMENT ON COLUMN capi_counter.dataset IS 'capi_dataset.number; 0 = the dataset could not be told';
+COMMENT ON COLUMN capi_counter.enqueued IS 'events enqueued';
+COMMENT ON COLUMN capi_counter.delivered IS 'events that Meta has confirmed';
+COMMENT ON COLUMN capi_counter.dry_run IS 'events that were settled without being sent';
+COMMENT ON COLUMN capi_counter.parked IS 'events parked, when they were enqueued or later';
+COMMENT ON COLUMN capi_counter.expired IS 'events expired';
+COMMENT ON COLUMN capi_counter.requests IS 'requests that have ended';
+COMMENT ON COLUMN capi_counter.retries IS 'of them: those whose events go again';
+COMMENT ON COLUMN capi_counter.bytes IS 'bytes of request bodies; those of the last moments before a stop are missing';
+COMMENT ON COLUMN capi_counter.request_micros IS 'time from sending to answer, summed over the requests';
+COMMENT ON COLUMN capi_counter.last_success_at IS 'when Meta last confirmed a request';
+COMMENT ON COLUMN capi_counter.counted_at IS 'the moment that the totals speak of';
+
 -- Leads that capi_forget() has erased, so that they do not come back. What has not become visible
 -- when a lead is erased, the shipper erases as soon as it is: unseen_from says from which id on.
 CREATE TABLE capi_tombstone (
@@ -187,14 +246,16 @@ SELECT pg_catalog.pg_extension_config_dump('capi_settlement', '');
 SELECT pg_catalog.pg_extension_config_dump('capi_request_id', '');
 SELECT pg_catalog.pg_extension_config_dump('capi_request_log', '');
 SELECT pg_catalog.pg_extension_config_dump('capi_cursor', '');
+SELECT pg_catalog.pg_extension_config_dump('capi_counter', '');
 SELECT pg_catalog.pg_extension_config_dump('capi_tombstone', '');
 
 -- Insert-only tables are analysed and vacuumed late by default; these settings keep visibility and
 -- statistics near the truth. The cursor and the datasets are a few rows that change in place.
-ALTER TABLE capi_event_log SET (autovacuum_vacuum_insert_scale_factor = 0.05);
+ALTER TABLE capi_event_log SET (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_vacuum_scale_factor = 0.05);
 ALTER TABLE capi_request_log SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
 ALTER TABLE capi_cursor SET (fillfactor = 10);
 ALTER TABLE capi_dataset SET (fillfactor = 50);
+ALTER TABLE capi_counter SET (fillfactor = 20);
 
 ----------------------------------------------------------------------------------------------------
 -- Enqueueing: the trigger, and the function for manual sends
@@ -443,7 +504,7 @@ FROM @extschema@.capi_event_log e
                 max(q.id) AS last_request,
                 coalesce(bool_or(q.outcome = 'in_doubt'), false) AS in_doubt
          FROM @extschema@.capi_request_log q
-         WHERE q.events @> e.id) a ON true
+         WHERE q.events @> e.id AND NOT e.parked) a ON true
      LEFT JOIN @extschema@.capi_request_log r ON r.id = a.last_request
      LEFT JOIN LATERAL (
          SELECT CASE WHEN r.outcome IN ('delivered', 'dry_run') THEN r.outcome
@@ -476,32 +537,177 @@ WITH at AS (
     FROM @extschema@.capi_request_log r, LATERAL unnest(r.events) AS ids
     WHERE r.id > (SELECT at.request FROM at) AND r.outcome IN ('delivered', 'dry_run')
 )
-SELECT e.id, e.dataset, e.enqueued_at, e.event_time
+SELECT e.id, e.dataset, e.enqueued_at, e.event_time, e.lead_id, e.event_name, false AS retried
 FROM at, final,
      LATERAL unnest(at.open + int8multirange(int8range(at.position + 1, NULL)) - final.ids) AS hole,
-     LATERAL (SELECT l.id, l.dataset, l.enqueued_at, l.event_time, l.parked
+     LATERAL (SELECT l.id, l.dataset, l.enqueued_at, l.event_time, l.parked, l.lead_id, l.event_name
               FROM @extschema@.capi_event_log l
               WHERE l.id >= lower(hole) AND l.id < coalesce(upper(hole), 9223372036854775807)) e
 WHERE NOT e.parked
       AND NOT EXISTS (SELECT 1 FROM @extschema@.capi_settlement s WHERE s.event = e.id)
 UNION ALL
-SELECT e.id, e.dataset, e.enqueued_at, e.event_time
+SELECT e.id, e.dataset, e.enqueued_at, e.event_time, e.lead_id, e.event_name, true
 FROM @extschema@.capi_settlement s JOIN @extschema@.capi_event_log e ON e.id = s.event
 WHERE s.status = 'retry';
 COMMENT ON VIEW capi_owed IS 'events that are still owed to Meta';
 
+-- The same columns for what is not plainly delivered, found from the settlements and from the cursor:
+-- who looks for parked events does not read a history of millions for it.
+CREATE VIEW capi_undelivered AS
+SELECT e.id,
+       d.name AS dataset,
+       e.lead_id,
+       e.event_name,
+       e.event_time,
+       e.enqueued_at,
+       s.status,
+       a.attempts,
+       s.reason_code,
+       @extschema@.capi_reason(s.reason_code, s.detail) AS reason,
+       NULL::timestamptz AS next_attempt_at,
+       e.event_time + interval '168 hours' AS deadline,
+       s.settled_at,
+       r.http_status,
+       r.fbtrace_id
+FROM @extschema@.capi_settlement s
+     JOIN @extschema@.capi_event_log e ON e.id = s.event
+     LEFT JOIN @extschema@.capi_dataset d ON d.number = e.dataset
+     CROSS JOIN LATERAL (
+         SELECT count(*) FILTER (WHERE q.outcome IS DISTINCT FROM 'held')::integer AS attempts,
+                max(q.id) AS last_request,
+                coalesce(bool_or(q.outcome = 'in_doubt'), false) AS in_doubt
+         FROM @extschema@.capi_request_log q
+         WHERE q.events @> e.id AND NOT e.parked) a
+     LEFT JOIN @extschema@.capi_request_log r ON r.id = a.last_request
+WHERE s.status <> 'retry' AND coalesce(r.outcome, '') NOT IN ('delivered', 'dry_run')
+UNION ALL
+SELECT e.id,
+       d.name,
+       e.lead_id,
+       e.event_name,
+       e.event_time,
+       e.enqueued_at,
+       state.status,
+       a.attempts,
+       why.reason_code,
+       @extschema@.capi_reason(why.reason_code, why.detail),
+       CASE WHEN state.status IN ('retry', 'in_doubt', 'held')
+            THEN greatest(r.next_attempt_at, d.next_attempt_at)
+       END,
+       e.event_time + interval '168 hours',
+       NULL,
+       r.http_status,
+       r.fbtrace_id
+FROM @extschema@.capi_owed e
+     LEFT JOIN @extschema@.capi_dataset d ON d.number = e.dataset
+     CROSS JOIN LATERAL (
+         SELECT count(*) FILTER (WHERE q.outcome IS DISTINCT FROM 'held')::integer AS attempts,
+                max(q.id) AS last_request,
+                coalesce(bool_or(q.outcome = 'in_doubt'), false) AS in_doubt
+         FROM @extschema@.capi_request_log q
+         WHERE q.events @> e.id) a
+     LEFT JOIN @extschema@.capi_request_log r ON r.id = a.last_request
+     CROSS JOIN LATERAL (
+         SELECT CASE WHEN r.id IS NOT NULL AND r.finished_at IS NULL THEN 'sending'
+                     WHEN a.in_doubt THEN 'in_doubt'
+                     WHEN d.health IN ('held', 'paused') THEN 'held'
+                     WHEN r.id IS NOT NULL OR e.retried THEN 'retry'
+                     ELSE 'pending'
+                END AS status) state
+     LEFT JOIN LATERAL (
+         SELECT d.reason_code, d.detail WHERE state.status = 'held'
+         UNION ALL
+         SELECT r.reason_code, r.detail
+         WHERE state.status IN ('retry', 'in_doubt') AND NOT e.retried) why ON true;
+COMMENT ON VIEW capi_undelivered IS 'events that are owed, or ended otherwise than delivered; columns as in capi_events';
+
+-- What the shipper knows, from shared memory; nothing where none is running. Both functions ask for the
+-- right to read a view that calls them.
+CREATE FUNCTION capi_figures(
+    OUT dataset integer, OUT enqueued bigint, OUT delivered bigint, OUT dry_run bigint, OUT parked bigint,
+    OUT expired bigint, OUT requests bigint, OUT retries bigint, OUT bytes bigint, OUT request_micros bigint,
+    OUT last_success_at timestamptz, OUT owed bigint, OUT in_flight bigint, OUT in_doubt bigint,
+    OUT oldest_owed_at timestamptz, OUT earliest_event_time timestamptz)
+RETURNS SETOF record
+LANGUAGE C VOLATILE PARALLEL SAFE ROWS 5
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_figures() IS 'totals and owed events of each dataset, as the running shipper has them';
+
+CREATE FUNCTION capi_read_up_to()
+RETURNS bigint
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_read_up_to() IS 'up to which event capi_figures() speaks of the log; NULL if no shipper is running';
+
+CREATE VIEW capi_counters AS
+SELECT d.name AS dataset,
+       sum(c.enqueued)::bigint AS enqueued,
+       sum(c.delivered)::bigint AS delivered,
+       sum(c.dry_run)::bigint AS dry_run,
+       sum(c.parked)::bigint AS parked,
+       sum(c.expired)::bigint AS expired,
+       sum(c.requests)::bigint AS requests,
+       sum(c.retries)::bigint AS retries,
+       sum(c.bytes)::bigint AS bytes,
+       (sum(c.request_micros) / 1000000.0)::double precision AS request_seconds,
+       max(c.last_success_at) AS last_success_at
+FROM (SELECT f.dataset, f.enqueued, f.delivered, f.dry_run, f.parked, f.expired, f.requests, f.retries, f.bytes,
+             f.request_micros, f.last_success_at
+      FROM @extschema@.capi_figures() f
+      UNION ALL
+      SELECT t.dataset, t.enqueued, t.delivered, t.dry_run, t.parked, t.expired, t.requests, t.retries, t.bytes,
+             t.request_micros, t.last_success_at
+      FROM @extschema@.capi_counter t
+      WHERE (SELECT @extschema@.capi_read_up_to()) IS NULL) c
+     JOIN @extschema@.capi_dataset d ON d.number = c.dataset
+GROUP BY d.name;
+COMMENT ON VIEW capi_counters IS 'totals of each dataset since it was registered; they only grow';
+
+-- Answered from shared memory and from small tables, however much is owed and however long the
+-- history is. Without a shipper, or with very many datasets, what is owed is counted in the log.
 CREATE VIEW capi_status AS
-WITH doubt AS (
+WITH figures AS MATERIALIZED (
+    SELECT f.dataset, f.owed, f.in_flight, f.in_doubt, f.oldest_owed_at, f.earliest_event_time
+    FROM @extschema@.capi_figures() f
+), known AS MATERIALIZED (
+    SELECT @extschema@.capi_read_up_to() AS read_up_to
+), doubt AS (
     SELECT coalesce(range_agg(ids), '{}') AS ids
     FROM @extschema@.capi_request_log r, LATERAL unnest(r.events) AS ids
     WHERE r.outcome = 'in_doubt' AND r.started_at > now() - interval '192 hours'
 ), owed AS (
     SELECT d.name,
-           count(*) AS owed,
-           count(*) FILTER (WHERE (SELECT doubt.ids FROM doubt) @> w.id) AS in_doubt,
-           min(w.enqueued_at) AS oldest_owed_at,
-           min(w.event_time) + interval '168 hours' AS next_deadline
-    FROM @extschema@.capi_owed w JOIN @extschema@.capi_dataset d ON d.number = w.dataset
+           sum(w.owed)::bigint AS owed,
+           sum(w.in_flight)::bigint AS in_flight,
+           sum(w.in_doubt)::bigint AS in_doubt,
+           min(w.oldest_owed_at) AS oldest_owed_at,
+           min(w.earliest_event_time) + interval '168 hours' AS next_deadline
+    FROM (SELECT figures.dataset, figures.owed, figures.in_flight, figures.in_doubt,
+                 figures.oldest_owed_at, figures.earliest_event_time
+          FROM figures
+          UNION ALL
+          -- enqueued since the shipper looked
+          SELECT e.dataset, 1, 0, 0, e.enqueued_at, e.event_time
+          FROM @extschema@.capi_event_log e
+          WHERE e.id > (SELECT known.read_up_to FROM known) AND NOT e.parked
+          UNION ALL
+          SELECT o.dataset, 1, 0, ((SELECT doubt.ids FROM doubt) @> o.id)::integer,
+                 o.enqueued_at, o.event_time
+          FROM @extschema@.capi_owed o
+          WHERE (SELECT known.read_up_to FROM known) IS NULL
+          UNION ALL
+          SELECT r.dataset, 0, r.event_count, 0, NULL, NULL
+          FROM @extschema@.capi_request_log r
+          WHERE r.finished_at IS NULL AND (SELECT known.read_up_to FROM known) IS NULL) w
+         JOIN @extschema@.capi_dataset d ON d.number = w.dataset
+    GROUP BY d.name
+), settled AS (
+    SELECT d.name,
+           count(*) FILTER (WHERE u.status = 'parked') AS parked,
+           count(*) FILTER (WHERE u.status = 'expired') AS expired
+    FROM @extschema@.capi_settlement u JOIN @extschema@.capi_dataset d ON d.number = u.dataset
     GROUP BY d.name
 ), dataset AS (
     -- servers of our wrapper, and servers that are gone while something is owed to them
@@ -510,7 +716,7 @@ WITH doubt AS (
          JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = f.srvfdw
     WHERE w.fdwname = 'crm_capi'
     UNION
-    SELECT owed.name FROM owed
+    SELECT owed.name FROM owed WHERE owed.owed > 0
 )
 SELECT s.name AS dataset,
        CASE WHEN @extschema@.capi_shipper_pid() IS NULL THEN 'stopped'
@@ -521,42 +727,34 @@ SELECT s.name AS dataset,
             ELSE @extschema@.capi_reason(d.reason_code, d.detail)
        END AS reason,
        coalesce(owed.owed, 0) AS owed,
-       r.in_flight,
-       r.delivered,
-       t.parked,
-       t.expired,
+       coalesce(owed.in_flight, 0) AS in_flight,
+       coalesce(c.delivered, 0) AS delivered,
+       coalesce(t.parked, 0) AS parked,
+       coalesce(t.expired, 0) AS expired,
        coalesce(owed.in_doubt, 0) AS in_doubt,
        owed.oldest_owed_at,
        owed.next_deadline,
-       r.last_success_at,
-       r.last_error_at,
+       c.last_success_at,
+       e.last_error_at,
        e.last_error
 FROM dataset s
      LEFT JOIN owed ON owed.name = s.name
+     LEFT JOIN @extschema@.capi_counters c ON c.dataset = s.name
+     LEFT JOIN settled t ON t.name = s.name
      LEFT JOIN LATERAL (
          SELECT k.health, k.reason_code, k.detail
          FROM @extschema@.capi_dataset k
          WHERE k.name = s.name ORDER BY k.health_since DESC, k.number LIMIT 1) d ON true
      LEFT JOIN LATERAL (
-         SELECT coalesce(sum(q.event_count) FILTER (WHERE q.finished_at IS NULL), 0) AS in_flight,
-                coalesce(sum(q.event_count) FILTER (WHERE q.outcome = 'delivered'), 0) AS delivered,
-                max(q.finished_at) FILTER (WHERE q.outcome = 'delivered') AS last_success_at,
-                max(q.finished_at) FILTER (WHERE q.reason_code IS NOT NULL) AS last_error_at
-         FROM @extschema@.capi_request_log q
-              JOIN @extschema@.capi_dataset k ON k.number = q.dataset
-         WHERE k.name = s.name) r ON true
-     LEFT JOIN LATERAL (
-         SELECT @extschema@.capi_reason(q.reason_code, q.detail) AS last_error
-         FROM @extschema@.capi_request_log q
-              JOIN @extschema@.capi_dataset k ON k.number = q.dataset
-         WHERE k.name = s.name AND q.reason_code IS NOT NULL
-         ORDER BY q.id DESC LIMIT 1) e ON true
-     LEFT JOIN LATERAL (
-         SELECT count(*) FILTER (WHERE u.status = 'parked') AS parked,
-                count(*) FILTER (WHERE u.status = 'expired') AS expired
-         FROM @extschema@.capi_settlement u
-              JOIN @extschema@.capi_dataset k ON k.number = u.dataset
-         WHERE k.name = s.name) t ON true;
+         SELECT q.finished_at AS last_error_at,
+                @extschema@.capi_reason(q.reason_code, q.detail) AS last_error
+         FROM @extschema@.capi_dataset k,
+              LATERAL (SELECT r.id, r.finished_at, r.reason_code, r.detail
+                       FROM @extschema@.capi_request_log r
+                       WHERE r.dataset = k.number AND r.reason_code IS NOT NULL
+                       ORDER BY r.id DESC LIMIT 1) q
+         WHERE k.name = s.name
+         ORDER BY q.id DESC LIMIT 1) e ON true;
 COMMENT ON VIEW capi_status IS 'datasets with their health and counts; health is ok, slowed, retrying, held, paused or stopped';
 
 ----------------------------------------------------------------------------------------------------
@@ -595,7 +793,7 @@ LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_cancel(bigint[]) IS
-'cancels owed events that are not being sent at the moment; returns how many';
+'cancels owed events that are not being sent at the moment, and gives up parked ones; returns how many';
 REVOKE ALL ON FUNCTION capi_cancel(bigint[]) FROM PUBLIC;
 
 ----------------------------------------------------------------------------------------------------

@@ -88,6 +88,7 @@ public:
     bool HasWaiting() const;
     // Something is owed that is not loaded.
     bool HasBacklog() const { return !backlog_.empty(); }
+    int64_t in_flight_count() const { return in_flight_.Count(); }
     // All that is owed, in flight or not.
     IdSet Owed() const;
 

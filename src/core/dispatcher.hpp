@@ -59,6 +59,14 @@ struct HealthChange {
     bool announce;  // health or reason changed, not only the time of the next attempt
 };
 
+// What a dataset owes, for those who look on.
+struct OwedOfDataset {
+    int dataset;  // main number in the log
+    IdSet owed;
+    int64_t in_flight;
+    int64_t in_doubt;
+};
+
 class Dispatcher {
 public:
     // Datasets as they are set now. Known ones keep what they owe; a dataset that changed is tried
@@ -106,6 +114,8 @@ public:
     bool HasOwed() const;
     // All owed ids, in flight or not.
     IdSet Owed() const;
+    // The same, each dataset once.
+    std::vector<OwedOfDataset> OwedByDataset() const;
     // The oldest request in flight, or 0.
     int64_t OldestRequestInFlight() const;
 

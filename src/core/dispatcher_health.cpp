@@ -52,6 +52,24 @@ std::vector<HealthChange> Dispatcher::TakeHealthChanges(UnixMicros now) {
     return changes;
 }
 
+std::vector<OwedOfDataset> Dispatcher::OwedByDataset() const {
+    std::vector<OwedOfDataset> all;
+    for (const auto& [number, dataset] : by_number_) {
+        const std::vector<int>& numbers = dataset->config.numbers;
+        if (!numbers.empty() && numbers.front() != number) {
+            continue;
+        }
+        OwedOfDataset figures{number, dataset->queue.Owed(), dataset->queue.in_flight_count(), 0};
+        if (!doubts_.events().empty()) {
+            IdSet certain = figures.owed;
+            certain.Subtract(doubts_.events());
+            figures.in_doubt = figures.owed.Count() - certain.Count();
+        }
+        all.push_back(std::move(figures));
+    }
+    return all;
+}
+
 bool Dispatcher::HasHeld() const {
     return std::any_of(datasets_.begin(), datasets_.end(), [](const auto& dataset) {
         return dataset->config.hold != Reason::kNone || dataset->health.health == Health::kHeld;

@@ -24,6 +24,9 @@ public:
     // 0 = it is certain that Meta does not have the event.
     UnixMicros Since(int64_t event) const;
 
+    // All that is doubtful.
+    const IdSet& events() const { return covered_; }
+
 private:
     struct Doubt {
         IdRange range;

@@ -160,4 +160,9 @@ IdSet Window::Holes() const {
     return all;
 }
 
+int64_t Window::SettledUpTo() const {
+    const IdSet holes = Holes();
+    return holes.empty() ? position_ : holes.ranges().front().first - 1;
+}
+
 }  // namespace crm_capi

@@ -66,6 +66,8 @@ public:
     // Ids up to the position that were not visible so far and may still come. With the position
     // they can be written down at any moment, also between Saw and ScanEnded.
     IdSet Holes() const;
+    // No event up to this id can appear any more.
+    int64_t SettledUpTo() const;
     bool HasHoles() const { return !groups_.empty() || !new_holes_.empty(); }
     // Never more than there are transactions to wait for, once a turn has read everything.
     size_t group_count() const { return groups_.size(); }

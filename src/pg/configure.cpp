@@ -8,6 +8,7 @@
 #include "pg/event_log.hpp"
 #include "pg/guard.hpp"
 #include "pg/ledger.hpp"
+#include "pg/retention.hpp"
 
 namespace crm_capi {
 
@@ -117,6 +118,7 @@ void
 heed_decisions(Shipper* shipper)
 {
     shipper->decisions_changed = false;
+    reconsider_history(shipper);
     shipper->cancelled.clear();
     read_decisions(shipper->schema, DecisionSink{shipper, note_retried, note_cancelled});
     call_cpp("forget the doubts", [&] { shipper->doubts = Doubts(); });

@@ -102,7 +102,8 @@ capi_retry(PG_FUNCTION_ARGS)
         " AND e.event_time > clock_timestamp() - interval '168 hours'"));
 }
 
-/* An event that is being sent, or has been delivered, cannot be called back. */
+/* Also gives up what is parked: until somebody decides, it stays, whatever crm_capi.retention says.
+ * An event that is being sent, or has been delivered, cannot be called back. */
 extern "C" Datum
 capi_cancel(PG_FUNCTION_ARGS)
 {
@@ -111,10 +112,11 @@ capi_cancel(PG_FUNCTION_ARGS)
         "INSERT INTO %s.capi_settlement AS s (event, settled_at, dataset, status, reason_code)"
         " SELECT e.id, clock_timestamp(), e.dataset, 'cancelled', 'cancelled' FROM "
         "%s.capi_event_log e"
-        " WHERE e.id = ANY ($1) AND NOT e.parked AND NOT EXISTS (SELECT 1"
+        " WHERE e.id = ANY ($1) AND NOT EXISTS (SELECT 1"
         " FROM %s.capi_request_log r WHERE r.events @> e.id"
         " AND (r.finished_at IS NULL OR r.outcome IN ('delivered', 'dry_run')))"
         " ON CONFLICT (event) DO UPDATE SET status = excluded.status,"
         " settled_at = excluded.settled_at, reason_code = excluded.reason_code, detail = NULL,"
-        " request = NULL, error_code = NULL, error_subcode = NULL WHERE s.status = 'retry'"));
+        " request = NULL, error_code = NULL, error_subcode = NULL"
+        " WHERE s.status IN ('retry', 'parked')"));
 }

@@ -42,12 +42,20 @@ json_column(const LogReader* reader, HeapTuple tuple, int number)
 }
 
 void
-read_content(const LogReader* reader, HeapTuple tuple, LoggedEvent* event)
+read_times(const LogReader* reader, HeapTuple tuple, LoggedEvent* event)
 {
     bool isnull;
     Datum value = column(reader, tuple, event_log_column::kEventTime, &isnull);
     event->event_time = isnull ? 0 : to_unix_micros(DatumGetTimestampTz(value));
-    value = column(reader, tuple, event_log_column::kEventName, &isnull);
+    value = column(reader, tuple, event_log_column::kEnqueuedAt, &isnull);
+    event->enqueued_at = DatumGetTimestampTz(value);
+}
+
+void
+read_content(const LogReader* reader, HeapTuple tuple, LoggedEvent* event)
+{
+    bool isnull;
+    const Datum value = column(reader, tuple, event_log_column::kEventName, &isnull);
     event->event_name = isnull ? "" : to_utf8(TextDatumGetCString(value));
     event->user_data = json_column(reader, tuple, event_log_column::kUserData);
     event->custom_data = json_column(reader, tuple, event_log_column::kCustomData);
@@ -86,6 +94,8 @@ next_event(LogReader* reader, Columns columns, LoggedEvent* event)
     const Datum lead = column(reader, tuple, event_log_column::kLeadId, &isnull);
     event->lead_id = isnull ? 0 : DatumGetInt64(lead);
     event->parked = DatumGetBool(column(reader, tuple, event_log_column::kParked, &isnull));
+    if (columns != Columns::kKeyOnly)
+        read_times(reader, tuple, event);
     if (columns == Columns::kAll)
         read_content(reader, tuple, event);
     return true;

@@ -19,6 +19,7 @@ struct LoggedEvent {
     int32 dataset; /* 0 = unknown */
     bool parked;
     int64 lead_id; /* 0 = none */
+    TimestampTz enqueued_at;
     UnixMicros event_time;
     const char* event_name; /* UTF-8; "" if absent */
     const char* user_data;  /* JSON in UTF-8; "" if absent */
@@ -44,9 +45,10 @@ class LogReader; /* opaque: everything needed between open and close */
 /* Opens the log for ids of one range, in ascending order, under the active snapshot. */
 LogReader* open_log(Oid schema, IdRange range);
 
-enum class Columns { kKeyOnly, kAll };
+enum class Columns { kKeyOnly, kUpkeep, kAll };
 
-/* The next row; false at the end. kKeyOnly fills id, dataset, lead_id and parked. */
+/* The next row; false at the end. kKeyOnly fills id, dataset, lead_id and parked, kUpkeep also the
+ * times. */
 bool next_event(LogReader* reader, Columns columns, LoggedEvent* event);
 
 void close_log(LogReader* reader);

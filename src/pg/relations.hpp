@@ -25,6 +25,7 @@ struct Relations {
     Oid watch_approval;
     Oid watch_approval_pkey;
     Oid reached_stage;
+    Oid lead_filter;
 };
 
 /* Column numbers, as sql/crm_capi--1.0.sql defines the tables. */
@@ -55,6 +56,9 @@ enum {
     kDetail,
     kEnd
 };
+}
+namespace lead_filter_column {
+enum { kFirstEvent = 1, kLastEvent, kFilter, kEnd };
 }
 namespace tombstone_column {
 enum { kLead = 1, kForgottenAt, kUnseenFrom, kEvents, kEnd };

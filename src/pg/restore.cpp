@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "pg/guard.hpp"
+#include "pg/lead_filters.hpp"
 #include "pg/ledger.hpp"
 #include "pg/relations.hpp"
 #include "pg/turn.hpp"
@@ -52,7 +53,11 @@ restore(Shipper* shipper)
     const TablesSeen seen = look_at_tables(shipper->schema);
     shipper->latest_request = seen.newest_request;
     shipper->cursor_written_at = seen.cursor_written_at;
+    shipper->cursor_request = cursor.request;
+    shipper->filtered_up_to = read_filtered_up_to(shipper->schema);
     read_final_events(shipper->schema, cursor, note_final, &shipper->final_ranges);
+    shipper->counting.known_up_to = cursor.position;
+    restore_totals(shipper);
     call_cpp("restore the cursor", [&] {
         shipper->final_events = IdSet(std::move(shipper->final_ranges));
         IdSet open;

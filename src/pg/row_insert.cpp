@@ -49,6 +49,15 @@ is_simple(Relation index, const IndexInfo* info)
            info->ii_ReadyForInserts;
 }
 
+/* The index over leads (lead_index.cpp) is asked nothing, so that it costs nothing. */
+bool
+takes_nothing_in(Relation index)
+{
+    const char* const method = get_am_name(index->rd_rel->relam);
+
+    return method != nullptr && strcmp(method, "capi_lead") == 0;
+}
+
 void
 describe_index(InsertTarget* target, Oid oid)
 {
@@ -57,6 +66,10 @@ describe_index(InsertTarget* target, Oid oid)
         return;
     }
     const Relation index = index_open(oid, RowExclusiveLock);
+    if (takes_nothing_in(index)) {
+        index_close(index, NoLock);
+        return;
+    }
     const MemoryContext caller = MemoryContextSwitchTo(target->memory);
     IndexInfo* const info = BuildIndexInfo(index);
     MemoryContextSwitchTo(caller);

@@ -9,7 +9,28 @@ namespace crm_capi {
 
 char* setting_databases = nullptr;
 int setting_poll_interval = 5000;
+int setting_retention = 30 * SECS_PER_DAY;
 int setting_max_shippers = 4;
+
+namespace {
+
+/* An event can be sent for seven days, and is what a second one is compared with for as long. The
+ * eighth day is a margin for clocks and for passes that come late. */
+constexpr int kLeastRetention = 8 * SECS_PER_DAY;
+
+bool
+check_retention(int* seconds, void**, GucSource)
+{
+    if (*seconds <= 0 || *seconds >= kLeastRetention)
+        return true;
+    GUC_check_errdetail(
+        "History must be kept for at least eight days: for seven of them an event "
+        "can still be sent, or turn up again.");
+    GUC_check_errhint("0 keeps it for ever.");
+    return false;
+}
+
+}  // namespace
 
 void
 define_settings()
@@ -25,6 +46,11 @@ define_settings()
                             "for.",
                             &setting_poll_interval, 5000, 100, 3600 * 1000, PGC_SIGHUP, GUC_UNIT_MS,
                             nullptr, nullptr, nullptr);
+    DefineCustomIntVariable(
+        "crm_capi.retention", "Sets how long the history of delivered events is kept.",
+        "Parked and owed events stay, whatever their age. 0 keeps all for ever.",
+        &setting_retention, 30 * SECS_PER_DAY, -1, INT_MAX, PGC_SIGHUP, GUC_UNIT_S, check_retention,
+        nullptr, nullptr);
     if (!process_shared_preload_libraries_in_progress)
         return; /* what follows can only be set when the server starts */
     DefineCustomIntVariable(

@@ -5,8 +5,9 @@
 
 namespace crm_capi {
 
-extern char* setting_databases;   /* names, separated by commas; empty = wherever it is installed */
-extern int setting_poll_interval; /* milliseconds */
+extern char* setting_databases; /* names, separated by commas; empty = wherever it is installed */
+extern int setting_poll_interval;
+extern int setting_retention; /* seconds; 0 or less = for ever */ /* milliseconds */
 extern int setting_max_shippers;
 
 /* Defines all of them. Must run before the prefix is reserved, preloaded or not. */

@@ -38,13 +38,20 @@ struct SharedState {
 };
 
 SharedState* shared = nullptr;
+FigureBoard* boards = nullptr; /* one for each slot, behind the slots */
 shmem_startup_hook_type previous_startup_hook = nullptr;
 int my_slot = -1;
 
 Size
+slots_size()
+{
+    return add_size(offsetof(SharedState, slots), mul_size(sizeof(Slot), setting_max_shippers));
+}
+
+Size
 shared_size()
 {
-    return add_size(offsetof(SharedState, slots), mul_size(sizeof(Slot), setting_max_shippers)) +
+    return add_size(slots_size(), mul_size(sizeof(FigureBoard), setting_max_shippers)) +
            PG_CACHE_LINE_SIZE;
 }
 
@@ -58,6 +65,7 @@ create_shared_state()
     LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
     void* const memory = ShmemInitStruct("crm_capi", shared_size(), &found);
     shared = reinterpret_cast<SharedState*>(CACHELINEALIGN(memory));
+    boards = reinterpret_cast<FigureBoard*>(reinterpret_cast<char*>(shared) + slots_size());
     if (!found) {
         pg_atomic_init_u32(&shared->launcher_proc, 0);
         pg_atomic_init_u32(&shared->announcements, 0);
@@ -73,6 +81,8 @@ create_shared_state()
             pg_atomic_init_u32(&shared->slots[i].heeded, 0);
             pg_atomic_init_u32(&shared->slots[i].stop, 0);
             pg_atomic_init_u32(&shared->slots[i].in_good_order, 0);
+            pg_atomic_init_u32(&boards[i].version, 0);
+            boards[i].count = -1;
         }
     }
     LWLockRelease(AddinShmemInitLock);
@@ -141,6 +151,14 @@ wake_launcher()
 {
     if (shared)
         wake_proc(&shared->launcher_proc);
+}
+
+FigureBoard*
+figure_board(Oid database)
+{
+    const Slot* const slot = find_running(database);
+
+    return slot ? &boards[slot - shared->slots] : nullptr;
 }
 
 int
@@ -279,6 +297,7 @@ enter_as_shipper(int number, Oid database)
     if (pg_atomic_read_u32(&slot->database) != database)
         return false;
     my_slot = number;
+    boards[number].count = -1; /* what an earlier shipper has left */
     before_shmem_exit(leave_as_shipper, 0);
     pg_atomic_write_u32(&slot->proc, static_cast<uint32>(my_proc_number()) + 1);
     pg_memory_barrier();

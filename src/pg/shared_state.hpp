@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "pg/figures.hpp"
 #include "pg/pg_prelude.hpp"
 
 namespace crm_capi {
@@ -22,6 +23,8 @@ int slot_count();
 /* Backends: wakes whoever serves this database; a missing shipper is no error. */
 void wake_shipper(Oid database);
 void wake_launcher();
+/* Where the shipper of a database publishes its figures; NULL if none is running. */
+FigureBoard* figure_board(Oid database);
 /* Process id of the shipper of a database, or 0. */
 int shipper_pid(Oid database);
 

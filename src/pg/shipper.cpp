@@ -10,6 +10,7 @@
 
 #include "pg/guard.hpp"
 #include "pg/restore.hpp"
+#include "pg/retention.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared_state.hpp"
 #include "pg/shipper_state.hpp"
@@ -164,6 +165,7 @@ serve()
         if (ConfigReloadPending) {
             ConfigReloadPending = false;
             ProcessConfigFile(PGC_SIGHUP);
+            reconsider_history(shipper);
         }
         const bool answered = take_answers();
         const UnixMicros now = now_micros();

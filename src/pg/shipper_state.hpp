@@ -15,6 +15,7 @@
 #include "core/id_set.hpp"
 #include "core/window.hpp"
 #include "net/transport.hpp"
+#include "pg/counting.hpp"
 #include "pg/pg_prelude.hpp"
 
 namespace crm_capi {
@@ -40,6 +41,8 @@ struct Shipper {
     IdSet forgotten;
     ForgottenLeads forgotten_leads;
 
+    Counting counting;
+
     bool settings_changed = true;   /* options or credentials of some dataset */
     bool decisions_changed = true;  /* capi_retry() or capi_cancel() was called */
     bool tombstones_changed = true; /* capi_forget() was called */
@@ -49,19 +52,29 @@ struct Shipper {
     bool stopping = false;          /* asked to end: no new requests */
     bool must_start_anew = false;   /* somebody else filled the tables: a new process reads them */
 
+    int64_t filtered_up_to = 0; /* by the filters of capi_lead_filter */
+    /* The pass of retention.cpp that is under way. */
+    int64_t pruned_up_to = 0;
+    int64_t pruned_up_to_request = 0;
+    TimestampTz prune_at = 0;      /* its next portion */
+    TimestampTz prune_anew_at = 0; /* the next pass */
+
     int64 latest_request = 0;
     int requests_since_cursor = 0;
     bool cursor_is_behind = false;
     TimestampTz cursor_tried_at = 0;
     size_t open_ranges = 0;            /* when the cursor was tried */
     TimestampTz cursor_written_at = 0; /* as it stands in the table */
+    int64_t cursor_request = 0;        /* likewise */
 
     /* Results of the C++ regime that the PostgreSQL regime reads: a frame that an error may jump
      * over must not own them. */
     std::vector<HealthChange> health_changes;
     std::vector<IdRange> final_ranges;
     Doubts doubts;
+    std::vector<OwedOfDataset> owed;
     std::string open_ids;
+    std::string final_ids;
 };
 
 }  // namespace crm_capi

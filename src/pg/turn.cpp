@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "pg/configure.hpp"
+#include "pg/counting.hpp"
 #include "pg/event_log.hpp"
 #include "pg/forgotten_leads.hpp"
 #include "pg/guard.hpp"
@@ -26,6 +27,7 @@
 #include "pg/log_reader.hpp"
 #include "pg/relations.hpp"
 #include "pg/settings.hpp"
+#include "pg/upkeep.hpp"
 
 namespace crm_capi {
 
@@ -57,6 +59,7 @@ settle(Shipper* shipper, const EndedEvent& event)
     if (shipper->forgotten.Contains(event.event))
         return;
     settle_event(shipper->schema, event);
+    call_cpp("count an end", [&] { shipper->counting.Settled(event); });
     if (!shipper->retried.empty())
         call_cpp("note an end", [&] {
             shipper->retried.Subtract(IdSet(std::vector<IdRange>{{event.event, event.event}}));
@@ -67,8 +70,11 @@ settle(Shipper* shipper, const EndedEvent& event)
 void
 write_endings(Shipper* shipper)
 {
+    const TimestampTz now = GetCurrentTimestamp();
+
     for (const EndedRequest& ended : shipper->dispatcher.ended()) {
         finish_request(shipper->schema, ended);
+        call_cpp("count a request", [&] { shipper->counting.Answered(ended, now); });
         if (!shipper->retried.empty() && ended.next_attempt_at == 0)
             forget_retried(shipper->schema, ended.request);
         for (const EndedEvent& event : ended.events)
@@ -117,6 +123,7 @@ read_range(Shipper* shipper, IdRange range, int budget)
         const bool is_erased = erase_late_event(shipper, event);
         call_cpp("note an owed event", [&] {
             shipper->window->Saw(event.id);
+            shipper->counting.Saw(event.dataset, event.id, event.parked);
             if (!is_erased && !event.parked && !shipper->final_events.Contains(event.id))
                 shipper->dispatcher.Owe(event.dataset, event.id);
         });
@@ -200,12 +207,14 @@ void
 prepare_requests(Shipper* shipper)
 {
     const UnixMicros now = now_micros();
+    const TimestampTz started_at = from_unix_micros(now);
 
     const bool all_loaded = load_events(shipper);
     call_cpp("build requests", [&] { shipper->dispatcher.Prepare(now, kRequestsPerTurn); });
     for (OutgoingRequest& request : shipper->dispatcher.outgoing()) {
         request.request = begin_request(shipper->schema, request);
         shipper->latest_request = request.request;
+        call_cpp("count a departure", [&] { shipper->counting.Departs(request, started_at); });
         shipper->requests_since_cursor++;
         shipper->cursor_is_behind = true;
     }
@@ -263,6 +272,8 @@ save_cursor(Shipper* shipper)
     if (small_enough) {
         write_cursor(shipper->schema, shipper->window->position(), shipper->open_ids, request, now);
         shipper->cursor_written_at = now;
+        shipper->cursor_request = request;
+        save_totals(shipper, now);
         shipper->cursor_is_behind = false;
     }
 }
@@ -289,6 +300,9 @@ work(Shipper* shipper)
     write_endings(shipper); /* what was overdue when requests were made */
     write_health_changes(shipper);
     save_cursor(shipper);
+    if (!shipper->stopping)
+        keep_up(shipper);
+    publish_figures(shipper);
 }
 
 }  // namespace

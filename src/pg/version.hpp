@@ -161,6 +161,17 @@ strip_json_nulls(Datum json)
 #endif
 }
 
+/* A scan of an index by itself, not for a plan's statistics; 18 added an argument. */
+inline IndexScanDesc
+begin_index_scan(Relation table, Relation index, Snapshot snapshot, int key_count)
+{
+#if PG_VERSION_NUM >= 180000
+    return index_beginscan(table, index, snapshot, nullptr, key_count, 0);
+#else
+    return index_beginscan(table, index, snapshot, key_count, 0);
+#endif
+}
+
 /* Names in the log and in pg_stat_activity what the worker waits for; 17 lets extensions name it.
  * Called in workers only: the first call takes a lock. */
 inline uint32

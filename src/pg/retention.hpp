@@ -1,0 +1,21 @@
+/*
+ * retention.hpp - history that has been kept for crm_capi.retention is removed, a little at a time.
+ */
+#pragma once
+
+#include "core/id_set.hpp"
+#include "pg/shipper_state.hpp"
+
+namespace crm_capi {
+
+enum class Share { kBusy, kIdle };
+
+/* Removes one portion of what is too old. True if there may be more. Inside the turn's transaction;
+ * takes no lock that a writer could wait for. */
+bool prune_history(Shipper* shipper, Share share);
+
+/* Somebody has decided about events, or the setting has changed: what was kept is looked at again.
+ */
+void reconsider_history(Shipper* shipper);
+
+}  // namespace crm_capi
