@@ -27,6 +27,7 @@ enum class Reason {
     kStageUnmapped,
     kExpressionFailed,
     kWatchNotApproved,
+    kCustomDataTooLarge,
     kUserDataUnreadable,
     kIdentityUnknown,  // the key is none of Meta's; stands beside it
     kIdentityType,

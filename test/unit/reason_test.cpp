@@ -92,6 +92,7 @@ TEST(Reason, PublishedCodesStay) {
         {Reason::kStageUnmapped, "stage_unmapped"},
         {Reason::kExpressionFailed, "expression_failed"},
         {Reason::kWatchNotApproved, "watch_not_approved"},
+        {Reason::kCustomDataTooLarge, "custom_data_too_large"},
         {Reason::kDeadlinePassed, "deadline_passed"},
         {Reason::kDoubtTooOld, "doubt_too_old"},
         {Reason::kCancelled, "cancelled"},
