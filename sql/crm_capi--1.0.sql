@@ -209,6 +209,15 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_lead_stage_trigger() IS
 'AFTER INSERT OR UPDATE row trigger that enqueues lead-stage changes; arguments: lead_id column, stage column [, dataset [, event_time column [, lead_created_at column]]]';
 
+-- What capi_watch attaches for expressions and options. It evaluates nothing that the table's owner has
+-- not approved, so PUBLIC may call it: who creates a partition of a watched table must be able to.
+CREATE FUNCTION capi_watch_trigger()
+RETURNS trigger
+LANGUAGE C
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_watch_trigger() IS
+'row trigger of watches with expressions or options; written by capi_watch only';
+
 CREATE FUNCTION capi_send_lead_event(
     lead_id bigint,
     event_name text,
@@ -228,6 +237,36 @@ COMMENT ON FUNCTION capi_send_lead_event(bigint, text, timestamptz, name, jsonb,
 -- Watches
 ----------------------------------------------------------------------------------------------------
 
+-- Expressions run with the rights of the table's owner, but a trigger can be created by others and does
+-- not remember by whom. Kept for good: who approves of an expression approves of it on any table.
+CREATE TABLE capi_watch_approval (
+    owner       name        NOT NULL,
+    digest      text        NOT NULL COLLATE "C",
+    approved_at timestamptz NOT NULL,
+    PRIMARY KEY (owner, digest)
+);
+COMMENT ON TABLE capi_watch_approval IS 'arguments of watches that owners of tables have given to capi_watch';
+COMMENT ON COLUMN capi_watch_approval.owner IS 'role whose rights the expressions use';
+COMMENT ON COLUMN capi_watch_approval.digest IS 'SHA-256 of the arguments of the trigger';
+COMMENT ON COLUMN capi_watch_approval.approved_at IS 'when capi_watch was called';
+
+-- Never pruned: what is forgotten here would be sent again.
+CREATE TABLE capi_reached_stage (
+    lead_id    bigint      NOT NULL,
+    dataset_id text        NOT NULL COLLATE "C",
+    event_name text        NOT NULL COLLATE "C",
+    reached_at timestamptz NOT NULL,
+    PRIMARY KEY (lead_id, dataset_id, event_name)
+);
+COMMENT ON TABLE capi_reached_stage IS 'stages that leads have reached, of watches with repeat => first';
+COMMENT ON COLUMN capi_reached_stage.lead_id IS 'lead id given by Meta';
+COMMENT ON COLUMN capi_reached_stage.dataset_id IS 'option dataset_id of the dataset: it outlives the server and the cluster';
+COMMENT ON COLUMN capi_reached_stage.event_name IS 'stage, as it is sent';
+COMMENT ON COLUMN capi_reached_stage.reached_at IS 'when its event was enqueued';
+
+SELECT pg_catalog.pg_extension_config_dump('capi_watch_approval', '');
+SELECT pg_catalog.pg_extension_config_dump('capi_reached_stage', '');
+
 CREATE FUNCTION capi_watch(
     target regclass,
     lead_id text,
@@ -240,21 +279,22 @@ CREATE FUNCTION capi_watch(
     user_data jsonb DEFAULT NULL,
     custom_data jsonb DEFAULT NULL,
     condition text DEFAULT NULL,
-    repeat text DEFAULT 'every')
+    repeat text DEFAULT 'every',
+    recheck boolean DEFAULT false)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION capi_watch(regclass, text, text, name, text, jsonb, text, text, jsonb, jsonb, text, text) IS
+COMMENT ON FUNCTION capi_watch(regclass, text, text, name, text, jsonb, text, text, jsonb, jsonb, text, text, boolean) IS
 'puts the trigger of a dataset on a CRM table; needs ownership of the table and USAGE on the dataset';
 
-CREATE FUNCTION capi_unwatch(target regclass)
+CREATE FUNCTION capi_unwatch(target regclass, dataset name DEFAULT NULL)
 RETURNS void
-LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION capi_unwatch(regclass) IS
-'takes all triggers of crm_capi off a CRM table; needs ownership of the table';
+COMMENT ON FUNCTION capi_unwatch(regclass, name) IS
+'takes the triggers of a dataset, or all of crm_capi, off a CRM table; needs ownership of the table';
 
 -- The arguments of a trigger, split at the zero bytes that end them.
 CREATE FUNCTION capi_trigger_arguments(trigger oid)
@@ -264,6 +304,22 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_trigger_arguments(oid) IS 'arguments of a trigger as an array';
 
+CREATE FUNCTION capi_watch_options(trigger oid)
+RETURNS jsonb
+LANGUAGE C STRICT STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_watch_options(oid) IS
+'options of a watch that its owner has approved; NULL for others';
+
+CREATE FUNCTION capi_watch_problem(trigger oid)
+RETURNS text
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_watch_problem(oid) IS
+'what keeps a watch from working, found by preparing it anew; NULL if nothing does';
+
 CREATE VIEW capi_watches AS
 SELECT t.tgrelid::regclass AS target,
        t.tgname AS trigger,
@@ -272,14 +328,21 @@ SELECT t.tgrelid::regclass AS target,
        a.arguments[2] AS stage,
        nullif(a.arguments[4], '') AS event_time,
        nullif(a.arguments[5], '') AS lead_created_at,
-       t.tgenabled <> 'D' AS enabled
+       o.options -> 'stage_map' AS stage_map,
+       coalesce(o.options ->> 'unmapped', 'send') AS unmapped,
+       o.options ->> 'condition' AS condition,
+       coalesce(o.options ->> 'repeat', 'every') AS repeat,
+       coalesce(o.options ->> 'recheck', 'false')::boolean AS recheck,
+       t.tgenabled <> 'D' AS enabled,
+       @extschema@.capi_watch_problem(t.oid) AS problem
 FROM pg_catalog.pg_trigger t
      JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
      JOIN pg_catalog.pg_depend d
        ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
      JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid AND x.extname = 'crm_capi',
-     LATERAL (SELECT @extschema@.capi_trigger_arguments(t.oid)) a(arguments)
-WHERE p.proname = 'capi_lead_stage_trigger' AND t.tgparentid = 0;
+     LATERAL (SELECT @extschema@.capi_trigger_arguments(t.oid)) a(arguments),
+     LATERAL (SELECT @extschema@.capi_watch_options(t.oid)) o(options)
+WHERE p.proname IN ('capi_lead_stage_trigger', 'capi_watch_trigger') AND t.tgparentid = 0;
 COMMENT ON VIEW capi_watches IS 'tables whose lead-stage changes are enqueued, one row per trigger';
 
 ----------------------------------------------------------------------------------------------------

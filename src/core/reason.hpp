@@ -24,6 +24,9 @@ enum class Reason {
     kColumnMissing,
     kDatasetMissing,
     kDatasetPermission,
+    kStageUnmapped,
+    kExpressionFailed,
+    kWatchNotApproved,
     // Settled by the shipper.
     kDeadlinePassed,
     kDoubtTooOld,  // may have been delivered, too long ago to send it again

@@ -93,6 +93,9 @@ relations_in(Oid schema)
     found.dataset = lookup(schema, "capi_dataset");
     found.dataset_server_index = lookup(schema, "capi_dataset_server");
     found.dataset_number = lookup(schema, "capi_dataset_number");
+    found.watch_approval = lookup(schema, "capi_watch_approval");
+    found.watch_approval_pkey = lookup(schema, "capi_watch_approval_pkey");
+    found.reached_stage = lookup(schema, "capi_reached_stage");
     cached = found;
     cache_valid = true;
     return &cached;

@@ -22,6 +22,9 @@ struct Relations {
     Oid dataset;
     Oid dataset_server_index;
     Oid dataset_number;
+    Oid watch_approval;
+    Oid watch_approval_pkey;
+    Oid reached_stage;
 };
 
 /* Column numbers, as sql/crm_capi--1.0.sql defines the tables. */
@@ -72,6 +75,13 @@ enum {
     kNextAttemptAt,
     kEnd
 };
+}
+
+namespace watch_approval_column {
+enum { kOwner = 1, kDigest, kApprovedAt, kEnd };
+}
+namespace reached_stage_column {
+enum { kLeadId = 1, kDatasetId, kEventName, kReachedAt, kEnd };
 }
 
 /* Schema of the extension in this database, or InvalidOid. Needs a transaction, and keeps DROP and

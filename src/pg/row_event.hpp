@@ -11,21 +11,14 @@
 
 namespace crm_capi {
 
-/* One row and what it was. */
-struct Row {
-    TupleTableSlot* now;
-    TupleTableSlot* before; /* NULL if the row is new, or taken as it is */
-};
-
-/* Whether the row makes an event due: its stage or its lead id is new. A lead id that arrives after
- * the stage thus brings the current stage. */
-bool is_event_due(Watch* watch, const Row& row);
-
-/* Reads the event of the row as it is now; false if it has no lead id: then it did not come from
- * Meta, and no event is due. What can never be sent is parked in the event, never an error. */
+/* The event that the row makes due, or false if it makes none due: neither its stage nor its lead
+ * id is new, it has no lead id (then it did not come from Meta), the condition does not hold, or
+ * its stage is to be skipped. A lead id that arrives after the stage thus brings the current stage.
+ * What can never be sent is parked in the event, never an error. */
 bool read_event(Watch* watch, const Row& row, NewEvent* event);
 
-/* Enqueues the event for the watch's dataset; not if its lead was forgotten. */
-void enqueue_for(const Watch* watch, Oid schema, NewEvent* event);
+/* Enqueues the event for the watch's dataset and returns its id; 0 if it is not enqueued: each
+ * stage is sent once and was, or the lead was forgotten. */
+int64 enqueue_for(const Watch* watch, Oid schema, NewEvent* event);
 
 }  // namespace crm_capi
