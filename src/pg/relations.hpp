@@ -39,6 +39,7 @@ enum {
     kEventName,
     kUserData,
     kCustomData,
+    kRecheck,
     kEnd
 };
 }

@@ -6,6 +6,7 @@
 #include "core/validation.hpp"
 #include "pg/dataset.hpp"
 #include "pg/reached_stage.hpp"
+#include "pg/row_reference.hpp"
 #include "pg/row_values.hpp"
 #include "pg/tombstone.hpp"
 
@@ -191,6 +192,14 @@ read_times(Watch* watch, const Row& row, NewEvent* event)
          nullptr);
 }
 
+void
+refer_to_row(const Watch* watch, const Row& row, NewEvent* event)
+{
+    event->recheck = reference_to_row(watch, row.now);
+    if (event->recheck == nullptr)
+        park(event, Reason::kConditionUnknown, "its table has no primary key");
+}
+
 }  // namespace
 
 bool
@@ -214,6 +223,8 @@ read_event(Watch* watch, const Row& row, NewEvent* event)
     if (!set_stage(watch, stage, event))
         return false;
     read_times(watch, row, event);
+    if (watch->recheck && event->parked == Reason::kNone)
+        refer_to_row(watch, row, event);
     return true;
 }
 

@@ -24,6 +24,7 @@
 #include "pg/guard.hpp"
 #include "pg/ledger.hpp"
 #include "pg/log_reader.hpp"
+#include "pg/recheck.hpp"
 #include "pg/relations.hpp"
 #include "pg/settings.hpp"
 
@@ -197,6 +198,7 @@ prepare_requests(Shipper* shipper)
     const UnixMicros now = now_micros();
 
     const bool all_loaded = load_events(shipper);
+    recheck_conditions(shipper);
     call_cpp("build requests", [&] { shipper->dispatcher.Prepare(now, kRequestsPerTurn); });
     for (OutgoingRequest& request : shipper->dispatcher.outgoing()) {
         request.request = begin_request(shipper->schema, request);

@@ -9,11 +9,11 @@ namespace {
 
 /* An expression that is a column of NEW and nothing more is read like one. */
 Source
-compile_source(Relation table, const char* text, Role role, MemoryContext memory)
+compile_source(Relation table, const char* text, Role role, bool may_read_old, MemoryContext memory)
 {
     Source source;
     Expression* const expression =
-        compile_expression(table, text, role_name(role), role == kConditionRole, memory);
+        compile_expression(table, text, role_name(role), may_read_old, memory);
 
     prepare_reader(expression->type, expression->collation, memory, &source.reader);
     source.reader.number = expression->column;
@@ -33,7 +33,10 @@ compile_sources(void* argument)
         work->role = static_cast<Role>(role);
         if (text == nullptr)
             continue;
-        const Source source = compile_source(work->table, text, work->role, work->watch->memory);
+        /* What the row was cannot be told when the condition is checked once more. */
+        const bool may_read_old = role == kConditionRole && !work->definition->recheck;
+        const Source source =
+            compile_source(work->table, text, work->role, may_read_old, work->watch->memory);
         work->watch->sources[role] = source;
         work->watch->has_expressions |= source.expression != nullptr;
     }
