@@ -72,7 +72,8 @@ CREATE TABLE capi_event_log (
     parked      boolean     NOT NULL,
     event_name  text,
     user_data   jsonb,
-    custom_data jsonb
+    custom_data jsonb,
+    recheck     jsonb
 );
 COMMENT ON TABLE capi_event_log IS 'every event ever enqueued; never updated, read in order of id';
 COMMENT ON COLUMN capi_event_log.id IS 'order of enqueueing; within a lead the order of sending';
@@ -84,6 +85,7 @@ COMMENT ON COLUMN capi_event_log.parked IS 'parked when enqueued: a row of capi_
 COMMENT ON COLUMN capi_event_log.event_name IS 'stage that the lead reached';
 COMMENT ON COLUMN capi_event_log.user_data IS 'identities, hashed where Meta wants a hash';
 COMMENT ON COLUMN capi_event_log.custom_data IS 'further members of custom_data';
+COMMENT ON COLUMN capi_event_log.recheck IS 'watch and primary key of the row whose condition counts once more before the event is sent';
 
 -- Finds the events of a lead. The index itself is empty and costs the CRM nothing: it answers from
 -- the filters below it, which the shipper writes when it has time (src/pg/lead_index.cpp).
@@ -797,6 +799,28 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_cancel(bigint[]) IS
 'cancels owed events that are not being sent at the moment, and gives up parked ones; returns how many';
 REVOKE ALL ON FUNCTION capi_cancel(bigint[]) FROM PUBLIC;
+
+----------------------------------------------------------------------------------------------------
+-- History
+----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION capi_backfill(
+    target regclass,
+    since interval DEFAULT '7 days',
+    dry_run boolean DEFAULT true)
+RETURNS TABLE (
+    dataset name,
+    lead_id bigint,
+    event_name text,
+    event_time timestamptz,
+    action text,
+    reason_code text,
+    event_id bigint)
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_backfill(regclass, interval, boolean) IS
+'enqueues what the watches of a table would have sent and the queue does not know, or tells what that is; needs ownership of the table and USAGE on the dataset';
 
 ----------------------------------------------------------------------------------------------------
 -- Forgetting

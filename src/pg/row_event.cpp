@@ -8,6 +8,7 @@
 #include "pg/identities.hpp"
 #include "pg/reached_stage.hpp"
 #include "pg/row_members.hpp"
+#include "pg/row_reference.hpp"
 #include "pg/row_values.hpp"
 #include "pg/tombstone.hpp"
 
@@ -235,6 +236,14 @@ read_data(Watch* watch, const Row& row, NewEvent* event)
     park(event, reason, reading.detail);
 }
 
+void
+refer_to_row(const Watch* watch, const Row& row, NewEvent* event)
+{
+    event->recheck = reference_to_row(watch, row.now);
+    if (event->recheck == nullptr)
+        park(event, Reason::kConditionUnknown, "its table has no primary key");
+}
+
 }  // namespace
 
 bool
@@ -260,20 +269,22 @@ read_event(Watch* watch, const Row& row, NewEvent* event)
     read_times(watch, row, event);
     if (event->parked == Reason::kNone)
         read_data(watch, row, event);
+    if (watch->recheck && event->parked == Reason::kNone)
+        refer_to_row(watch, row, event);
     return true;
 }
 
-void
+int64
 enqueue_for(const Watch* watch, Oid schema, NewEvent* event)
 {
     if (event->has_lead_id && is_forgotten(schema, event->lead_id))
-        return;
+        return 0;
     if (watch->first_only && event->parked == Reason::kNone &&
         !reach_stage(schema, watch->server, *event))
-        return;
+        return 0;
     if (OidIsValid(watch->server))
         event->dataset = dataset_number(schema, watch->server);
-    enqueue(schema, *event);
+    return enqueue(schema, *event);
 }
 
 }  // namespace crm_capi

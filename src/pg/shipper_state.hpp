@@ -70,6 +70,7 @@ struct Shipper {
     /* Results of the C++ regime that the PostgreSQL regime reads: a frame that an error may jump
      * over must not own them. */
     std::vector<HealthChange> health_changes;
+    std::vector<int64_t> rechecks;
     std::vector<IdRange> final_ranges;
     Doubts doubts;
     std::vector<OwedOfDataset> owed;

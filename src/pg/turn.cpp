@@ -25,6 +25,7 @@
 #include "pg/guard.hpp"
 #include "pg/ledger.hpp"
 #include "pg/log_reader.hpp"
+#include "pg/recheck.hpp"
 #include "pg/relations.hpp"
 #include "pg/settings.hpp"
 #include "pg/upkeep.hpp"
@@ -210,6 +211,7 @@ prepare_requests(Shipper* shipper)
     const TimestampTz started_at = from_unix_micros(now);
 
     const bool all_loaded = load_events(shipper);
+    recheck_conditions(shipper);
     call_cpp("build requests", [&] { shipper->dispatcher.Prepare(now, kRequestsPerTurn); });
     for (OutgoingRequest& request : shipper->dispatcher.outgoing()) {
         request.request = begin_request(shipper->schema, request);

@@ -5,6 +5,7 @@
 
 #include "core/reason.hpp"
 #include "pg/column_values.hpp"
+#include "pg/row_reference.hpp"
 #include "pg/source_text.hpp"
 #include "pg/watch_compilation.hpp"
 
@@ -143,6 +144,19 @@ read_recheck(FunctionCallInfo fcinfo)
     return rechecks;
 }
 
+/* The row has to be found again. */
+void
+require_primary_key(Relation table)
+{
+    if (!OidIsValid(primary_key_of(table)))
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("relation \"%s\" has no primary key", RelationGetRelationName(table)),
+                 errdetail("With \"recheck\" a row is looked up by its primary key before "
+                           "its event is sent."),
+                 errhint("Add a primary key, or leave \"recheck\" out.")));
+}
+
 /*
  * Columns and expressions
  */
@@ -263,6 +277,8 @@ read_watch_arguments(FunctionCallInfo fcinfo, Relation table)
     definition.unmapped = read_unmapped_argument(fcinfo);
     definition.first_only = read_repeat(fcinfo);
     definition.recheck = read_recheck(fcinfo);
+    if (definition.recheck)
+        require_primary_key(table);
     definition.user_data = read_member_sources(fcinfo, kUserData, "user_data", table);
     definition.custom_data = read_member_sources(fcinfo, kCustomData, "custom_data", table);
     definition.is_plain = definition.stage_map == nullptr && definition.user_data == nullptr &&

@@ -125,7 +125,9 @@ compile_sources(void* argument)
         work->part = role_name(static_cast<Role>(role));
         if (definition->roles[role] == nullptr)
             continue;
-        const Source source = compile_source(work, definition->roles[role], role == kConditionRole);
+        /* What the row was cannot be told when the condition is checked once more. */
+        const bool may_read_old = role == kConditionRole && !definition->recheck;
+        const Source source = compile_source(work, definition->roles[role], may_read_old);
         work->watch->sources[role] = source;
     }
     compile_members(work, "user_data", definition->user_data, &work->watch->user_data);

@@ -96,6 +96,8 @@ TEST(Reason, PublishedCodesStay) {
         {Reason::kDeadlinePassed, "deadline_passed"},
         {Reason::kDoubtTooOld, "doubt_too_old"},
         {Reason::kCancelled, "cancelled"},
+        {Reason::kConditionFalse, "condition_false"},
+        {Reason::kConditionUnknown, "condition_unknown"},
         {Reason::kRefused, "refused"},
         {Reason::kNotConnected, "not_connected"},
         {Reason::kConnectionCut, "connection_cut"},
