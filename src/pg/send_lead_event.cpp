@@ -14,6 +14,7 @@
 #include "pg/event_log.hpp"
 #include "pg/guard.hpp"
 #include "pg/pg_prelude.hpp"
+#include "pg/refusal.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(capi_send_lead_event);
@@ -33,32 +34,6 @@ enum Argument {
     kLeadCreatedAt,
 };
 
-int
-sqlstate_of(Reason reason)
-{
-    switch (reason) {
-        case Reason::kEventTimeTooOld:
-        case Reason::kEventTimeInFuture:
-        case Reason::kEventTimeBeforeLead:
-        case Reason::kEventTimeUnreadable:
-            return ERRCODE_DATETIME_VALUE_OUT_OF_RANGE;
-        default:
-            return ERRCODE_INVALID_PARAMETER_VALUE;
-    }
-}
-
-void
-raise(Reason reason, const char* detail)
-{
-    const ReasonText& text = Describe(reason);
-
-    ereport(ERROR, (errcode(sqlstate_of(reason)),
-                    errmsg("cannot send the event: %.*s", static_cast<int>(text.text.size()),
-                           text.text.data()),
-                    errdetail("%s", detail),
-                    errhint("%.*s", static_cast<int>(text.hint.size()), text.hint.data())));
-}
-
 void
 require_argument(FunctionCallInfo fcinfo, Argument argument, const char* name)
 {
@@ -67,25 +42,6 @@ require_argument(FunctionCallInfo fcinfo, Argument argument, const char* name)
                         errmsg("argument \"%s\" must not be null", name),
                         errdetail("An event cannot be sent without it."),
                         errhint("Give a value for \"%s\".", name)));
-}
-
-void
-check_lead_id(int64 lead_id)
-{
-    const Reason reason = JudgeLeadId(lead_id);
-
-    if (reason != Reason::kNone)
-        raise(reason, psprintf("The lead id is " INT64_FORMAT ".", lead_id));
-}
-
-void
-check_event_name(const text* name)
-{
-    const Reason reason = judge_stage(name);
-
-    if (reason != Reason::kNone)
-        raise(reason, psprintf("The event name has %d bytes; at most %d characters are allowed.",
-                               static_cast<int>(VARSIZE_ANY_EXHDR(name)), kMaxEventNameCharacters));
 }
 
 void

@@ -82,7 +82,7 @@ strip_json_nulls(Datum json)
 }
 
 /* Names in the log and in pg_stat_activity what the worker waits for; 17 lets extensions name it.
- * Called in workers only: the first call takes a lock. */
+ * Not to be called while the postmaster loads the library: it takes a lock. */
 inline uint32
 wait_event_number([[maybe_unused]] const char* name)
 {

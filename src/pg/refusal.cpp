@@ -1,0 +1,60 @@
+/*
+ * refusal.cpp - why an event cannot be sent, as an error for the caller who asked for it.
+ */
+#include "pg/refusal.hpp"
+
+#include "core/validation.hpp"
+#include "pg/column_values.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+int
+sqlstate_of(Reason reason)
+{
+    switch (reason) {
+        case Reason::kEventTimeTooOld:
+        case Reason::kEventTimeInFuture:
+        case Reason::kEventTimeBeforeLead:
+        case Reason::kEventTimeUnreadable:
+            return ERRCODE_DATETIME_VALUE_OUT_OF_RANGE;
+        default:
+            return ERRCODE_INVALID_PARAMETER_VALUE;
+    }
+}
+
+}  // namespace
+
+void
+raise(Reason reason, const char* detail)
+{
+    const ReasonText& text = Describe(reason);
+
+    ereport(ERROR, (errcode(sqlstate_of(reason)),
+                    errmsg("cannot send the event: %.*s", static_cast<int>(text.text.size()),
+                           text.text.data()),
+                    errdetail("%s", detail),
+                    errhint("%.*s", static_cast<int>(text.hint.size()), text.hint.data())));
+}
+
+void
+check_lead_id(int64 lead_id)
+{
+    const Reason reason = JudgeLeadId(lead_id);
+
+    if (reason != Reason::kNone)
+        raise(reason, psprintf("The lead id is " INT64_FORMAT ".", lead_id));
+}
+
+void
+check_event_name(const text* name)
+{
+    const Reason reason = judge_stage(name);
+
+    if (reason != Reason::kNone)
+        raise(reason, psprintf("The event name has %d bytes; at most %d characters are allowed.",
+                               static_cast<int>(VARSIZE_ANY_EXHDR(name)), kMaxEventNameCharacters));
+}
+
+}  // namespace crm_capi
