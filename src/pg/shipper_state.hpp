@@ -12,6 +12,7 @@
 
 #include "core/dispatcher.hpp"
 #include "core/id_set.hpp"
+#include "core/notice.hpp"
 #include "core/window.hpp"
 #include "net/transport.hpp"
 #include "pg/pg_prelude.hpp"
@@ -34,6 +35,9 @@ struct Shipper {
     /* Settled once, and owed again by capi_retry(). */
     IdSet retried;
     IdSet cancelled;
+    /* Parked events that nobody has been told of yet, and what has been told. */
+    std::vector<int64_t> parked;
+    ParkedKinds parked_kinds;
 
     bool settings_changed = true;  /* options or credentials of some dataset */
     bool decisions_changed = true; /* capi_retry() or capi_cancel() was called */
