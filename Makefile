@@ -21,7 +21,7 @@ PG_CONFIG ?= pg_config
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
 # The server's headers use the register keyword before 16.
 override PG_CXXFLAGS += -std=c++17 -Wall -Wextra -Wno-register $(if $(WERROR),-Werror)
-SHLIB_LINK = -lcurl -lcrypto -lstdc++
+SHLIB_LINK = -lcurl -lcrypto -lphonenumber -licuuc -lstdc++
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
@@ -60,11 +60,13 @@ prove_installcheck:
 
 include test/unit/unit.mk
 include test/fuzz/fuzz.mk
+include test/bench/bench.mk
+include test/sdk/sdk.mk
 
 lint:
 	sh test/lint.sh
 
-FORMATTED = $(wildcard src/*.cpp src/*/*.cpp src/*/*.hpp test/unit/*.cpp test/unit/*.hpp test/fuzz/*.cpp test/fuzz/*.hpp)
+FORMATTED = $(wildcard src/*.cpp src/*/*.cpp src/*/*.hpp test/unit/*.cpp test/unit/*.hpp test/fuzz/*.cpp test/fuzz/*.hpp test/bench/*.cpp test/bench/*.hpp test/sdk/*.cpp)
 CLANG_FORMAT ?= clang-format-19
 
 format:
@@ -73,7 +75,14 @@ format:
 format-check:
 	$(CLANG_FORMAT) --dry-run -Werror $(FORMATTED)
 
+# The release, named after its version: what is committed, and nothing else.
+DIST = crm_capi-$(shell sed -n 's/^    "version": "\(.*\)",$$/\1/p' META.json)
+
+dist:
+	git archive --prefix=$(DIST)/ --output=$(DIST).zip HEAD
+	git archive --prefix=$(DIST)/ --output=$(DIST).tar.gz HEAD
+
 print-%:
 	@echo '$($*)'
 
-.PHONY: tempcheck isolationcheck prove_installcheck lint format format-check
+.PHONY: tempcheck isolationcheck prove_installcheck lint format format-check dist

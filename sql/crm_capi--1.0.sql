@@ -78,7 +78,7 @@ COMMENT ON TABLE capi_event_log IS 'every event ever enqueued; never updated, re
 COMMENT ON COLUMN capi_event_log.id IS 'order of enqueueing; within a lead the order of sending';
 COMMENT ON COLUMN capi_event_log.enqueued_at IS 'when the event was enqueued';
 COMMENT ON COLUMN capi_event_log.event_time IS 'when the stage was reached; never altered';
-COMMENT ON COLUMN capi_event_log.lead_id IS 'lead id given by Meta, 15 to 17 digits; NULL if it could not be read';
+COMMENT ON COLUMN capi_event_log.lead_id IS 'lead id given by Meta, 15 to 17 digits; negative if Meta gave none: then it keeps the events of one lead in order; NULL if it could not be read';
 COMMENT ON COLUMN capi_event_log.dataset IS 'capi_dataset.number; NULL if the dataset could not be told';
 COMMENT ON COLUMN capi_event_log.parked IS 'parked when enqueued: a row of capi_settlement says why';
 COMMENT ON COLUMN capi_event_log.event_name IS 'stage that the lead reached';
@@ -164,6 +164,20 @@ COMMENT ON COLUMN capi_cursor.open IS 'ids up to position that are owed or were 
 COMMENT ON COLUMN capi_cursor.request IS 'later requests may have dealt with ids that position and open do not know of';
 COMMENT ON COLUMN capi_cursor.updated_at IS 'when the row was written';
 
+-- Leads that capi_forget() has erased, so that they do not come back. What has not become visible
+-- when a lead is erased, the shipper erases as soon as it is: unseen_from says from which id on.
+CREATE TABLE capi_tombstone (
+    lead         bytea       NOT NULL PRIMARY KEY,
+    forgotten_at timestamptz NOT NULL,
+    unseen_from  bigint,
+    events       int8multirange
+);
+COMMENT ON TABLE capi_tombstone IS 'leads that were forgotten and must not come back';
+COMMENT ON COLUMN capi_tombstone.lead IS 'sha256(int8send(lead_id)): tells whether a lead was forgotten, not which ones were';
+COMMENT ON COLUMN capi_tombstone.forgotten_at IS 'when capi_forget was last called for the lead';
+COMMENT ON COLUMN capi_tombstone.unseen_from IS 'from this event id on there may be events that the erasing transaction did not see; NULL once the shipper has looked';
+COMMENT ON COLUMN capi_tombstone.events IS 'ids of the erased events, until the shipper has dropped them';
+
 -- A dump carries the queue; the identity in capi_dataset keeps a restored copy from sending.
 SELECT pg_catalog.pg_extension_config_dump('capi_dataset_number', '');
 SELECT pg_catalog.pg_extension_config_dump('capi_dataset', '');
@@ -173,6 +187,7 @@ SELECT pg_catalog.pg_extension_config_dump('capi_settlement', '');
 SELECT pg_catalog.pg_extension_config_dump('capi_request_id', '');
 SELECT pg_catalog.pg_extension_config_dump('capi_request_log', '');
 SELECT pg_catalog.pg_extension_config_dump('capi_cursor', '');
+SELECT pg_catalog.pg_extension_config_dump('capi_tombstone', '');
 
 -- Insert-only tables are analysed and vacuumed late by default; these settings keep visibility and
 -- statistics near the truth. The cursor and the datasets are a few rows that change in place.
@@ -194,6 +209,15 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_lead_stage_trigger() IS
 'AFTER INSERT OR UPDATE row trigger that enqueues lead-stage changes; arguments: lead_id column, stage column [, dataset [, event_time column [, lead_created_at column]]]';
 
+-- What capi_watch attaches for expressions and options. It evaluates nothing that the table's owner has
+-- not approved, so PUBLIC may call it: who creates a partition of a watched table must be able to.
+CREATE FUNCTION capi_watch_trigger()
+RETURNS trigger
+LANGUAGE C
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_watch_trigger() IS
+'row trigger of watches with expressions or options; written by capi_watch only';
+
 CREATE FUNCTION capi_send_lead_event(
     lead_id bigint,
     event_name text,
@@ -209,9 +233,57 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_send_lead_event(bigint, text, timestamptz, name, jsonb, jsonb, timestamptz) IS
 'validates and enqueues one lead-stage event and returns its id; needs USAGE on the dataset';
 
+-- STABLE: the country tables of a library and the current year take part. They read nothing, and
+-- PUBLIC may call them.
+CREATE FUNCTION capi_normalize(field text, value text, default_country text DEFAULT NULL)
+RETURNS text
+LANGUAGE C STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_normalize(text, text, text) IS
+'value of a key of user_data in the form that is hashed or sent; NULL if an event would drop it';
+
+CREATE FUNCTION capi_hash(field text, value text, default_country text DEFAULT NULL)
+RETURNS text
+LANGUAGE C STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_hash(text, text, text) IS
+'value of a key of user_data as Meta gets it: hashed, unless the key is one that is never hashed; NULL if an event would drop it';
+
 ----------------------------------------------------------------------------------------------------
 -- Watches
 ----------------------------------------------------------------------------------------------------
+
+-- Expressions run with the rights of the table's owner, but a trigger can be created by others and does
+-- not remember by whom. Kept for good: who approves of an expression approves of it on any table.
+CREATE TABLE capi_watch_approval (
+    owner       name        NOT NULL,
+    digest      text        NOT NULL COLLATE "C",
+    approved_at timestamptz NOT NULL,
+    PRIMARY KEY (owner, digest)
+);
+COMMENT ON TABLE capi_watch_approval IS 'arguments of watches that owners of tables have given to capi_watch';
+COMMENT ON COLUMN capi_watch_approval.owner IS 'role whose rights the expressions use';
+COMMENT ON COLUMN capi_watch_approval.digest IS 'SHA-256 of the arguments of the trigger';
+COMMENT ON COLUMN capi_watch_approval.approved_at IS 'when capi_watch was called';
+
+-- Never pruned: what is forgotten here would be sent again.
+CREATE TABLE capi_reached_stage (
+    lead_id    bigint      NOT NULL,
+    dataset_id text        NOT NULL COLLATE "C",
+    event_name text        NOT NULL COLLATE "C",
+    reached_at timestamptz NOT NULL,
+    PRIMARY KEY (lead_id, dataset_id, event_name)
+);
+COMMENT ON TABLE capi_reached_stage IS 'stages that leads have reached, of watches with repeat => first';
+COMMENT ON COLUMN capi_reached_stage.lead_id IS 'lead id given by Meta';
+COMMENT ON COLUMN capi_reached_stage.dataset_id IS 'option dataset_id of the dataset: it outlives the server and the cluster';
+COMMENT ON COLUMN capi_reached_stage.event_name IS 'stage, as it is sent';
+COMMENT ON COLUMN capi_reached_stage.reached_at IS 'when its event was enqueued';
+
+SELECT pg_catalog.pg_extension_config_dump('capi_watch_approval', '');
+SELECT pg_catalog.pg_extension_config_dump('capi_reached_stage', '');
 
 CREATE FUNCTION capi_watch(
     target regclass,
@@ -225,21 +297,22 @@ CREATE FUNCTION capi_watch(
     user_data jsonb DEFAULT NULL,
     custom_data jsonb DEFAULT NULL,
     condition text DEFAULT NULL,
-    repeat text DEFAULT 'every')
+    repeat text DEFAULT 'every',
+    recheck boolean DEFAULT false)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION capi_watch(regclass, text, text, name, text, jsonb, text, text, jsonb, jsonb, text, text) IS
+COMMENT ON FUNCTION capi_watch(regclass, text, text, name, text, jsonb, text, text, jsonb, jsonb, text, text, boolean) IS
 'puts the trigger of a dataset on a CRM table; needs ownership of the table and USAGE on the dataset';
 
-CREATE FUNCTION capi_unwatch(target regclass)
+CREATE FUNCTION capi_unwatch(target regclass, dataset name DEFAULT NULL)
 RETURNS void
-LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION capi_unwatch(regclass) IS
-'takes all triggers of crm_capi off a CRM table; needs ownership of the table';
+COMMENT ON FUNCTION capi_unwatch(regclass, name) IS
+'takes the triggers of a dataset, or all of crm_capi, off a CRM table; needs ownership of the table';
 
 -- The arguments of a trigger, split at the zero bytes that end them.
 CREATE FUNCTION capi_trigger_arguments(trigger oid)
@@ -249,6 +322,22 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_trigger_arguments(oid) IS 'arguments of a trigger as an array';
 
+CREATE FUNCTION capi_watch_options(trigger oid)
+RETURNS jsonb
+LANGUAGE C STRICT STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_watch_options(oid) IS
+'options of a watch that its owner has approved; NULL for others';
+
+CREATE FUNCTION capi_watch_problem(trigger oid)
+RETURNS text
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_watch_problem(oid) IS
+'what keeps a watch from working, found by preparing it anew; NULL if nothing does';
+
 CREATE VIEW capi_watches AS
 SELECT t.tgrelid::regclass AS target,
        t.tgname AS trigger,
@@ -257,14 +346,21 @@ SELECT t.tgrelid::regclass AS target,
        a.arguments[2] AS stage,
        nullif(a.arguments[4], '') AS event_time,
        nullif(a.arguments[5], '') AS lead_created_at,
-       t.tgenabled <> 'D' AS enabled
+       o.options -> 'stage_map' AS stage_map,
+       coalesce(o.options ->> 'unmapped', 'send') AS unmapped,
+       o.options ->> 'condition' AS condition,
+       coalesce(o.options ->> 'repeat', 'every') AS repeat,
+       coalesce(o.options ->> 'recheck', 'false')::boolean AS recheck,
+       t.tgenabled <> 'D' AS enabled,
+       @extschema@.capi_watch_problem(t.oid) AS problem
 FROM pg_catalog.pg_trigger t
      JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
      JOIN pg_catalog.pg_depend d
        ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
      JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid AND x.extname = 'crm_capi',
-     LATERAL (SELECT @extschema@.capi_trigger_arguments(t.oid)) a(arguments)
-WHERE p.proname = 'capi_lead_stage_trigger' AND t.tgparentid = 0;
+     LATERAL (SELECT @extschema@.capi_trigger_arguments(t.oid)) a(arguments),
+     LATERAL (SELECT @extschema@.capi_watch_options(t.oid)) o(options)
+WHERE p.proname IN ('capi_lead_stage_trigger', 'capi_watch_trigger') AND t.tgparentid = 0;
 COMMENT ON VIEW capi_watches IS 'tables whose lead-stage changes are enqueued, one row per trigger';
 
 ----------------------------------------------------------------------------------------------------
@@ -322,7 +418,7 @@ COMMENT ON VIEW capi_requests IS 'HTTP requests, one row per attempt';
 CREATE VIEW capi_events AS
 SELECT e.id,
        d.name AS dataset,
-       e.lead_id,
+       CASE WHEN e.lead_id > 0 THEN e.lead_id END AS lead_id,
        e.event_name,
        e.event_time,
        e.enqueued_at,
@@ -501,6 +597,19 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_cancel(bigint[]) IS
 'cancels owed events that are not being sent at the moment; returns how many';
 REVOKE ALL ON FUNCTION capi_cancel(bigint[]) FROM PUBLIC;
+
+----------------------------------------------------------------------------------------------------
+-- Forgetting
+----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION capi_forget(lead_id bigint)
+RETURNS bigint
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_forget(bigint) IS
+'erases a lead from queue and history for good and returns how many events that were; what is being sent cannot be taken back';
+REVOKE ALL ON FUNCTION capi_forget(bigint) FROM PUBLIC;
 
 ----------------------------------------------------------------------------------------------------
 -- Trying and checking

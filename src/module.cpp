@@ -2,6 +2,7 @@
  * module.cpp - what happens when the library is loaded.
  */
 #include "pg/database_ddl.hpp"
+#include "pg/identities.hpp"
 #include "pg/launcher.hpp"
 #include "pg/pg_prelude.hpp"
 #include "pg/settings.hpp"
@@ -28,4 +29,5 @@ void _PG_init(void) {
     crm_capi::request_shared_state();
     crm_capi::register_launcher();
     crm_capi::watch_database_ddl();
+    crm_capi::warm_phone_room();
 }

@@ -1,11 +1,12 @@
 #!/bin/sh
 # clean_root.sh - runs a command from a clean clone of this repository on a bare Debian. As root.
 #
-#     sh test/clean_root.sh bookworm|trixie FOLDER [COMMAND...]     COMMAND: sh test/run.sh
+#     sh test/clean_root.sh bookworm|trixie|sid FOLDER [COMMAND...]     COMMAND: sh test/run.sh
 #
 # FOLDER gets the smallest system that debootstrap makes, or is used as it is if it has one. The
 # command sees its own processes, /proc and /dev/shm only, and all of them end with it; what it had
-# left running is told. The clone lies in a path with a blank and belongs to nobody known there.
+# left running is told. CLEAN_ROOT=yes tells it where it is. The clone lies in a path with a blank
+# and belongs to nobody known there.
 #
 # CLEAN_ROOT_TREE=working takes the working tree, with what is not committed, instead of HEAD.
 # CLEAN_ROOT_MIRROR names another package mirror than this machine's own.
@@ -56,7 +57,7 @@ run_inside() {
     mount -t proc proc "$folder/proc" && mkdir -p "$folder/dev/shm" &&
         mount -t tmpfs tmpfs "$folder/dev/shm" || exit 2
     chroot "$folder" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-        HOME=/root TERM="${TERM:-dumb}" \
+        HOME=/root TERM="${TERM:-dumb}" CLEAN_ROOT=yes \
         ${http_proxy:+"http_proxy=$http_proxy"} ${https_proxy:+"https_proxy=$https_proxy"} \
         ${no_proxy:+"no_proxy=$no_proxy"} ${TAP_TESTS:+"TAP_TESTS=$TAP_TESTS"} \
         sh -c 'cd "/srv/crm capi" && exec "$@"' sh "$@"
@@ -80,12 +81,12 @@ if [ "${1:-}" = --inside ]; then
     run_inside "$@"
 fi
 
-[ $# -ge 2 ] || stop_with "Usage: sh test/clean_root.sh bookworm|trixie FOLDER [COMMAND...]"
+[ $# -ge 2 ] || stop_with "Usage: sh test/clean_root.sh bookworm|trixie|sid FOLDER [COMMAND...]"
 [ "$(id -u)" -eq 0 ] || stop_with "Making a root file system needs root."
 suite=$1
 folder=$2
 shift 2
-case $suite in bookworm | trixie) ;; *) stop_with "bookworm or trixie, not $suite." ;; esac
+case $suite in bookworm | trixie | sid) ;; *) stop_with "bookworm, trixie or sid, not $suite." ;; esac
 case $folder in /*) ;; *) folder=$PWD/$folder ;; esac
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 [ $# -gt 0 ] || set -- sh test/run.sh

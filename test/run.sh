@@ -2,7 +2,7 @@
 # run.sh - installs what is missing, builds, runs every test; the last line is "N passed, N failed".
 #
 #     sh test/run.sh                   everything
-#     sh test/run.sh STAGE...          only these: lint unit sanitized endpoint regress isolation tap
+#     sh test/run.sh STAGE...          only these: lint unit sanitized sdk endpoint regress isolation tap
 #     TAP_TESTS='test/t/001_x.pl' sh test/run.sh tap         only these files
 #     REGRESS_TESTS='basics' sh test/run.sh regress          only these scripts
 #
@@ -10,7 +10,7 @@
 # to a fresh folder and so is PostgreSQL, and all work is done there by an account without rights.
 # The folder goes at the end, unless a test failed. A stage that finds no test has failed.
 
-STAGES='lint unit sanitized endpoint regress isolation tap'
+STAGES='lint unit sanitized sdk endpoint regress isolation tap'
 STAGE_SECONDS=1800 # a hanging stage must not take the others' results with it
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
@@ -117,6 +117,12 @@ run_unit() { # TARGET
     grep -E -B 15 -A 30 '^\[  FAILED  \] .* \([0-9]+ ms\)$|error:|ERROR: |runtime error:' "$log" |
         grep -E -v '^(\[       OK|\[ RUN|g\+\+ )' | head -n 150 | cut -c 1-300
     show_tail "$log" 10
+}
+
+stage_sdk() {
+    show=yes
+    run_logged make -s -j"$(nproc)" sdk
+    finish_stage "$(count '^ok - ')" "$(count '^not ok - ')" || show_tail "$log" 30
 }
 
 # unittest says "Ran 12 tests in 3.4s" and then "OK" or "FAILED (failures=1, errors=2, skipped=1)".

@@ -1,9 +1,10 @@
 #!/bin/sh
-# setup.sh - everything that a machine needs for test/run.sh and test/demo.sh.
+# setup.sh - everything that a machine needs for test/run.sh, test/demo.sh and test/bench.sh.
 #
 # Source it from a script in the same folder, then call, in this order:
 #
-#     set_up_machine demo|test|fuzz   installs what is missing; sets PG_MAJOR, PG_BIN, TESTER
+#     set_up_machine KIND             demo, test, fuzz or bench: installs what is missing; sets
+#                                     PG_MAJOR, PG_BIN, TESTER
 #     open_workplace                  makes $WORK, a fresh private folder of the account $TESTER
 #     copy_tree "$ROOT"               the checkout, without build products, as $WORK/tree
 #     copy_postgres                   the distribution's PostgreSQL, as $WORK/pg; sets PG_CONFIG
@@ -20,11 +21,14 @@
 # POSIX sh: /bin/sh is dash here. PG_MAJOR may be set from outside to choose among installed servers.
 
 # libpq-dev's pg_config is a shell wrapper that finds the newest server: never used, see PG_BIN.
-PACKAGES_BUILD='make g++ libcurl4-openssl-dev nlohmann-json3-dev libssl-dev'
+PACKAGES_BUILD='make g++ libcurl4-openssl-dev nlohmann-json3-dev libssl-dev libicu-dev libphonenumber-dev'
 PACKAGES_RUN='python3 openssl'
 PACKAGES_TEST='clang libgtest-dev libipc-run-perl perl nghttp2-proxy procps
 prometheus-postgres-exporter'
 PACKAGES_FUZZ='clang libclang-rt-dev'
+PACKAGES_BENCH='libpq-dev python3-psycopg2'
+# Only where no node and no npm is: whoever has them from elsewhere keeps them.
+PACKAGES_NODE='nodejs npm'
 # In the main archive of both Debian 12 and 13, so both check the same format.
 PACKAGES_OPTIONAL='clang-format-19'
 
@@ -214,13 +218,20 @@ find_pg_major() {
         sed -n 's/^Depends:.*postgresql-\([0-9][0-9]*\).*/\1/p' | head -n 1)
 }
 
+node_packages() {
+    if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+        say "$PACKAGES_NODE"
+    fi
+}
+
 needed_packages() {
     server="postgresql-$PG_MAJOR postgresql-server-dev-$PG_MAJOR"
     case $1 in
         demo) say "$PACKAGES_BUILD $PACKAGES_RUN $server" ;;
-        test) say "$PACKAGES_BUILD $PACKAGES_RUN $PACKAGES_TEST $server" ;;
+        test) say "$PACKAGES_BUILD $PACKAGES_RUN $PACKAGES_TEST $(node_packages) $server" ;;
         fuzz) say "$PACKAGES_BUILD $PACKAGES_FUZZ $server" ;;
-        *) stop_with "set_up_machine: demo, test or fuzz?" ;;
+        bench) say "$PACKAGES_BUILD $PACKAGES_RUN $PACKAGES_BENCH $server" ;;
+        *) stop_with "set_up_machine: demo, test, fuzz or bench?" ;;
     esac
 }
 
@@ -360,6 +371,7 @@ as_tester() (
         PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$WORK/home" USER="$TESTER" LOGNAME="$TESTER" \
         TMPDIR="$WORK/tmp" LANG=C.UTF-8 LC_ALL=C.UTF-8 TZ=UTC TERM="${TERM:-dumb}" \
         PGHOST="$WORK/no-server" PG_CONFIG="$PG_CONFIG" PYTHONDONTWRITEBYTECODE=1 \
+        ${SOAK_SECONDS:+"SOAK_SECONDS=$SOAK_SECONDS"} ${SOAK_SEED:+"SOAK_SEED=$SOAK_SEED"} \
         ${PG_TEST_EXTRA:+"PG_TEST_EXTRA=$PG_TEST_EXTRA"} \
         ${PG_TEST_TIMEOUT_DEFAULT:+"PG_TEST_TIMEOUT_DEFAULT=$PG_TEST_TIMEOUT_DEFAULT"} \
         "$@"

@@ -11,7 +11,6 @@
 namespace crm_capi {
 namespace {
 
-constexpr size_t kSha256Bytes = 32;
 constexpr size_t kEventIdDigits = 32;  // 128 bits: no two events of a company will ever collide
 
 std::string Hex(const unsigned char* bytes, size_t count) {
@@ -24,14 +23,6 @@ std::string Hex(const unsigned char* bytes, size_t count) {
     return text;
 }
 
-void Sha256(std::string_view bytes, unsigned char (&digest)[kSha256Bytes]) {
-    unsigned int size = 0;
-    if (EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr) != 1 ||
-        size != kSha256Bytes) {
-        throw std::runtime_error("could not compute a SHA-256 digest");
-    }
-}
-
 void AppendLine(int64_t number, std::string* out) {
     char digits[std::numeric_limits<int64_t>::digits10 + 2];
     const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
@@ -40,10 +31,19 @@ void AppendLine(int64_t number, std::string* out) {
 
 }  // namespace
 
+Sha256Digest Sha256(std::string_view bytes) {
+    Sha256Digest digest;
+    unsigned int size = 0;
+    if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1 ||
+        size != kSha256Bytes) {
+        throw std::runtime_error("could not compute a SHA-256 digest");
+    }
+    return digest;
+}
+
 std::string Sha256Hex(std::string_view bytes) {
-    unsigned char digest[kSha256Bytes];
-    Sha256(bytes, digest);
-    return Hex(digest, sizeof digest);
+    const Sha256Digest digest = Sha256(bytes);
+    return Hex(digest.data(), digest.size());
 }
 
 std::string AppSecretProof(std::string_view access_token, std::string_view app_secret) {
@@ -60,21 +60,25 @@ std::string AppSecretProof(std::string_view access_token, std::string_view app_s
     return Hex(digest, sizeof digest);
 }
 
+int64_t LaneKey(std::string_view bytes) {
+    const Sha256Digest digest = Sha256(bytes);
+    uint64_t key = 0;
+    for (size_t i = 0; i < sizeof key; ++i) {
+        key = key << 8 | digest[i];
+    }
+    // -1 and below: the sign is what tells a lane from a lead id.
+    return -1 - static_cast<int64_t>(key >> 1);
+}
+
 std::string EventId(std::string_view dataset_id, const Event& event) {
-    // Unambiguous without escapes: every part but the last is digits, or (the name, before
-    // user_data) was checked to hold no line feed.
+    // Unambiguous without escapes: every part but the last is made of digits.
     std::string identity;
-    identity.reserve(dataset_id.size() + event.event_name.size() + event.user_data.size() + 48);
+    identity.reserve(dataset_id.size() + event.event_name.size() + 48);
     identity.append(dataset_id).push_back('\n');
     AppendLine(event.lead_id, &identity);
     AppendLine(event.event_time, &identity);
     identity.append(event.event_name);
-    if (event.lead_id == 0) {
-        identity.append(1, '\n').append(event.user_data);
-    }
-    unsigned char digest[kSha256Bytes];
-    Sha256(identity, digest);
-    return Hex(digest, kEventIdDigits / 2);
+    return Hex(Sha256(identity).data(), kEventIdDigits / 2);
 }
 
 }  // namespace crm_capi

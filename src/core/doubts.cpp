@@ -8,6 +8,9 @@ namespace crm_capi {
 void Doubts::Add(const IdSet& events, UnixMicros since) {
     IdSet fresh = events;
     fresh.Subtract(covered_);
+    if (fresh.empty()) {
+        return;
+    }
     for (const IdRange& range : fresh.ranges()) {
         doubts_.push_back(Doubt{range, since});
     }

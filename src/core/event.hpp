@@ -21,7 +21,9 @@ constexpr int64_t FloorToSeconds(UnixMicros time) {
 // An event as it lies in the queue. Texts are UTF-8, whatever the database's encoding.
 struct Event {
     int64_t id = 0;
-    int64_t lead_id = 0;        // 15 to 17 digits; 0 = none, user_data alone says who it is
+    // 15 to 17 digits; < 0 = Meta gave the lead no id, and this is its lane (digest.hpp); user_data
+    // alone says who it is then. 0 = neither.
+    int64_t lead_id = 0;
     UnixMicros event_time = 0;  // when the CRM changed the stage; never altered
     std::string event_name;     // the stage
     std::string user_data;      // JSON object text with hashed identities, or empty

@@ -108,11 +108,13 @@ void IdSet::AddAll(const IdSet& other) {
 }
 
 void IdSet::Subtract(const IdSet& other) {
-    if (other.empty()) {
+    if (ranges_.empty() || other.empty()) {
         return;
     }
     std::vector<IdRange> left;
-    auto cut = other.ranges_.begin();
+    auto cut = std::partition_point(
+        other.ranges_.begin(), other.ranges_.end(),
+        [this](const IdRange& range) { return range.last < ranges_.front().first; });
     for (IdRange range : ranges_) {
         while (cut != other.ranges_.end() && cut->last < range.first) {
             ++cut;

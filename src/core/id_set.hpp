@@ -32,7 +32,7 @@ public:
     void Add(IdRange range);
     void AddAll(const IdSet& other);
 
-    // Takes away every id of `other`; linear in both sizes.
+    // Takes away every id of `other`; linear in both sizes, as far as they overlap.
     void Subtract(const IdSet& other);
 
     bool Contains(int64_t id) const;

@@ -52,7 +52,7 @@ std::string_view MembersOf(std::string_view object) {
 void AppendUserData(const Event& event, std::string* out) {
     const std::string_view members = MembersOf(event.user_data);
     out->append(",\"user_data\":{");
-    if (event.lead_id != 0) {
+    if (event.lead_id > 0) {
         out->append("\"lead_id\":");
         AppendInteger(event.lead_id, out);
         out->append(members.empty() ? "" : ",");

@@ -24,6 +24,15 @@ enum class Reason {
     kColumnMissing,
     kDatasetMissing,
     kDatasetPermission,
+    kStageUnmapped,
+    kExpressionFailed,
+    kWatchNotApproved,
+    kUserDataUnreadable,
+    kIdentityUnknown,  // the key is none of Meta's; stands beside it
+    kIdentityType,
+    kIdentityTooMany,
+    kIdentityInsufficient,
+    kLeadIdConflict,
     // Settled by the shipper.
     kDeadlinePassed,
     kDoubtTooOld,  // may have been delivered, too long ago to send it again

@@ -4,62 +4,32 @@
 #include <charconv>
 #include <system_error>
 
+#include "core/unicode.hpp"
 #include "core/utf8.hpp"
 
 namespace crm_capi {
 namespace {
-
-struct BlankRange {
-    char32_t first;
-    char32_t last;
-};
-
-// Unicode's White_Space, and two characters that nobody sees either: the zero-width space, and the
-// byte order mark with which spreadsheets begin their exports.
-constexpr BlankRange kBlanks[] = {
-    {U'\t', U'\r'},   {U' ', U' '},     {0x0085, 0x0085}, {0x00A0, 0x00A0},
-    {0x1680, 0x1680}, {0x2000, 0x200B}, {0x2028, 0x2029}, {0x202F, 0x202F},
-    {0x205F, 0x205F}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF},
-};
-
-bool IsBlank(char32_t character) {
-    for (const BlankRange& range : kBlanks) {
-        if (character >= range.first && character <= range.last) {
-            return true;
-        }
-    }
-    return false;
-}
 
 // What a walk over a text finds out.
 struct TextTraits {
     bool is_utf8 = true;
     bool has_control = false;
     int characters = 0;
-    size_t first_seen = 0;     // where the first character that is no blank begins
-    size_t last_seen_end = 0;  // where the last one ends; 0 = all blank
+    bool is_blank = true;
 };
 
 TextTraits Inspect(std::string_view text) {
     TextTraits traits;
     for (size_t at = 0; at < text.size();) {
         const CodePoint next = FirstCodePoint(text.substr(at));
-        const bool is_blank = next.length > 0 && IsBlank(next.value);
-        if (!is_blank && traits.last_seen_end == 0) {
-            traits.first_seen = at;
-        }
-        traits.is_utf8 &= next.length > 0;
-        traits.has_control |= next.length > 0 && next.value < 0x20;
+        const bool is_utf8 = next.length > 0;
+        traits.is_utf8 &= is_utf8;
+        traits.is_blank &= is_utf8 && IsBlank(next.value);
+        traits.has_control |= is_utf8 && next.value < 0x20;
         ++traits.characters;
-        at += next.length > 0 ? next.length : 1;
-        traits.last_seen_end = is_blank ? traits.last_seen_end : at;
+        at += is_utf8 ? next.length : 1;
     }
     return traits;
-}
-
-std::string_view Trim(std::string_view text) {
-    const TextTraits traits = Inspect(text);
-    return text.substr(traits.first_seen, traits.last_seen_end - traits.first_seen);
 }
 
 // Takes ".000" away from a number; any other fraction stays and makes it unreadable.
@@ -80,9 +50,9 @@ Reason JudgeLeadId(int64_t lead_id) {
 
 Reason ReadLeadId(std::string_view text, int64_t* lead_id) {
     *lead_id = 0;
-    std::string_view number = Trim(text);
+    std::string_view number = TrimBlanks(text);
     if (number.substr(0, 2) == "l:") {
-        number = Trim(number.substr(2));
+        number = TrimBlanks(number.substr(2));
     }
     number = WithoutZeroFraction(number);
     const char* end = number.data() + number.size();
@@ -97,7 +67,7 @@ Reason ReadLeadId(std::string_view text, int64_t* lead_id) {
 
 Reason JudgeEventName(std::string_view name) {
     const TextTraits traits = Inspect(name);
-    if (traits.last_seen_end == 0) {
+    if (traits.is_blank) {
         return Reason::kStageMissing;
     }
     if (!traits.is_utf8 || traits.has_control) {

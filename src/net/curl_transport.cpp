@@ -19,9 +19,11 @@ namespace crm_capi {
 
 namespace {
 
-// Open sockets at one time. Eight datasets with the default of four requests in flight get one each
-// even over HTTP/1.1; with HTTP/2 one or two carry everything. What exceeds it waits its turn.
-constexpr long kMaxConnections = 32;
+// Open sockets at one time, well below the usual limit of 1024 files. Fifty datasets with the
+// default of four requests in flight get one each even over HTTP/1.1, and one slow dataset with as
+// many in flight as are allowed leaves the others enough; with HTTP/2 one or two carry everything.
+// What exceeds it waits its turn.
+constexpr long kMaxConnections = 256;
 
 // Idle connections kept for the next request; there are rarely more than one or two hosts.
 constexpr long kMaxIdleConnections = 8;

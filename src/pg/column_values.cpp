@@ -98,29 +98,44 @@ from_unix_number(int64 number, UnixMicros* time)
 }  // namespace
 
 void
+prepare_reader(Oid type, Oid collation, MemoryContext memory, ColumnReader* reader)
+{
+    Oid output;
+    bool is_varlena;
+
+    memset(reader, 0, sizeof *reader);
+    reader->type = getBaseType(type);
+    reader->is_text =
+        reader->type == TEXTOID || reader->type == VARCHAROID || reader->type == BPCHAROID;
+    reader->collation = collation;
+    getTypeOutputInfo(reader->type, &output, &is_varlena);
+    fmgr_info_cxt(output, &reader->output, memory);
+    const TypeCacheEntry* const entry = lookup_type_cache(reader->type, TYPECACHE_EQ_OPR_FINFO);
+    if (OidIsValid(entry->eq_opr_finfo.fn_oid))
+        fmgr_info_cxt(entry->eq_opr_finfo.fn_oid, &reader->equal, memory);
+}
+
+void
 prepare_column(Relation table, const char* column_name, MemoryContext memory, ColumnReader* reader)
 {
     memset(reader, 0, sizeof *reader);
     if (column_name == nullptr || *column_name == '\0')
         return;
     const AttrNumber number = get_attnum(RelationGetRelid(table), column_name);
-    reader->number = -1;
-    if (number <= 0)
-        return;
+    if (number > 0) {
+        const Form_pg_attribute column = TupleDescAttr(RelationGetDescr(table), number - 1);
+        prepare_reader(column->atttypid, column->attcollation, memory, reader);
+    }
+    reader->number = number > 0 ? number : static_cast<AttrNumber>(-1);
+}
 
-    const Form_pg_attribute column = TupleDescAttr(RelationGetDescr(table), number - 1);
-    Oid output;
-    bool is_varlena;
-    reader->number = number;
-    reader->type = getBaseType(column->atttypid);
-    reader->is_text =
-        reader->type == TEXTOID || reader->type == VARCHAROID || reader->type == BPCHAROID;
-    reader->collation = column->attcollation;
-    getTypeOutputInfo(reader->type, &output, &is_varlena);
-    fmgr_info_cxt(output, &reader->output, memory);
-    const TypeCacheEntry* const type = lookup_type_cache(reader->type, TYPECACHE_EQ_OPR_FINFO);
-    if (OidIsValid(type->eq_opr_finfo.fn_oid))
-        fmgr_info_cxt(type->eq_opr_finfo.fn_oid, &reader->equal, memory);
+/* A value that lies outside of its row is not fetched if both rows share it. */
+bool
+is_same_image(Datum a, bool a_is_null, Datum b, bool b_is_null, bool by_value, int length)
+{
+    if (a_is_null || b_is_null)
+        return a_is_null && b_is_null;
+    return datumIsEqual(a, b, by_value, length) || datum_image_eq(a, b, by_value, length);
 }
 
 bool

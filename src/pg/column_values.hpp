@@ -10,9 +10,10 @@
 
 namespace crm_capi {
 
-/* What is known about a column of a CRM table; built once per table and session. */
+/* What is known about values of a column of a CRM table, or of an expression over it; built once
+ * per table and session. */
 struct ColumnReader {
-    AttrNumber number; /* 0 = the watch names no such column; -1 = it names one that is not there */
+    AttrNumber number; /* 0 = no column; -1 = one that is not there */
     Oid type;          /* base type: a domain counts as what it is made of */
     bool is_text;      /* text, varchar or char */
     FmgrInfo output;   /* for types that are read through their text form */
@@ -23,6 +24,12 @@ struct ColumnReader {
 /* Looks the column up. `memory` owns what the reader keeps. */
 void prepare_column(Relation table, const char* column_name, MemoryContext memory,
                     ColumnReader* reader);
+
+/* The same for values that are no column's. */
+void prepare_reader(Oid type, Oid collation, MemoryContext memory, ColumnReader* reader);
+
+/* Whether two values are the same byte by byte. */
+bool is_same_image(Datum a, bool a_is_null, Datum b, bool b_is_null, bool by_value, int length);
 
 /* Whether two values of the column are the same to their type. */
 bool same_value(ColumnReader* reader, Datum a, bool a_is_null, Datum b, bool b_is_null);

@@ -51,6 +51,15 @@ are_tables_ours(Shipper* shipper)
            seen.cursor_written_at == shipper->cursor_written_at;
 }
 
+/* C++ regime. What is owed no more need not be remembered. */
+void
+KeepOnly(const IdSet& kept, IdSet* ids)
+{
+    IdSet others = *ids;
+    others.Subtract(kept);
+    ids->Subtract(others);
+}
+
 void
 note_retried(void* context, int32 dataset, int64 event)
 {
@@ -114,10 +123,12 @@ heed_decisions(Shipper* shipper)
     read_doubts(shipper->schema, note_doubt, &shipper->doubts);
     call_cpp("drop cancelled events", [&] {
         shipper->dispatcher.SetDoubts(std::move(shipper->doubts));
+        shipper->cancelled.AddAll(shipper->forgotten);
         if (!shipper->cancelled.empty()) {
             shipper->dispatcher.Drop(shipper->cancelled);
             shipper->retried.Subtract(shipper->cancelled);
         }
+        KeepOnly(shipper->dispatcher.Owed(), &shipper->forgotten);
     });
 }
 

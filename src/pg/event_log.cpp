@@ -9,11 +9,15 @@
 #include <string_view>
 
 #include "pg/relations.hpp"
+#include "pg/row_insert.hpp"
 #include "pg/wakeup.hpp"
 
 namespace crm_capi {
 
 namespace {
+
+InsertTarget event_log;
+InsertTarget settlement;
 
 constexpr UnixMicros kUnixToPostgres =
     static_cast<UnixMicros>(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * USECS_PER_SEC;
@@ -22,15 +26,6 @@ Datum
 text_datum(std::string_view text)
 {
     return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
-}
-
-void
-insert_row(Oid relation, Datum* values, bool* nulls)
-{
-    const Relation table = table_open(relation, RowExclusiveLock);
-
-    CatalogTupleInsert(table, heap_form_tuple(RelationGetDescr(table), values, nulls));
-    table_close(table, RowExclusiveLock);
 }
 
 void
@@ -54,7 +49,7 @@ insert_event(const Relations* relations, int64 id, TimestampTz now, const NewEve
     set(event_log_column::kUserData, event.user_data != nullptr, PointerGetDatum(event.user_data));
     set(event_log_column::kCustomData, event.custom_data != nullptr,
         PointerGetDatum(event.custom_data));
-    insert_row(relations->event_log, values, nulls);
+    insert_row(&event_log, relations->event_log, values, nulls);
 }
 
 void
@@ -80,7 +75,7 @@ insert_parked(const Relations* relations, int64 id, TimestampTz now, const NewEv
         set(settlement_column::kDetail, text_datum(event.detail));
     else
         set_null(settlement_column::kDetail);
-    insert_row(relations->settlement, values, nulls);
+    insert_row(&settlement, relations->settlement, values, nulls);
 }
 
 }  // namespace

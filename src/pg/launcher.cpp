@@ -188,6 +188,9 @@ tend_candidates()
     while (auto* const candidate = static_cast<Candidate*>(hash_seq_search(&position))) {
         if (candidate->slot >= 0 && has_ended(candidate))
             note_end(candidate);
+        /* If the clock was put back, a pause lasts no longer than it was meant to. */
+        candidate->not_before =
+            Min(candidate->not_before, TimestampTzPlusMilliseconds(now, candidate->pause));
         if (candidate->slot >= 0 && !candidate->wanted)
             ask_to_stop(candidate->slot);
         if (candidate->slot < 0 && !candidate->wanted)

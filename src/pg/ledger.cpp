@@ -111,9 +111,11 @@ read_final_events(Oid schema, const StoredCursor& cursor,
         "SELECT events FROM @.capi_request_log"
         " WHERE id > $1 AND outcome IN ('delivered', 'dry_run') ORDER BY id",
         nullptr, InvalidOid};
+    /* The subquery has the text read once, not once per row. */
     static Statement settlements = {
         "SELECT pg_catalog.int8multirange(pg_catalog.int8range(event, event, '[]'))"
-        " FROM @.capi_settlement WHERE event > $1 OR event <@ $2::pg_catalog.int8multirange",
+        " FROM @.capi_settlement"
+        " WHERE event > $1 OR event <@ (SELECT $2::pg_catalog.int8multirange)",
         nullptr, InvalidOid};
     Parameters after_request = {};
     Parameters after_position = {};

@@ -45,9 +45,7 @@ void
 read_content(const LogReader* reader, HeapTuple tuple, LoggedEvent* event)
 {
     bool isnull;
-    Datum value = column(reader, tuple, event_log_column::kLeadId, &isnull);
-    event->lead_id = isnull ? 0 : DatumGetInt64(value);
-    value = column(reader, tuple, event_log_column::kEventTime, &isnull);
+    Datum value = column(reader, tuple, event_log_column::kEventTime, &isnull);
     event->event_time = isnull ? 0 : to_unix_micros(DatumGetTimestampTz(value));
     value = column(reader, tuple, event_log_column::kEventName, &isnull);
     event->event_name = isnull ? "" : to_utf8(TextDatumGetCString(value));
@@ -85,6 +83,8 @@ next_event(LogReader* reader, Columns columns, LoggedEvent* event)
     event->id = DatumGetInt64(column(reader, tuple, event_log_column::kId, &isnull));
     const Datum dataset = column(reader, tuple, event_log_column::kDataset, &isnull);
     event->dataset = isnull ? 0 : DatumGetInt32(dataset);
+    const Datum lead = column(reader, tuple, event_log_column::kLeadId, &isnull);
+    event->lead_id = isnull ? 0 : DatumGetInt64(lead);
     event->parked = DatumGetBool(column(reader, tuple, event_log_column::kParked, &isnull));
     if (columns == Columns::kAll)
         read_content(reader, tuple, event);

@@ -46,7 +46,7 @@ LogReader* open_log(Oid schema, IdRange range);
 
 enum class Columns { kKeyOnly, kAll };
 
-/* The next row; false at the end. kKeyOnly fills id, dataset and parked. */
+/* The next row; false at the end. kKeyOnly fills id, dataset, lead_id and parked. */
 bool next_event(LogReader* reader, Columns columns, LoggedEvent* event);
 
 void close_log(LogReader* reader);

@@ -3,66 +3,114 @@
  */
 #include "pg/moved_row.hpp"
 
-#include "core/validation.hpp"
+extern "C" {
+#include "access/tupconvert.h"
+}
 
 namespace crm_capi {
 
 namespace {
 
-/* Fixed memory: nothing to free when a transaction is aborted in between. A stage that is too long
- * is parked, so its text does not have to be kept. */
-struct DeletedRow {
-    bool valid;
-    TransactionId transaction; /* an aborted one must not be remembered by the next */
-    Oid server;
-    bool has_lead_id;
-    int64 lead_id;
-    int stage_length; /* -1 = none */
-    char stage[kMaxEventNameCharacters * MAX_MULTIBYTE_CHAR_LEN];
+/* Each watch has its own: the triggers of several watches fire in turn. */
+struct MovedRow {
+    Oid root;                       /* hash key: a watch has another trigger on each partition */
+    LocalTransactionId transaction; /* the tuple is gone with it */
+    SubTransactionId subtransaction;
+    Oid table;
+    HeapTuple tuple; /* NULL = none */
 };
 
-DeletedRow deleted;
+HTAB* moved_rows = nullptr;
 
-int
-stage_length(const NewEvent& event)
+void
+create_moved_rows()
 {
-    return event.event_name ? static_cast<int>(VARSIZE_ANY_EXHDR(event.event_name)) : -1;
+    HASHCTL control;
+
+    memset(&control, 0, sizeof control);
+    control.keysize = sizeof(Oid);
+    control.entrysize = sizeof(MovedRow);
+    control.hcxt = TopMemoryContext;
+    moved_rows =
+        hash_create("crm_capi moved rows", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/* A version of a row that was deleted by moving it points nowhere, and is marked so. Only heaps
+ * have such a mark; a row of another kind of table might move. */
+bool
+may_move(TupleTableSlot* deleted)
+{
+    return !TTS_IS_BUFFERTUPLE(deleted) ||
+           HeapTupleHeaderIndicatesMovedPartitions(
+               ExecFetchSlotHeapTuple(deleted, false, nullptr)->t_data);
+}
+
+MovedRow*
+find_moved(const Watch* watch)
+{
+    if (moved_rows == nullptr)
+        return nullptr;
+    auto* const moved =
+        static_cast<MovedRow*>(hash_search(moved_rows, &watch->root, HASH_FIND, nullptr));
+    if (moved == nullptr || moved->tuple == nullptr ||
+        moved->transaction != my_local_transaction_id() ||
+        moved->subtransaction != GetCurrentSubTransactionId())
+        return nullptr;
+    return moved;
+}
+
+/* The columns of two partitions may stand in different orders. */
+TupleTableSlot*
+in_form_of(Relation table, Oid origin, HeapTuple tuple)
+{
+    const Relation from = table_open(origin, NoLock); /* locked by the statement that moves rows */
+    TupleConversionMap* const map =
+        convert_tuples_by_name(RelationGetDescr(from), RelationGetDescr(table));
+    TupleTableSlot* const slot =
+        MakeSingleTupleTableSlot(CreateTupleDescCopy(RelationGetDescr(table)), &TTSOpsHeapTuple);
+
+    ExecStoreHeapTuple(map != nullptr ? execute_attr_map_tuple(tuple, map) : tuple, slot, false);
+    table_close(from, NoLock);
+    return slot;
 }
 
 }  // namespace
 
 void
-remember_deleted(Oid server, const NewEvent& event)
+remember_if_moving(const Watch* watch, Relation table, TupleTableSlot* deleted)
 {
-    const int length = stage_length(event);
-
-    deleted.valid = length <= static_cast<int>(sizeof deleted.stage);
-    deleted.transaction = GetTopTransactionIdIfAny();
-    deleted.server = server;
-    deleted.has_lead_id = event.has_lead_id;
-    deleted.lead_id = event.lead_id;
-    deleted.stage_length = length;
-    if (deleted.valid && length > 0)
-        memcpy(deleted.stage, VARDATA_ANY(event.event_name), static_cast<size_t>(length));
+    if (!may_move(deleted))
+        return;
+    if (moved_rows == nullptr)
+        create_moved_rows();
+    auto* const moved =
+        static_cast<MovedRow*>(hash_search(moved_rows, &watch->root, HASH_ENTER, nullptr));
+    const MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
+    moved->tuple = ExecCopySlotHeapTuple(deleted);
+    MemoryContextSwitchTo(before);
+    moved->transaction = my_local_transaction_id();
+    moved->subtransaction = GetCurrentSubTransactionId();
+    moved->table = RelationGetRelid(table);
 }
 
-bool
-is_moved(Oid server, const NewEvent& event)
+TupleTableSlot*
+take_moved(const Watch* watch, Relation table)
 {
-    const int length = stage_length(event);
-    const bool same = deleted.valid && deleted.transaction == GetTopTransactionIdIfAny() &&
-                      deleted.server == server && deleted.has_lead_id == event.has_lead_id &&
-                      deleted.lead_id == event.lead_id && deleted.stage_length == length &&
-                      (length <= 0 || memcmp(deleted.stage, VARDATA_ANY(event.event_name),
-                                             static_cast<size_t>(length)) == 0);
-    deleted.valid = false;
-    return same;
+    MovedRow* const moved = find_moved(watch);
+
+    if (moved == nullptr)
+        return nullptr;
+    TupleTableSlot* const slot = in_form_of(table, moved->table, heap_copytuple(moved->tuple));
+    heap_freetuple(moved->tuple);
+    moved->tuple = nullptr;
+    return slot;
 }
 
 void
-forget_deleted()
+forget_moved(const Watch* watch)
 {
-    deleted.valid = false;
+    if (MovedRow* const moved = find_moved(watch))
+        moved->tuple = nullptr;
 }
 
 }  // namespace crm_capi

@@ -2,22 +2,26 @@
  * moved_row.hpp - rows that move between partitions.
  *
  * An UPDATE that moves a row fires no UPDATE trigger, but DELETE on the partition it leaves and, as
- * the very next event, INSERT on the one it enters. Seen alone, the INSERT is a new lead and would
- * send the row's stage once more. So on partitioned tables the trigger fires for DELETE, too, and
- * an INSERT right behind a DELETE of the same lead and stage brings nothing new.
+ * the next event of the same watch, INSERT on the one it enters. Seen alone, the INSERT is a new
+ * lead and would send the row's stage once more. So on partitioned tables the trigger fires for
+ * DELETE, too: a row that was deleted because it moves is remembered, and the INSERT behind it is
+ * an UPDATE.
  */
 #pragma once
 
-#include "pg/event_log.hpp"
+#include "pg/watch_cache.hpp"
 
 namespace crm_capi {
 
-/* The row that was just deleted, read as if it were an event of the dataset. */
-void remember_deleted(Oid server, const NewEvent& event);
+/* A row of the watch's table was deleted. Remembers it if it moves; one that is gone for good costs
+ * nothing. */
+void remember_if_moving(const Watch* watch, Relation table, TupleTableSlot* deleted);
 
-/* Whether the row just inserted is the one remembered. Forgets it: only neighbours count. */
-bool is_moved(Oid server, const NewEvent& event);
+/* What the row just inserted was in the partition it came from, in the form of its new one; NULL if
+ * it is new. */
+TupleTableSlot* take_moved(const Watch* watch, Relation table);
 
-void forget_deleted();
+/* The row that moved did not arrive: a trigger of the CRM has kept it away. */
+void forget_moved(const Watch* watch);
 
 }  // namespace crm_capi

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "core/endpoint.hpp"
+#include "pg/identities.hpp"
 #include "pg/wakeup.hpp"
 
 extern "C" {
@@ -164,7 +165,7 @@ check_processing_state(const char* value)
 bool
 check_country(const char* value)
 {
-    return all_of(value, 2, 2, is_letter);
+    return all_of(value, 2, 2, is_letter) && is_phone_region(value);
 }
 bool
 check_batch_size(const char* value)
@@ -214,7 +215,8 @@ constexpr OptionRule kRules[] = {
     {"data_processing_options_country", kServer, false, check_processing_country, "0 or 1"},
     {"data_processing_options_state", kServer, false, check_processing_state,
      "0 or a state code from 1000 on"},
-    {"default_country", kServer, false, check_country, "an ISO 3166-1 code of two letters"},
+    {"default_country", kServer, false, check_country,
+     "an ISO 3166-1 code of two letters, such as \"DE\""},
     {"batch_size", kServer, false, check_batch_size, "a number from 1 to 1000"},
     {"max_in_flight", kServer, false, check_max_in_flight, "a number from 1 to 64"},
     {"timeout", kServer, false, check_timeout, "a time from 1s to 600s"},

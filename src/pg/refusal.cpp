@@ -5,6 +5,7 @@
 
 #include "core/validation.hpp"
 #include "pg/column_values.hpp"
+#include "pg/tombstone.hpp"
 
 namespace crm_capi {
 
@@ -19,6 +20,8 @@ sqlstate_of(Reason reason)
         case Reason::kEventTimeBeforeLead:
         case Reason::kEventTimeUnreadable:
             return ERRCODE_DATETIME_VALUE_OUT_OF_RANGE;
+        case Reason::kIdentityTooMany:
+            return ERRCODE_PROGRAM_LIMIT_EXCEEDED;
         default:
             return ERRCODE_INVALID_PARAMETER_VALUE;
     }
@@ -55,6 +58,19 @@ check_event_name(const text* name)
     if (reason != Reason::kNone)
         raise(reason, psprintf("The event name has %d bytes; at most %d characters are allowed.",
                                static_cast<int>(VARSIZE_ANY_EXHDR(name)), kMaxEventNameCharacters));
+}
+
+/* An application that sends by hand is told; a trigger stays silent. */
+void
+refuse_forgotten(Oid schema, int64 lead_id)
+{
+    if (is_forgotten(schema, lead_id))
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("lead has been forgotten"),
+                        errdetail("capi_forget was called for this lead id, so no event of it is "
+                                  "enqueued any more."),
+                        errhint("Leave the lead out; a person who comes back is a new lead with an "
+                                "id of its own.")));
 }
 
 }  // namespace crm_capi

@@ -14,5 +14,6 @@ void raise(Reason reason, const char* detail);
 /* Each an ERROR unless the value can be sent. */
 void check_lead_id(int64 lead_id);
 void check_event_name(const text* name);
+void refuse_forgotten(Oid schema, int64 lead_id);
 
 }  // namespace crm_capi

@@ -18,7 +18,7 @@ forget(Datum, Oid relation)
     if (!cache_valid)
         return;
     if (relation != InvalidOid && relation != cached.event_log && relation != cached.dataset &&
-        relation != cached.settlement)
+        relation != cached.settlement && relation != cached.tombstone)
         return;
     cache_valid = false;
     for (int i = 0; i < listener_count; i++)
@@ -88,9 +88,14 @@ relations_in(Oid schema)
     found.event_id = lookup(schema, "capi_event_id");
     found.request_id = lookup(schema, "capi_request_id");
     found.settlement = lookup(schema, "capi_settlement");
+    found.tombstone = lookup(schema, "capi_tombstone");
+    found.tombstone_pkey = lookup(schema, "capi_tombstone_pkey");
     found.dataset = lookup(schema, "capi_dataset");
     found.dataset_server_index = lookup(schema, "capi_dataset_server");
     found.dataset_number = lookup(schema, "capi_dataset_number");
+    found.watch_approval = lookup(schema, "capi_watch_approval");
+    found.watch_approval_pkey = lookup(schema, "capi_watch_approval_pkey");
+    found.reached_stage = lookup(schema, "capi_reached_stage");
     cached = found;
     cache_valid = true;
     return &cached;

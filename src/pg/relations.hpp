@@ -17,9 +17,14 @@ struct Relations {
     Oid event_id;
     Oid request_id;
     Oid settlement;
+    Oid tombstone;
+    Oid tombstone_pkey;
     Oid dataset;
     Oid dataset_server_index;
     Oid dataset_number;
+    Oid watch_approval;
+    Oid watch_approval_pkey;
+    Oid reached_stage;
 };
 
 /* Column numbers, as sql/crm_capi--1.0.sql defines the tables. */
@@ -51,6 +56,9 @@ enum {
     kEnd
 };
 }
+namespace tombstone_column {
+enum { kLead = 1, kForgottenAt, kUnseenFrom, kEvents, kEnd };
+}
 namespace dataset_column {
 enum {
     kNumber = 1,
@@ -67,6 +75,13 @@ enum {
     kNextAttemptAt,
     kEnd
 };
+}
+
+namespace watch_approval_column {
+enum { kOwner = 1, kDigest, kApprovedAt, kEnd };
+}
+namespace reached_stage_column {
+enum { kLeadId = 1, kDatasetId, kEventName, kReachedAt, kEnd };
 }
 
 /* Schema of the extension in this database, or InvalidOid. Needs a transaction, and keeps DROP and

@@ -46,6 +46,7 @@ restore(Shipper* shipper)
     shipper->event_log = relations->event_log;
     shipper->dataset = relations->dataset;
     shipper->settlement = relations->settlement;
+    shipper->tombstone = relations->tombstone;
     const StoredCursor cursor = read_cursor(shipper->schema);
     const int64 in_doubt = put_unfinished_in_doubt(shipper->schema);
     const TablesSeen seen = look_at_tables(shipper->schema);

@@ -4,15 +4,12 @@
  * What a trigger would park is an error here: the caller is there to put it right.
  */
 #include <optional>
-#include <string>
-#include <string_view>
 
-#include "core/identity.hpp"
 #include "core/validation.hpp"
 #include "pg/column_values.hpp"
 #include "pg/dataset.hpp"
 #include "pg/event_log.hpp"
-#include "pg/guard.hpp"
+#include "pg/identities.hpp"
 #include "pg/pg_prelude.hpp"
 #include "pg/refusal.hpp"
 
@@ -74,88 +71,21 @@ lead_created_at(FunctionCallInfo fcinfo)
     return to_unix_micros(time);
 }
 
+/* A value that is there and cannot be used is for the caller to put right; a blank one or a
+ * placeholder says that there is none, and was dropped. */
 void
-report_fault(MemberFault fault, const char* argument, const char* key)
+report_unusable(const char* key)
 {
-    switch (fault) {
-        case MemberFault::kNone:
-            return;
-        case MemberFault::kNotAnObject:
-            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                            errmsg("argument \"%s\" must be a JSON object", argument),
-                            errdetail("Its members are sent as members of %s.", argument),
-                            errhint("Use jsonb_build_object().")));
-            break;
-        case MemberFault::kUnknownKey:
-            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                            errmsg("key \"%s\" of argument \"%s\" is not known", key, argument),
-                            errdetail("The Conversions API has no such identity."),
-                            errhint("The keys are listed in the README, section \"Identities\".")));
-            break;
-        case MemberFault::kFixedKey:
-            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                            errmsg("key \"%s\" of argument \"%s\" cannot be set", key, argument),
-                            errdetail("It is written from the lead id or the dataset's options."),
-                            errhint("Leave the key out.")));
-            break;
-        case MemberFault::kNotHashed:
-            ereport(ERROR,
-                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                     errmsg("key \"%s\" of argument \"%s\" is not hashed", key, argument),
-                     errdetail("It must be a SHA-256 in 64 hexadecimal digits; plain personal data "
-                               "is not stored."),
-                     errhint("Use encode(sha256(convert_to(lower(btrim(value)), 'UTF8')), "
-                             "'hex').")));
-            break;
-        case MemberFault::kWrongType:
-            ereport(ERROR,
-                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                     errmsg("key \"%s\" of argument \"%s\" is not a text", key, argument),
-                     errdetail("An identity is a text; a hashed one may be a list of texts."),
-                     errhint("Convert the value to text.")));
-            break;
-    }
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+         errmsg("key \"%s\" of argument \"user_data\" holds a value that cannot be used", key),
+         errdetail("It does not have the form of this identity, and would match nobody."),
+         errhint("See what capi_normalize('%s', value) makes of it, or leave the key out.", key)));
 }
 
-/* Meta publishes no limit. A thousand events of this size make a request that a shipper can hold in
- * memory; one of many megabytes would not, for all its batch mates. */
-constexpr int kLargestArgument = 16 * 1024;
-
-void
-check_size(const Jsonb* given, const char* argument)
-{
-    if (VARSIZE(given) > kLargestArgument)
-        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                        errmsg("argument \"%s\" is too large", argument),
-                        errdetail("It takes %d bytes; at most %d are allowed.",
-                                  static_cast<int>(VARSIZE(given)), kLargestArgument),
-                        errhint("Leave out what Meta does not need.")));
-}
-
-/* The checked form of user_data; NULL if nothing is left of it. */
-Jsonb*
-check_user_data(Jsonb* given)
-{
-    check_size(given, "user_data");
-    const char* const printed =
-        JsonbToCString(nullptr, &given->root, static_cast<int>(VARSIZE(given)));
-    const char* const utf8 = pg_server_to_any(printed, static_cast<int>(strlen(printed)), PG_UTF8);
-    MemberFault fault = MemberFault::kNone;
-    const char* key = "";
-    const char* json = nullptr;
-
-    call_cpp("check the members of user_data", [&] {
-        const CheckedMembers checked = CheckUserData(utf8);
-        fault = checked.fault;
-        key = CopyToPalloc(checked.key);
-        json = checked.json.empty() ? nullptr : CopyToPalloc(checked.json);
-    });
-    report_fault(fault, "user_data", key);
-    if (json == nullptr)
-        return nullptr;
-    const char* const text = pg_any_to_server(json, static_cast<int>(strlen(json)), PG_UTF8);
-    return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
-}
+/* As large as user_data may be (identities.cpp). */
+constexpr int kLargestCustomData = 16 * 1024;
 
 bool
 has_key(Jsonb* object, const char* name)
@@ -173,35 +103,62 @@ has_key(Jsonb* object, const char* name)
 Jsonb*
 check_custom_data(Jsonb* given)
 {
-    check_size(given, "custom_data");
+    if (VARSIZE(given) > kLargestCustomData)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("argument \"custom_data\" is too large"),
+                        errdetail("It takes %d bytes; at most %d are allowed.",
+                                  static_cast<int>(VARSIZE(given)), kLargestCustomData),
+                        errhint("Leave out what Meta does not need.")));
     if (!JB_ROOT_IS_OBJECT(given))
-        report_fault(MemberFault::kNotAnObject, "custom_data", "");
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("argument \"custom_data\" must be a JSON object"),
+                        errdetail("Its members are sent as members of custom_data."),
+                        errhint("Use jsonb_build_object().")));
     for (const char* const fixed : {"event_source", "lead_event_source"}) {
         if (has_key(given, fixed))
-            report_fault(MemberFault::kFixedKey, "custom_data", fixed);
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("key \"%s\" of argument \"custom_data\" cannot be set", fixed),
+                            errdetail("It is written from the dataset's options."),
+                            errhint("Leave the key out.")));
     }
     Jsonb* const stripped = DatumGetJsonbP(strip_json_nulls(JsonbPGetDatum(given)));
     return JB_ROOT_COUNT(stripped) > 0 ? stripped : nullptr;
 }
 
+/* Without a lead id, the identities alone have to say who it is. */
+void
+check_identities(FunctionCallInfo fcinfo, Oid server, NewEvent* event)
+{
+    IdentityReading reading = {};
+
+    if (!PG_ARGISNULL(kUserData))
+        reading = read_identities(PG_GETARG_JSONB_P(kUserData), default_country_of(server));
+    if (reading.unusable)
+        report_unusable(reading.unusable);
+    const Reason reason = identify(event, &reading);
+    if (reason != Reason::kNone)
+        raise(reason, reading.detail ? psprintf("The key is \"%s\".", reading.detail)
+                                     : "Nothing was enqueued.");
+}
+
 NewEvent
-check_arguments(FunctionCallInfo fcinfo)
+check_arguments(FunctionCallInfo fcinfo, Oid server)
 {
     NewEvent event = {};
 
-    require_argument(fcinfo, kLeadId, "lead_id");
     require_argument(fcinfo, kEventName, "event_name");
     require_argument(fcinfo, kEventTime, "event_time");
-    event.has_lead_id = true;
-    event.lead_id = PG_GETARG_INT64(kLeadId);
-    check_lead_id(event.lead_id);
+    event.has_lead_id = !PG_ARGISNULL(kLeadId);
+    if (event.has_lead_id) {
+        event.lead_id = PG_GETARG_INT64(kLeadId);
+        check_lead_id(event.lead_id);
+    }
     event.event_name = PG_GETARG_TEXT_PP(kEventName);
     check_event_name(event.event_name);
     event.has_event_time = true;
     event.event_time = PG_GETARG_TIMESTAMPTZ(kEventTime);
     check_event_time(event.event_time, lead_created_at(fcinfo));
-    if (!PG_ARGISNULL(kUserData))
-        event.user_data = check_user_data(PG_GETARG_JSONB_P(kUserData));
+    check_identities(fcinfo, server, &event);
     if (!PG_ARGISNULL(kCustomData))
         event.custom_data = check_custom_data(PG_GETARG_JSONB_P(kCustomData));
     return event;
@@ -220,7 +177,8 @@ capi_send_lead_event(PG_FUNCTION_ARGS)
     const char* const name = PG_ARGISNULL(kDataset) ? nullptr : NameStr(*PG_GETARG_NAME(kDataset));
     const Oid server = require_dataset(name);
 
-    NewEvent event = check_arguments(fcinfo);
+    NewEvent event = check_arguments(fcinfo, server);
+    refuse_forgotten(schema, event.lead_id);
     event.dataset = dataset_number(schema, server);
     PG_RETURN_INT64(enqueue(schema, event));
 }

@@ -153,8 +153,10 @@ capi_send_test_event(PG_FUNCTION_ARGS)
     const TestEvent event = read_arguments(fcinfo);
     const Oid server =
         require_dataset(PG_ARGISNULL(kDataset) ? nullptr : NameStr(*PG_GETARG_NAME(kDataset)));
-    const DatasetSettings settings =
-        read_settings(get_func_namespace(fcinfo->flinfo->fn_oid), server);
+    const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+
+    refuse_forgotten(schema, event.lead_id);
+    const DatasetSettings settings = read_settings(schema, server);
     /* A context of its own, so that the connection ends here and not with the query. */
     const MemoryContext room =
         AllocSetContextCreate(CurrentMemoryContext, "crm_capi test event", ALLOCSET_SMALL_SIZES);

@@ -32,7 +32,8 @@ at_settings_change(Datum, int, uint32)
 }
 
 /* capi_pause() and capi_resume() invalidate capi_dataset, capi_retry() and capi_cancel()
- * capi_settlement: no row is seen for it, but the message comes with the commit. */
+ * capi_settlement, capi_forget() capi_tombstone: no row is seen for it, but the message comes with
+ * the commit. */
 void
 at_relation_change(Datum, Oid relation)
 {
@@ -40,6 +41,8 @@ at_relation_change(Datum, Oid relation)
         shipper->settings_changed = true;
     if (relation == InvalidOid || relation == shipper->settlement)
         shipper->decisions_changed = true;
+    if (relation == InvalidOid || relation == shipper->tombstone)
+        shipper->tombstones_changed = true;
 }
 
 /* Moves the transfers on and judges what has arrived. True if there is something to write down. */

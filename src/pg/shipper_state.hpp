@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/dispatcher.hpp"
+#include "core/forgotten.hpp"
 #include "core/id_set.hpp"
 #include "core/notice.hpp"
 #include "core/window.hpp"
@@ -25,6 +26,7 @@ struct Shipper {
     Oid event_log = InvalidOid;
     Oid dataset = InvalidOid;
     Oid settlement = InvalidOid;
+    Oid tombstone = InvalidOid;
 
     std::unique_ptr<Transport> transport;
     Dispatcher dispatcher;
@@ -35,22 +37,27 @@ struct Shipper {
     /* Settled once, and owed again by capi_retry(). */
     IdSet retried;
     IdSet cancelled;
+    /* Erased by capi_forget() while owed. What of it is in flight has no settlement any more. */
+    IdSet forgotten;
+    ForgottenLeads forgotten_leads;
     /* Parked events that nobody has been told of yet, and what has been told. */
     std::vector<int64_t> parked;
     ParkedKinds parked_kinds;
 
-    bool settings_changed = true;  /* options or credentials of some dataset */
-    bool decisions_changed = true; /* capi_retry() or capi_cancel() was called */
-    bool must_read = true;         /* the log may have grown */
-    bool more_to_do = false;       /* the turn ended before everything was done */
-    bool serves_copy = false;      /* a dataset is held because this database is a copy */
-    bool stopping = false;         /* asked to end: no new requests */
-    bool must_start_anew = false;  /* somebody else filled the tables: a new process reads them */
+    bool settings_changed = true;   /* options or credentials of some dataset */
+    bool decisions_changed = true;  /* capi_retry() or capi_cancel() was called */
+    bool tombstones_changed = true; /* capi_forget() was called */
+    bool must_read = true;          /* the log may have grown */
+    bool more_to_do = false;        /* the turn ended before everything was done */
+    bool serves_copy = false;       /* a dataset is held because this database is a copy */
+    bool stopping = false;          /* asked to end: no new requests */
+    bool must_start_anew = false;   /* somebody else filled the tables: a new process reads them */
 
     int64 latest_request = 0;
     int requests_since_cursor = 0;
     bool cursor_is_behind = false;
     TimestampTz cursor_tried_at = 0;
+    size_t open_ranges = 0;            /* when the cursor was tried */
     TimestampTz cursor_written_at = 0; /* as it stands in the table */
 
     /* Results of the C++ regime that the PostgreSQL regime reads: a frame that an error may jump

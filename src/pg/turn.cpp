@@ -20,6 +20,7 @@
 
 #include "pg/configure.hpp"
 #include "pg/event_log.hpp"
+#include "pg/forgotten_leads.hpp"
 #include "pg/guard.hpp"
 #include "pg/ledger.hpp"
 #include "pg/log_reader.hpp"
@@ -42,6 +43,11 @@ constexpr size_t kRequestsPerTurn = 16;
  * somebody holds an old snapshot. */
 constexpr int kRequestsPerCursor = 256;
 
+/* A long list is written more seldom still: so many ranges add as much again to both. Two datasets
+ * of which one is held have a range for nearly every event. */
+constexpr size_t kRangesPerDelay = 1000;
+constexpr size_t kLongestDelay = 100;
+
 /* With more open ranges than this the cursor stays where it is: the row would become large, and a
  * restart can read the log instead. */
 constexpr size_t kMostOpenRanges = 50000;
@@ -49,6 +55,8 @@ constexpr size_t kMostOpenRanges = 50000;
 void
 settle(Shipper* shipper, const EndedEvent& event)
 {
+    if (shipper->forgotten.Contains(event.event))
+        return;
     settle_event(shipper->schema, event);
     if (strcmp(event.status, "parked") == 0)
         call_cpp("note a parked event", [&] { shipper->parked.push_back(event.event); });
@@ -110,11 +118,12 @@ read_range(Shipper* shipper, IdRange range, int budget)
         if (ended)
             break;
         rows++;
+        const bool is_erased = erase_late_event(shipper, event);
         call_cpp("note an owed event", [&] {
             shipper->window->Saw(event.id);
             if (event.parked)
                 shipper->parked.push_back(event.id);
-            else if (!shipper->final_events.Contains(event.id))
+            else if (!is_erased && !shipper->final_events.Contains(event.id))
                 shipper->dispatcher.Owe(event.dataset, event.id);
         });
     }
@@ -231,9 +240,12 @@ void
 save_cursor(Shipper* shipper)
 {
     const TimestampTz now = GetCurrentTimestamp();
+    const int delay =
+        1 + static_cast<int>(Min(shipper->open_ranges / kRangesPerDelay, kLongestDelay));
     const bool due =
-        shipper->requests_since_cursor >= kRequestsPerCursor ||
-        TimestampDifferenceExceeds(shipper->cursor_tried_at, now, setting_poll_interval);
+        shipper->requests_since_cursor >= kRequestsPerCursor * delay ||
+        now < shipper->cursor_tried_at || /* the clock was put back */
+        TimestampDifferenceExceeds(shipper->cursor_tried_at, now, setting_poll_interval * delay);
 
     if (shipper->serves_copy || !shipper->cursor_is_behind || !due)
         return;
@@ -244,7 +256,8 @@ save_cursor(Shipper* shipper)
     call_cpp("collect the open ids", [&] {
         IdSet open = shipper->window->Holes();
         open.AddAll(shipper->dispatcher.Owed());
-        small_enough = open.ranges().size() <= kMostOpenRanges;
+        shipper->open_ranges = open.ranges().size();
+        small_enough = shipper->open_ranges <= kMostOpenRanges;
         if (small_enough)
             shipper->open_ids = open.ToMultirange();
         const int64_t oldest = shipper->dispatcher.OldestRequestInFlight();
@@ -264,6 +277,8 @@ save_cursor(Shipper* shipper)
 void
 work(Shipper* shipper)
 {
+    if (shipper->tombstones_changed)
+        heed_tombstones(shipper);
     if (shipper->must_read)
         read_log(shipper);
     if (shipper->decisions_changed)

@@ -10,6 +10,8 @@
 #endif
 
 extern "C" {
+#include "executor/executor.h"
+#include "nodes/nodeFuncs.h"
 #if PG_VERSION_NUM >= 160000
 #include "catalog/pg_foreign_server_d.h"
 #endif
@@ -68,6 +70,84 @@ inline Latch*
 latch_of_proc(int proc_number)
 {
     return &ProcGlobal->allProcs[proc_number].procLatch;
+}
+
+/* The number of the running transaction among those of this backend; 17 moved it. */
+inline LocalTransactionId
+my_local_transaction_id()
+{
+#if PG_VERSION_NUM >= 170000
+    return MyProc->vxid.lxid;
+#else
+    return MyProc->lxid;
+#endif
+}
+
+/* Walks over the children of an expression, or of one that is not analyzed yet; before 16 the
+ * walker was declared without arguments. The compiler believes such a cast only in two steps. */
+using OldWalker = bool (*)();
+
+inline OldWalker
+old_walker(bool (*walker)(Node*, void*))
+{
+    return reinterpret_cast<OldWalker>(reinterpret_cast<void (*)()>(walker));
+}
+
+inline bool
+walk_expression(Node* node, bool (*walker)(Node*, void*), void* context)
+{
+#if PG_VERSION_NUM >= 160000
+    return expression_tree_walker(node, walker, context);
+#else
+    return expression_tree_walker(node, old_walker(walker), context);
+#endif
+}
+
+inline bool
+walk_raw_expression(Node* node, bool (*walker)(Node*, void*), void* context)
+{
+#if PG_VERSION_NUM >= 160000
+    return raw_expression_tree_walker(node, walker, context);
+#else
+    return raw_expression_tree_walker(node, old_walker(walker), context);
+#endif
+}
+
+/* The index entries of a new row, through the executor; 16 added an argument. Returns the indexes
+ * whose uniqueness is checked later. */
+inline List*
+insert_index_entries(ResultRelInfo* table, TupleTableSlot* row, EState* state)
+{
+#if PG_VERSION_NUM >= 160000
+    return ExecInsertIndexTuples(table, row, state, false, false, nullptr, NIL, false);
+#else
+    return ExecInsertIndexTuples(table, row, state, false, false, nullptr, NIL);
+#endif
+}
+
+/* The same for a row that is still on trial: whether it conflicts is told, and no error. */
+inline void
+try_index_entries(ResultRelInfo* target, TupleTableSlot* slot, EState* state, bool* conflicts)
+{
+#if PG_VERSION_NUM >= 160000
+    list_free(ExecInsertIndexTuples(target, slot, state, false, true, conflicts, NIL, false));
+#else
+    list_free(ExecInsertIndexTuples(target, slot, state, false, true, conflicts, NIL));
+#endif
+}
+
+/* Whether no row with the keys of this one is there; 18 added an argument. */
+inline bool
+is_new_to_indexes(ResultRelInfo* target, TupleTableSlot* slot, EState* state)
+{
+    ItemPointerData conflict;
+#if PG_VERSION_NUM >= 180000
+    ItemPointerData none;
+    ItemPointerSetInvalid(&none);
+    return ExecCheckIndexConstraints(target, slot, state, &conflict, &none, NIL);
+#else
+    return ExecCheckIndexConstraints(target, slot, state, &conflict, NIL);
+#endif
 }
 
 /* Without the members that are null; 18 added an argument. */

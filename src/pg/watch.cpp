@@ -5,84 +5,29 @@
  * with its table, and nothing has to be kept in step with it.
  */
 #include "core/reason.hpp"
-#include "pg/column_values.hpp"
 #include "pg/dataset.hpp"
 #include "pg/pg_prelude.hpp"
+#include "pg/watch_approval.hpp"
+#include "pg/watch_arguments.hpp"
+#include "pg/watch_definition.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(capi_watch);
 PG_FUNCTION_INFO_V1(capi_unwatch);
-PG_FUNCTION_INFO_V1(capi_trigger_arguments);
 }
 
 namespace crm_capi {
 
 namespace {
 
-enum Argument {
-    kTarget,
-    kLeadId,
-    kStage,
-    kDataset,
-    kEventTime,
-    kStageMap,
-    kUnmapped,
-    kLeadCreatedAt,
-    kUserData,
-    kCustomData,
-    kCondition,
-    kRepeat,
-};
+constexpr int kTargetArgument = 0;
+constexpr int kDatasetOfWatch = 3;
+constexpr int kDatasetOfUnwatch = 1;
 
 const char*
-text_argument(FunctionCallInfo fcinfo, Argument argument)
+name_argument(FunctionCallInfo fcinfo, int argument)
 {
-    return PG_ARGISNULL(argument) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(argument));
-}
-
-void
-report_missing(const char* name)
-{
-    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-                    errmsg("argument \"%s\" must not be null or empty", name),
-                    errdetail("A watch needs a table, a lead id column and a stage column."),
-                    errhint("Give a value for \"%s\".", name)));
-}
-
-const char*
-require_text(FunctionCallInfo fcinfo, Argument argument, const char* name)
-{
-    const char* const value = text_argument(fcinfo, argument);
-
-    if (value == nullptr || *value == '\0')
-        report_missing(name);
-    return value;
-}
-
-void
-refuse_unsupported(const char* name)
-{
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("argument \"%s\" of capi_watch is not supported yet", name),
-                    errdetail("This version watches plain columns only."),
-                    errhint("Put the value into a column of the table.")));
-}
-
-void
-refuse_unsupported_arguments(FunctionCallInfo fcinfo)
-{
-    if (!PG_ARGISNULL(kStageMap))
-        refuse_unsupported("stage_map");
-    if (PG_ARGISNULL(kUnmapped) || strcmp(text_argument(fcinfo, kUnmapped), "send") != 0)
-        refuse_unsupported("unmapped");
-    if (!PG_ARGISNULL(kUserData))
-        refuse_unsupported("user_data");
-    if (!PG_ARGISNULL(kCustomData))
-        refuse_unsupported("custom_data");
-    if (!PG_ARGISNULL(kCondition))
-        refuse_unsupported("condition");
-    if (PG_ARGISNULL(kRepeat) || strcmp(text_argument(fcinfo, kRepeat), "every") != 0)
-        refuse_unsupported("repeat");
+    return PG_ARGISNULL(argument) ? nullptr : NameStr(*PG_GETARG_NAME(argument));
 }
 
 void
@@ -116,49 +61,6 @@ require_table(Relation table)
                         errhint("Watch the table that holds the leads.")));
 }
 
-void
-check_column(Relation table, const char* name)
-{
-    if (get_attnum(RelationGetRelid(table), name) <= 0)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-                        errmsg("column \"%s\" of relation \"%s\" does not exist", name,
-                               RelationGetRelationName(table)),
-                        errdetail("This version watches plain columns only."),
-                        errhint("Give the name of a column of the table.")));
-}
-
-void
-check_time_column(Relation table, const char* name)
-{
-    if (name == nullptr)
-        return;
-    check_column(table, name);
-    ColumnReader reader;
-    prepare_column(table, name, CurrentMemoryContext, &reader);
-    if (!is_time_type(reader.type))
-        ereport(ERROR,
-                (errcode(ERRCODE_DATATYPE_MISMATCH),
-                 errmsg("column \"%s\" of relation \"%s\" holds no time", name,
-                        RelationGetRelationName(table)),
-                 errdetail("Its type is %s.", format_type_be(reader.type)),
-                 errhint("Use a column of type timestamptz, timestamp (taken as UTC), date, or "
-                         "bigint (Unix seconds or milliseconds).")));
-}
-
-bool
-has_trigger(Oid table, const char* name)
-{
-    return OidIsValid(get_trigger_oid(table, name, true));
-}
-
-/* The function that CREATE TRIGGER must name lies beside this one. */
-const char*
-trigger_function(FunctionCallInfo fcinfo)
-{
-    return quote_qualified_identifier(
-        get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)), "capi_lead_stage_trigger");
-}
-
 const char*
 qualified_name(Relation table)
 {
@@ -175,101 +77,130 @@ run(const char* command)
     SPI_finish();
 }
 
-/* The definition: trailing arguments that are not used are left out, so that \d stays readable. */
+/* The function that CREATE TRIGGER must name lies beside this one. */
 const char*
-trigger_definition(FunctionCallInfo fcinfo, Relation table, const char* trigger_name,
-                   const char* const* arguments, int count)
+trigger_definition(Oid schema, Relation table, const char* trigger_name, bool is_plain,
+                   const TriggerArguments& arguments)
 {
     StringInfoData sql;
 
     initStringInfo(&sql);
-    while (count > 2 && arguments[count - 1] == nullptr)
-        count--;
-    appendStringInfo(&sql,
-                     "CREATE TRIGGER %s AFTER INSERT OR UPDATE%s ON %s FOR EACH ROW EXECUTE "
-                     "FUNCTION %s(",
-                     quote_identifier(trigger_name),
-                     table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ? " OR DELETE" : "",
-                     qualified_name(table), trigger_function(fcinfo));
-    for (int i = 0; i < count; i++)
-        appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "",
-                         quote_literal_cstr(arguments[i] ? arguments[i] : ""));
+    appendStringInfo(
+        &sql, "CREATE TRIGGER %s AFTER INSERT OR UPDATE%s ON %s FOR EACH ROW EXECUTE FUNCTION %s(",
+        quote_identifier(trigger_name),
+        table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ? " OR DELETE" : "",
+        qualified_name(table),
+        quote_qualified_identifier(get_namespace_name(schema),
+                                   is_plain ? "capi_lead_stage_trigger" : "capi_watch_trigger"));
+    for (int i = 0; i < arguments.count; i++)
+        appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "", quote_literal_cstr(arguments.values[i]));
     appendStringInfoChar(&sql, ')');
     return sql.data;
 }
 
-/* One watch per table and dataset. */
-const char*
-watch_name(Oid server)
+bool
+has_trigger(Oid table, const char* name)
 {
-    char* const name = psprintf("capi_watch_%s", GetForeignServer(server)->servername);
+    return OidIsValid(get_trigger_oid(table, name, true));
+}
+
+/* Names of datasets can be so long that the names of their triggers would be the same. */
+const char*
+choose_trigger_name(Oid table, const char* dataset)
+{
+    char* name = psprintf("capi_watch_%s", dataset);
 
     truncate_identifier(name, static_cast<int>(strlen(name)), false);
+    for (int number = 2; has_trigger(table, name); number++) {
+        constexpr int kRoomForNumber = 12;
+        const int length =
+            pg_mbcliplen(name, static_cast<int>(strlen(name)), NAMEDATALEN - 1 - kRoomForNumber);
+        name = psprintf("%.*s_%d", length, name, number);
+    }
     return name;
 }
 
-void
-watch(FunctionCallInfo fcinfo, Relation table)
+/* Whether the trigger is a watch for the dataset, which NULL leaves open. A watch that names none
+ * is one for the only dataset. */
+bool
+is_watch_for(const Trigger* trigger, Oid schema, const char* dataset)
 {
-    const char* const dataset =
-        PG_ARGISNULL(kDataset) ? nullptr : NameStr(*PG_GETARG_NAME(kDataset));
-    const char* const lead_id = require_text(fcinfo, kLeadId, "lead_id");
-    const char* const stage = require_text(fcinfo, kStage, "stage");
-    const char* const event_time = text_argument(fcinfo, kEventTime);
-    const char* const lead_created_at = text_argument(fcinfo, kLeadCreatedAt);
+    WatchDefinition definition;
 
-    refuse_unsupported_arguments(fcinfo);
-    require_table(table);
-    const Oid server = require_dataset(dataset);
-    check_column(table, lead_id);
-    check_column(table, stage);
-    check_time_column(table, event_time);
-    check_time_column(table, lead_created_at);
-
-    const char* const name = watch_name(server);
-    if (has_trigger(RelationGetRelid(table), name))
-        ereport(ERROR,
-                (errcode(ERRCODE_DUPLICATE_OBJECT),
-                 errmsg("relation \"%s\" is already watched for dataset \"%s\"",
-                        RelationGetRelationName(table), GetForeignServer(server)->servername),
-                 errdetail("Trigger \"%s\" exists.", name), errhint("Use capi_unwatch() first.")));
-    const char* const arguments[] = {lead_id, stage, GetForeignServer(server)->servername,
-                                     event_time, lead_created_at};
-    run(trigger_definition(fcinfo, table, name, arguments, lengthof(arguments)));
+    if (!is_watch(trigger, schema))
+        return false;
+    if (dataset == nullptr)
+        return true;
+    if (!read_definition(trigger, &definition))
+        return false;
+    return definition.dataset != nullptr ? strcmp(definition.dataset, dataset) == 0
+                                         : find_dataset(nullptr) == find_dataset(dataset);
 }
 
-/* Names of the triggers on the table that call our function; a partition's inherited ones go with
- * their parent's. */
+/* Names of the watches of the table; a partition's inherited ones go with their parent's. */
 List*
-our_triggers(Relation table, Oid function)
+find_watches(Relation table, Oid schema, const char* dataset)
 {
     List* names = NIL;
     const TriggerDesc* const triggers = table->trigdesc;
 
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
         const Trigger* const trigger = &triggers->triggers[i];
-        if (trigger->tgfoid == function && !trigger->tgisclone)
+        if (!trigger->tgisclone && is_watch_for(trigger, schema, dataset))
             names = lappend(names, pstrdup(trigger->tgname));
     }
     return names;
 }
 
+/* Two watches would send each change twice. */
+void
+refuse_second_watch(Relation table, Oid schema, const char* dataset)
+{
+    List* const names = find_watches(table, schema, dataset);
+
+    if (names != NIL)
+        ereport(ERROR,
+                (errcode(ERRCODE_DUPLICATE_OBJECT),
+                 errmsg("relation \"%s\" is already watched for dataset \"%s\"",
+                        RelationGetRelationName(table), dataset),
+                 errdetail("Trigger \"%s\" exists.", static_cast<const char*>(linitial(names))),
+                 errhint("Use capi_unwatch() first.")));
+}
+
+void
+watch(FunctionCallInfo fcinfo, Relation table)
+{
+    const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+
+    require_table(table);
+    const Oid server = require_dataset(name_argument(fcinfo, kDatasetOfWatch));
+    WatchDefinition definition = read_watch_arguments(fcinfo, table);
+    definition.dataset = GetForeignServer(server)->servername;
+    refuse_second_watch(table, schema, definition.dataset);
+    const TriggerArguments arguments = write_definition(definition);
+    if (!definition.is_plain)
+        approve(schema, table->rd_rel->relowner, arguments.values, arguments.count);
+    run(trigger_definition(schema, table,
+                           choose_trigger_name(RelationGetRelid(table), definition.dataset),
+                           definition.is_plain, arguments));
+}
+
 void
 unwatch(FunctionCallInfo fcinfo, Relation table)
 {
-    const char* const schema = get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid));
-    const Oid function = LookupFuncName(
-        list_make2(makeString(pstrdup(schema)), makeString(pstrdup("capi_lead_stage_trigger"))), 0,
-        nullptr, false);
+    const char* const dataset = name_argument(fcinfo, kDatasetOfUnwatch);
     const char* const target = qualified_name(table);
     ListCell* cell;
 
-    List* const names = our_triggers(table, function);
+    List* const names = find_watches(table, get_func_namespace(fcinfo->flinfo->fn_oid), dataset);
     if (names == NIL)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                        errmsg("relation \"%s\" is not watched", RelationGetRelationName(table)),
-                        errdetail("It has no trigger of crm_capi."),
-                        errhint("The view capi_watches lists what is watched.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_OBJECT),
+                 dataset ? errmsg("relation \"%s\" is not watched for dataset \"%s\"",
+                                  RelationGetRelationName(table), dataset)
+                         : errmsg("relation \"%s\" is not watched", RelationGetRelationName(table)),
+                 errdetail("It has no such trigger of crm_capi."),
+                 errhint("The view capi_watches lists what is watched.")));
     relation_close(table, NoLock); /* DROP TRIGGER refuses a table that somebody has open */
     foreach (cell, names)
         run(psprintf("DROP TRIGGER %s ON %s",
@@ -285,9 +216,9 @@ using namespace crm_capi;
 extern "C" Datum
 capi_watch(PG_FUNCTION_ARGS)
 {
-    if (PG_ARGISNULL(kTarget))
-        report_missing("target");
-    const Relation table = open_owned_table(PG_GETARG_OID(kTarget), ShareRowExclusiveLock);
+    if (PG_ARGISNULL(kTargetArgument))
+        report_missing_argument("target");
+    const Relation table = open_owned_table(PG_GETARG_OID(kTargetArgument), ShareRowExclusiveLock);
     watch(fcinfo, table);
     relation_close(table, NoLock);
     PG_RETURN_VOID();
@@ -296,34 +227,8 @@ capi_watch(PG_FUNCTION_ARGS)
 extern "C" Datum
 capi_unwatch(PG_FUNCTION_ARGS)
 {
-    unwatch(fcinfo, open_owned_table(PG_GETARG_OID(0), AccessExclusiveLock));
+    if (PG_ARGISNULL(kTargetArgument))
+        PG_RETURN_NULL();
+    unwatch(fcinfo, open_owned_table(PG_GETARG_OID(kTargetArgument), AccessExclusiveLock));
     PG_RETURN_VOID();
-}
-
-/* The view capi_watches reads triggers with this: SQL cannot split bytea at zero bytes. */
-extern "C" Datum
-capi_trigger_arguments(PG_FUNCTION_ARGS)
-{
-    ScanKeyData key;
-    ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, PG_GETARG_DATUM(0));
-    const Relation catalog = table_open(TriggerRelationId, AccessShareLock);
-    const SysScanDesc scan = systable_beginscan(catalog, TriggerOidIndexId, true, nullptr, 1, &key);
-    const HeapTuple tuple = systable_getnext(scan);
-    ArrayBuildState* arguments = initArrayResult(TEXTOID, CurrentMemoryContext, false);
-
-    if (HeapTupleIsValid(tuple)) {
-        bool isnull;
-        const int count = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple))->tgnargs;
-        const Datum packed =
-            heap_getattr(tuple, Anum_pg_trigger_tgargs, RelationGetDescr(catalog), &isnull);
-        const char* argument = isnull ? "" : VARDATA_ANY(DatumGetByteaPP(packed));
-        for (int i = 0; i < count; i++) {
-            arguments = accumArrayResult(arguments, CStringGetTextDatum(argument), false, TEXTOID,
-                                         CurrentMemoryContext);
-            argument += strlen(argument) + 1;
-        }
-    }
-    systable_endscan(scan);
-    table_close(catalog, AccessShareLock);
-    PG_RETURN_DATUM(makeArrayResult(arguments, CurrentMemoryContext));
 }

@@ -26,7 +26,7 @@ fuzz-%: build/fuzz/%
 		build/fuzz/corpus/$* $(wildcard test/fuzz/corpus/$*)
 
 build/fuzz/%_fuzz: build/fuzz/test/fuzz/%_fuzz.o $(FUZZ_CORE_OBJECTS)
-	$(FUZZ_CXX) -fsanitize=fuzzer,$(FUZZ_SANITIZERS) -o $@ $^ -lcrypto
+	$(FUZZ_CXX) -fsanitize=fuzzer,$(FUZZ_SANITIZERS) -o $@ $^ -lcrypto -lphonenumber -licuuc
 
 build/fuzz/%.o: %.cpp
 	@mkdir -p $(@D)

@@ -26,12 +26,13 @@ CHECKS = {
     "sql-names": (text_checks.sql_names, samples.SQL_NAMES),
     "reason-codes": (text_checks.reason_codes, samples.REASON_CODES),
     "versions": (text_checks.versions, samples.VERSIONS),
+    "meta": (text_checks.meta, samples.META_FILES),
     "formatting": (tool_checks.formatting, samples.FORMATTING),
 }
 
 # The notes check reads these folders; test/lint itself spells the forbidden words.
 NOTED_FOLDERS = ("src", "sql", "test/sql", "test/t", "test/isolation", "test/unit", "test/fuzz",
-                 "test/endpoint", "test/bench", "test/demo")
+                 "test/endpoint", "test/sdk", "test/bench", "test/demo")
 
 
 class Tree:
@@ -47,11 +48,11 @@ class Tree:
                 yield os.path.relpath(os.path.join(parent, name), self.root)
 
     def read(self, path):
-        """The text of a file, None if there is none."""
+        """The text of a file, None if there is none by that name."""
         try:
             with open(os.path.join(self.root, path), encoding="utf-8", errors="replace") as file:
                 return file.read()
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):
             return None
 
     def names(self, folder):

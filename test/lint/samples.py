@@ -117,6 +117,29 @@ VERSIONS = [
          "META.json": '{"version": "1.1.0", "provides": {"crm_capi": {"version": "1.1.0"}}}'}),
 ]
 
+VERSIONS += [
+    (1, {"crm_capi.control": CONTROL, "sql/crm_capi--1.1.sql": "\n", path: text})
+    for path, text in (("CHANGELOG.md", "# Changes\n\n## 1.0.0\n\n## 1.1.0\n"),
+                       ("debian/changelog", "crm-capi (1.0.0) unstable; urgency=medium\n"),
+                       ("src/net/curl_transfer_setup.cpp", 'kUserAgent = "crm_capi/1.2";\n'))]
+
+META = ('{"name": "a", "abstract": "a", "version": "1.0.0", "maintainer": "a", "license": "postgresql", '
+        '"meta-spec": {"version": "1.0.0"}, "provides": {"a": {"version": "%s", "file": "%s"}}}')
+META_FILES = [
+    (7, {"META.json": "{}"}),
+    (1, {"META.json": META % ("1.0", "a.sql"), "a.sql": "\n"}),
+    (1, {"META.json": META % ("1.0.0", "b.sql"), "a.sql": "\n"}),
+    (0, {"META.json": META % ("1.0.0", "a.sql"), "a.sql": "\n"}),
+]
+
+LINKS = [
+    (1, {"README.md": "[a](docs/a.md)\n"}),
+    (1, {"docs/a.md": "[a](a.md#other)\n\n```\n# Other\n```\n"}),
+    (1, {"README.md": "\n", "docs/a.md": "[a](README.md)\n"}),
+    (0, {"README.md": "[a](docs/a.md#one-two) [b](#x) [c](https://example.com/d)\n# X\n",
+         "docs/a.md": "## One, `two`\n[a](../README.md) [b](#one-two)\n"}),
+]
+
 GLOBAL_OBJECTS = [
     (1, {"src/core/a.cpp": '#include <string>\nstd::string name = "a";\n'}),
     (1, {"src/net/a.cpp": "#include <string>\nconst std::string& f() { static std::string s; return s; }\n"}),

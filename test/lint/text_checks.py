@@ -1,6 +1,7 @@
 """text_checks.py - the checks that need nothing but the files. Each returns a list of findings."""
 
 import json
+import posixpath
 import re
 
 import pg_try
@@ -12,7 +13,8 @@ MAX_FILE_LINES = 400
 STANDARD = r"<[a-z_0-9]+>"
 SYSTEM = r"<(sys/)?[a-z_0-9]+\.h>"
 ROOMS = {
-    "src/core/": (r'"core/[^"]+"', STANDARD, r"<nlohmann/[^>]+>", r"<openssl/[^>]+>", r"<arpa/inet\.h>"),
+    "src/core/": (r'"core/[^"]+"', STANDARD, r"<nlohmann/[^>]+>", r"<openssl/[^>]+>", r"<arpa/inet\.h>",
+                  r"<unicode/[^>]+>", r"<phonenumbers/[^>]+>"),
     "src/net/": (r'"(core|net)/[^"]+"', STANDARD, SYSTEM, r"<curl/[^>]+>"),
     "src/pg/": (r'"(?!module)[^"]+"', r"<[^>]+>"),
     "src/": (r'"(core|net|pg)/[^"]+"', STANDARD),
@@ -105,6 +107,27 @@ def version_key(version):
     return numbers
 
 
+# Where else the version stands, and how it is found there.
+STATED_VERSIONS = {
+    "debian/changelog": r"^crm-capi \(([0-9.]+)\)",
+    "CHANGELOG.md": r"^## ([0-9.]+)",
+    "src/net/curl_transfer_setup.cpp": r'"crm_capi/([0-9.]+)"',
+}
+
+
+def stated_versions(tree):
+    """(place, version) of each file that is there and must name the version."""
+    if tree.read("META.json") is not None:
+        meta = json.loads(tree.read("META.json"))
+        yield "META.json: version", meta.get("version", "")
+        for name, provided in meta.get("provides", {}).items():
+            yield f"META.json: provides.{name}.version", provided.get("version", "")
+    for path, pattern in STATED_VERSIONS.items():
+        if tree.read(path) is not None:
+            found = re.search(pattern, tree.read(path), re.MULTILINE)
+            yield path, found.group(1) if found else ""
+
+
 def versions(tree):
     control = tree.read("crm_capi.control")
     default = re.search(r"^default_version\s*=\s*'([^']+)'", control or "", re.MULTILINE)
@@ -117,12 +140,55 @@ def versions(tree):
     if version_key(newest) != version_key(default):
         findings.append(f"crm_capi.control: default_version is {default}, the newest script makes "
                         f"{newest or 'nothing'}")
-    if tree.read("META.json") is not None:
-        meta = json.loads(tree.read("META.json"))
-        stated = {"version": meta.get("version", "")}
-        for name, provided in meta.get("provides", {}).items():
-            stated[f"provides.{name}.version"] = provided.get("version", "")
-        findings += [f"META.json: {field} is {version}, default_version is {default}"
-                     for field, version in stated.items()
-                     if version_key(version) != version_key(default)]
+    return findings + [f"{place} is {version or 'missing'}, default_version is {default}"
+                       for place, version in stated_versions(tree)
+                       if version_key(version) != version_key(default)]
+
+
+# PGXN's META.json, version 1.0.0 of its specification: what must be there, and of which type.
+META_MEMBERS = {"name": str, "abstract": str, "version": str, "maintainer": (str, list), "license": (str, list, dict),
+                "provides": dict, "meta-spec": dict}
+META_VERSION = r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)"
+
+
+def meta(tree):
+    text = tree.read("META.json")
+    if text is None:
+        return []
+    stated = json.loads(text)
+    findings = [f"META.json: {name} is missing or of another type" for name, kind in META_MEMBERS.items()
+                if not isinstance(stated.get(name), kind)]
+    for name, provided in stated.get("provides", {}).items():
+        if not re.fullmatch(META_VERSION, provided.get("version", "")):
+            findings.append(f"META.json: provides.{name}.version is no version of three numbers")
+        findings += [f"META.json: provides.{name}.{member} names no file of ours"
+                     for member in ("file", "docfile")
+                     if (member == "file" or member in provided) and tree.read(provided.get(member, "")) is None]
+    return findings
+
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+PAGES = ("README.md", "CHANGELOG.md")
+
+
+def anchors(markdown):
+    """The anchors of a page's headings, as the usual viewers make them."""
+    headings = re.findall(r"^#+ +(.*?)\s*$", re.sub(r"^```.*?^```", "", markdown, flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def links(tree):
+    """Each relative link of a page leads to a file, and to a heading if it names one."""
+    findings = []
+    for page in [*PAGES, *(path for path in tree.paths("docs") if path.endswith(".md"))]:
+        text = tree.read(page)
+        for match in LINK.finditer(text or ""):
+            target, _, anchor = match.group(1).partition("#")
+            if re.match(r"\w+:", target):
+                continue
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(page), target)) if target else page
+            linked = tree.read(path)
+            if linked is None or anchor and anchor not in anchors(linked):
+                line = text.count("\n", 0, match.start()) + 1
+                findings.append(f"{page}:{line}: {match.group(1)} leads nowhere")
     return findings

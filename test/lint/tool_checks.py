@@ -55,7 +55,8 @@ def global_objects(tree):
 def formatting(tree):
     need(FORMATTER)
     findings = []
-    for source in [*tree.sources("src"), *tree.sources("test/unit"), *tree.sources("test/fuzz")]:
+    for source in [*tree.sources("src"), *tree.sources("test/unit"), *tree.sources("test/fuzz"),
+                   *tree.sources("test/sdk")]:
         status, output = run([FORMATTER, "--dry-run", "-Werror", source.path], tree.root)
         if status != 0:
             lines = [line for line in output.splitlines() if "error:" in line]

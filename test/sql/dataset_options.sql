@@ -151,6 +151,8 @@ FROM (VALUES
     (46, 'default_country', 'D'),
     (47, 'default_country', 'DEU'),
     (48, 'default_country', '49'),
+    (65, 'default_country', 'XY'),
+    (66, 'default_country', 'uk'),
     (49, 'batch_size', '0'),
     (50, 'batch_size', '1001'),
     (51, 'batch_size', '5e2'),

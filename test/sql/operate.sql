@@ -46,6 +46,9 @@ SELECT capi_send_test_event(123456789012345, E'TEST\n1');
 SELECT capi_send_test_event(123456789012345, 'TEST1', event_name => ' ');
 SELECT capi_send_test_event(123456789012345, 'TEST1', event_name => repeat('x', 256));
 SELECT capi_send_test_event(123456789012345, 'TEST1', 'no_dataset');
+-- a lead that has been forgotten
+SELECT capi_forget(123456789012399);
+SELECT capi_send_test_event(123456789012399, 'TEST1', 'operate_dataset');
 -- a refused connection is an answer, of which every member is there
 SELECT key, jsonb_typeof(value) FROM jsonb_each(capi_send_test_event(123456789012345, 'TEST1', 'operate_dataset')) ORDER BY key COLLATE "C";
 SELECT t ->> 'verdict' AS verdict, t ->> 'reason_code' AS reason_code, t::text LIKE '%SECRET%' AS secret

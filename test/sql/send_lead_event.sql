@@ -91,9 +91,25 @@ FROM (VALUES
     ('{"em": null}', '{"value": null}'),
     ('{"em": "973DFE463EC85785F5F95AF5BA3906EEDB2D931C24E69824A89EA65DBA4E813B"}',
      '{"value": 12.5, "currency": "EUR", "contents": [{"id": "a", "quantity": 2}]}'),
-    ('{"ph": ["973dfe463ec85785f5f95af5ba3906eedb2d931c24e69824a89ea65dba4e813b"], "fbc": "fb.1.1.Abc", "page_id": 42}',
-     '{"note": "Qualifié \"A\" \\ \n"}')) AS v(u, c);
+    ('{"ph": ["973dfe463ec85785f5f95af5ba3906eedb2d931c24e69824a89ea65dba4e813b"], "fbc": "fb.1.1554763741205.Abc", "page_id": 42}',
+     '{"note": "Qualifié \"A\" \\ \n"}'),
+    -- plain values are hashed, what is no value is dropped
+    ('{"em": " Test@Example.com ", "fn": "Mary", "ln": "n/a", "ph": "", "lead_id": "l:123456789012345"}', NULL),
+    ('{"em": ["b@example.com", "a@example.com", "A@example.com", null, "undefined"]}', NULL)) AS v(u, c);
 SELECT user_data, custom_data FROM capi_event_log WHERE id > :before ORDER BY id;
+
+-- A lead that Meta gave no id is known by its identities: the same ones in another order are the same
+-- lead, and the payload has no lead_id.
+SELECT coalesce(max(id), 0) AS before FROM capi_event_log \gset
+SELECT count(capi_send_lead_event(NULL, 'members', user_data => u)) AS without_lead_id
+FROM (VALUES ('{"em": "a@example.com", "fn": ["Mary", "Ann"]}'::jsonb),
+             ('{"fn": ["Ann", "MARY", "mary"], "em": "A@example.com"}'),
+             ('{"em": "b@example.com"}'),
+             ('{"em": "b@example.com", "lead_id": 123456789012345}')) AS v(u);
+SELECT l.id - :before AS event, l.lead_id < 0 AS is_lane,
+       (SELECT min(o.id) - :before FROM capi_event_log o WHERE o.lead_id = l.lead_id AND o.id > :before) AS first_of_lead,
+       e.lead_id, capi_payload(l.id) -> 'user_data' AS user_data
+FROM capi_event_log l JOIN capi_events e USING (id) WHERE l.id > :before ORDER BY l.id;
 
 --
 -- What is refused, with SQLSTATE, detail and hint
@@ -140,13 +156,21 @@ FROM (VALUES
     (502, '123456789012345, ''qualified'', user_data => ''"em"'''),
     (503, '123456789012345, ''qualified'', user_data => ''[]'''),
     (504, '123456789012345, ''qualified'', user_data => ''{"email": "x"}'''),
-    (505, '123456789012345, ''qualified'', user_data => ''{"lead_id": 123456789012345}'''),
-    (506, '123456789012345, ''qualified'', user_data => ''{"em": "private@example.com"}'''),
-    (507, '123456789012345, ''qualified'', user_data => ''{"em": ""}'''),
-    (508, '123456789012345, ''qualified'', user_data => ''{"ph": ["private"]}'''),
-    (509, '123456789012345, ''qualified'', user_data => ''{"em": 12345}'''),
+    (505, '123456789012345, ''qualified'', user_data => ''{"lead_id": 123456789012346}'''),
+    (506, '123456789012345, ''qualified'', user_data => ''{"em": "private.example.com"}'''),
+    (507, '123456789012345, ''qualified'', user_data => ''{"private@example.com": "em"}'''),
+    (508, '123456789012345, ''qualified'', user_data => ''{"ph": ["+49 30 1234567", "private"]}'''),
+    (509, '123456789012345, ''qualified'', user_data => ''{"zp": 1.5}'''),
     (510, '123456789012345, ''qualified'', user_data => ''{"fbc": {}}'''),
     (511, '123456789012345, ''qualified'', user_data => ''{"client_ip_address": true}'''),
+    (512, '123456789012345, ''qualified'', user_data => ''{"client_ip_address": ["192.0.2.1"]}'''),
+    (513, '123456789012345, ''qualified'', user_data => ''{"client_ip_address": "192.0.2.256"}'''),
+    (514, '123456789012345, ''qualified'', user_data => ''{"fbc": "FB.1.1554763741205.Abc"}'''),
+    (515, '123456789012345, ''qualified'', user_data => jsonb_build_object(''fn'', (SELECT jsonb_agg(i) FROM generate_series(1, 33) i))'),
+    -- too little identity
+    (522, 'NULL, ''qualified'', user_data => ''{"em": "n/a"}'''),
+    (523, 'NULL, ''qualified'', user_data => ''{"fn": "Mary", "ge": "f"}'''),
+    (524, 'NULL, ''qualified'', user_data => ''{"ct": "Rome", "country": "it", "zp": "00118", "client_user_agent": "x"}'''),
     -- custom_data
     (601, '123456789012345, ''qualified'', custom_data => ''[1]'''),
     (602, '123456789012345, ''qualified'', custom_data => ''{"event_source": "web"}'''),

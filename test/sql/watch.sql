@@ -137,7 +137,7 @@ FROM (VALUES
     (503, '''leads'', ''fb_lead_id'', ''status'', ''watch_dataset'', unmapped => NULL'),
     (504, '''leads'', ''fb_lead_id'', ''status'', ''watch_dataset'', user_data => ''{}'''),
     (505, '''leads'', ''fb_lead_id'', ''status'', ''watch_dataset'', custom_data => ''{}'''),
-    (506, '''leads'', ''fb_lead_id'', ''status'', ''watch_dataset'', condition => ''true'''),
+    (506, '''leads'', ''fb_lead_id'', ''status'', ''watch_dataset'', condition => ''status'''),
     (507, '''leads'', ''fb_lead_id'', ''status'', ''watch_dataset'', repeat => ''once''')) AS v(n, arguments)
 ORDER BY n;
 SELECT pg_temp.attempt($$SELECT capi_unwatch('leads_view')$$);

@@ -78,32 +78,11 @@ sub taken_of
 	return join "\n", grep { $taken{$_} } split /\n/, $events;
 }
 
-# The server dies with all its processes.
-sub kill_postmaster
-{
-	$node->kill9;
-	# Starts when the last process of the old server has noticed and left its shared memory.
-	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
-	{
-		return if $node->start(fail_ok => 1);
-		$node->stop('fast', fail_ok => 1); # forgets the attempt
-	}
-	die 'the server does not start';
-}
-
-sub kill_shipper
-{
-	my $pid = $crm->shipper_pid;
-	kill 'KILL', $pid;
-	$crm->until_true("SELECT capi_shipper_pid() <> $pid") or die 'no other shipper';
-	return;
-}
-
 # --- What is killed, with four requests under way
 
 my %killed = (
-	'kill -9 of the shipper' => \&kill_shipper,
-	'kill -9 of the postmaster' => \&kill_postmaster,
+	'kill -9 of the shipper' => sub { $crm->kill_shipper },
+	'kill -9 of the postmaster' => sub { $crm->kill_postmaster },
 	'an immediate shutdown' => sub { $node->stop('immediate'); $node->start; },
 	'a fast restart' => sub { $node->restart; },
 	'kill -9 of a backend' => sub {
@@ -145,7 +124,7 @@ begin_chapter();
 $endpoint->script({ times => 1, action => { cut => 'after_body', accept => \1 } });
 $crm->sql('SELECT change(i) FROM generate_series(1, 5) i');
 $endpoint->wait_for('accepted', 5);
-kill_shipper();
+$crm->kill_shipper;
 $crm->arrived_as_committed('accepted, the answer lost, then kill -9: all arrives', repeats => 1);
 is(scalar(split /\n/, $endpoint->repeated), 5, 'again, under the same event_id');
 repeats_were_in_doubt(2, 'and was in doubt');
@@ -155,7 +134,7 @@ for my $lead (1 .. 5)
 {
 	$crm->change($lead);
 	$endpoint->wait_for('accepted', $lead);
-	kill_shipper();
+	$crm->kill_shipper;
 }
 $crm->arrived_as_committed('kill -9 right after each answer: all arrives', repeats => 1);
 repeats_were_in_doubt(5, 'repeated is at most what had been in doubt');
@@ -163,14 +142,14 @@ repeats_were_in_doubt(5, 'repeated is at most what had been in doubt');
 # --- In the middle of a backlog
 
 begin_chapter();
-$endpoint->script({ action => { delay => 0.1, when => 'after_accept' } });
+$endpoint->script({ action => { delay => 0.5, when => 'after_accept' } });
 $crm->sql('SELECT change(i) FROM generate_series(1, 400) i; SELECT change(i) FROM
            generate_series(1, 100) i');
 my @faults = (
 	[ 'a restart', sub { $node->restart } ],
 	[ 'an immediate shutdown', sub { $node->stop('immediate'); $node->start; } ],
-	[ 'kill -9 of the postmaster', \&kill_postmaster ],
-	[ 'kill -9 of the shipper', \&kill_shipper ]);
+	[ 'kill -9 of the postmaster', sub { $crm->kill_postmaster } ],
+	[ 'kill -9 of the shipper', sub { $crm->kill_shipper } ]);
 for my $fault (@faults)
 {
 	my ($name, $code) = @$fault;
@@ -183,13 +162,40 @@ $endpoint->script();
 $crm->arrived_as_committed('the backlog survives four faults', repeats => 1);
 repeats_were_in_doubt(scalar @faults, 'of it only what was in doubt came twice');
 
+# --- With a long list of what is owed
+
+subtest 'a restart with forty thousand gaps between what is owed' => sub {
+	begin_chapter();
+	my $owed = 40_000;
+	$crm->sql("ALTER SERVER sales OPTIONS (SET batch_size '1000'); SELECT capi_pause('sales')");
+	$crm->sql("SELECT capi_send_lead_event(22345678901230000 + i, 'gap ' || i % 2)
+	           FROM generate_series(1, 2 * $owed) i");
+	is( $crm->sql("SELECT capi_cancel(array_agg(id)) FROM capi_event_log WHERE event_name = 'gap 0'"),
+		$owed, 'every other event is cancelled');
+	# The cursor is written when there is something new.
+	my $one_more = "SELECT capi_send_lead_event(32345678901230000, 'one more')";
+	$crm->sql($one_more);
+	$crm->until_true("SELECT count(*) >= $owed FROM capi_cursor, unnest(open)")
+	  or die 'the cursor stays behind';
+	my $written = $crm->sql('SELECT updated_at FROM capi_cursor');
+	$crm->sql($one_more);
+	$crm->until_true("SELECT clock_timestamp() > updated_at + interval '3 s' FROM capi_cursor");
+	is($crm->sql('SELECT updated_at FROM capi_cursor'),
+		$written, 'such a long list is not written at every poll');
+	$node->restart;
+	$crm->sql("SELECT capi_resume('sales')");
+	ok($crm->until_true('SELECT NOT EXISTS (SELECT FROM capi_owed)'), 'the others are delivered');
+	is($endpoint->state->{accepted}, $owed + 2, 'each once');
+	$crm->sql("ALTER SERVER sales OPTIONS (SET batch_size '5')");
+};
+
 # --- While others write
 
 begin_chapter();
 append_to_file($node->basedir . '/writer.sql',
 	"\\set lead random(1, 400)\nSELECT change(:lead);\n");
 for my $fault (
-	[ 'kill -9 of the shipper', sub { kill_shipper() } ],
+	[ 'kill -9 of the shipper', sub { $crm->kill_shipper } ],
 	[ 'an immediate shutdown', sub { $node->stop('immediate'); $node->start; } ])
 {
 	my ($name, $code) = @$fault;

@@ -43,7 +43,6 @@ FROM generate_series(1, 300) i,
 WHERE i % s.every = 0 ORDER BY s.place, i
 SQL
 $crm->until_true('SELECT NOT EXISTS (SELECT FROM capi_owed)');
-my $requests = () = $endpoint->requests;
 my $accepted = $endpoint->state->{accepted};
 my $seconds = $crm->seconds(
 	sub {

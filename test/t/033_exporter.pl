@@ -40,7 +40,6 @@ $crm->sql(slurp_file("$monitoring/role.sql"));
 my $port = PostgreSQL::Test::Cluster::get_free_port();
 local $ENV{DATA_SOURCE_NAME} = sprintf 'host=%s port=%d user=crm_capi_exporter dbname=postgres sslmode=disable',
   $crm->node->host, $crm->node->port;
-my $log = '';
 my $process = IPC::Run::start(
 	[
 		$exporter, "--web.listen-address=127.0.0.1:$port",

@@ -187,6 +187,30 @@ sub shipper_pid
 	return $self->sql('SELECT capi_shipper_pid()', $database);
 }
 
+# kill -9 of the shipper: PostgreSQL restarts all its sessions.
+sub kill_shipper
+{
+	my ($self) = @_;
+	my $pid = $self->shipper_pid;
+	kill 'KILL', $pid;
+	$self->until_true("SELECT capi_shipper_pid() <> $pid") or die 'no other shipper';
+	return;
+}
+
+# kill -9 of the server with all its processes. It starts again when the last process of the old one
+# has noticed and left its shared memory.
+sub kill_postmaster
+{
+	my ($self) = @_;
+	$self->node->kill9;
+	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		return if $self->node->start(fail_ok => 1);
+		$self->node->stop('fast', fail_ok => 1); # forgets the attempt
+	}
+	die 'the server does not start';
+}
+
 # Outcomes of all requests, in order: "retry delivered".
 sub outcomes
 {

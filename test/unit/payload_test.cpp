@@ -90,11 +90,13 @@ TEST(Payload, LeadIdsKeepEveryDigit) {
 }
 
 TEST(Payload, WithoutLeadIdThereIsNoMember) {
-    Event event = SampleEvent();
-    event.lead_id = 0;
-    EXPECT_EQ(EventJson(SampleDataset(), event)["user_data"], Json::object());
-    event.user_data = R"({"em":["a"]})";
-    EXPECT_EQ(EventJson(SampleDataset(), event)["user_data"], Json::parse(R"({"em":["a"]})"));
+    for (const int64_t lane : {int64_t{0}, int64_t{-1}, std::numeric_limits<int64_t>::min()}) {
+        Event event = SampleEvent();
+        event.lead_id = lane;
+        EXPECT_EQ(EventJson(SampleDataset(), event)["user_data"], Json::object());
+        event.user_data = R"({"em":["a"]})";
+        EXPECT_EQ(EventJson(SampleDataset(), event)["user_data"], Json::parse(R"({"em":["a"]})"));
+    }
 }
 
 TEST(Payload, TimesAreWholeSecondsRoundedDown) {

@@ -134,7 +134,7 @@ TEST(Verdict, OtherCodesAreRefusedUnlessTransient) {
 struct BodyCase {
     const char* what;
     int http_status;
-    std::string_view body;
+    std::string body;
     Verdict expected;
 };
 
@@ -184,7 +184,7 @@ INSTANTIATE_TEST_SUITE_P(
         BodyCase{"a gateway's own numbering", 413, R"({"error":{"message":"too large"}})",
                  kSplit}));
 
-constexpr std::string_view kHtml = "<!DOCTYPE html><html><body>Sorry</body></html>";
+constexpr const char* kHtml = "<!DOCTYPE html><html><body>Sorry</body></html>";
 
 INSTANTIATE_TEST_SUITE_P(
     StatusAlone, BodyTest,
@@ -228,6 +228,62 @@ TEST(Verdict, OAuthExceptionAboutABadEventSplits) {
         "error_user_title":"Event Timestamp Too Old","error_user_msg":"...","fbtrace_id":"A",
         "error_data":"{\"blame_field_specs\":[[\"data\"]]}"}})")),
         kSplit);
+}
+
+// Texts come in the language of whoever owns the token, and "type" is the same for most errors.
+TEST(Verdict, TextsAndTypesDecideNothing) {
+    const struct {
+        const char* code;
+        Verdict expected;
+    } codes[] = {
+        {R"("code":100,"error_subcode":2804003)", kSplit},
+        {R"("code":80004,"error_subcode":2446079)", kSlowDown},
+        {R"("code":190,"error_subcode":463)", kTokenHold},
+        {R"("code":100,"error_subcode":33)", kDatasetHold},
+        {R"("code":2)", kServerRetry},
+        {R"("code":987654)", kSplit},
+        {R"("code":987654,"is_transient":true)", kServerRetry},
+    };
+    for (const auto& c : codes) {
+        for (const char* type : {"OAuthException", "GraphMethodException", "", "rate limit"}) {
+            for (const char* text :
+                 {"Invalid OAuth access token", "There have been too many calls, please slow down",
+                  "Errore temporaneo, riprova", "\xE3\x82\xA2\xE3\x82\xAF\xE3\x82\xBB\xE3\x82\xB9",
+                  "\\u30a2\\u30af", "", "events_received 10"}) {
+                const std::string body = std::string(R"({"error":{"message":")") + text +
+                                         R"(","type":")" + type + R"(","error_user_title":")" +
+                                         text + R"(","error_user_msg":")" + text + "\"," + c.code +
+                                         "}}";
+                for (const int status : {200, 400, 500}) {
+                    EXPECT_EQ(Judge(Answered(status, body)), c.expected) << status << " " << body;
+                }
+            }
+        }
+    }
+}
+
+TEST(Verdict, HugeNestedAndMisspeltBodiesAreJudgedByWhatCanBeRead) {
+    const std::string padding(250000, 'x');
+    const std::string deep(100000, '[');
+    const BodyCase cases[] = {
+        {"huge, with a code", 400, "{\"p\":\"" + padding + R"(","error":{"code":190}})",
+         kTokenHold},
+        {"huge, with a count", 200, "{\"p\":\"" + padding + R"(","events_received":10})",
+         kDelivered},
+        {"huge HTML", 502, "<html>" + padding, kServerRetry},
+        {"huge, cut", 200, R"({"events_received":10,"p":")" + padding, kUnreadable},
+        {"nested deep", 200, deep, kUnreadable},
+        {"nested deep under 400", 400, deep, kUnreadableRetry},
+        {"nested deep beside a code", 400, R"({"p":)" + deep + R"(,"error":{"code":190}})",
+         kUnreadableRetry},
+        {"wrong UTF-8 beside a code", 400,
+         "{\"error\":{\"message\":\"\xff\xfe\xc0\x80\",\"code\":190}}", kTokenHold},
+        {"wrong UTF-8 beside a count", 200, "{\"m\":\"\xff\",\"events_received\":10}", kDelivered},
+        {"zero bytes", 200, std::string(10, '\0'), kUnreadable},
+    };
+    for (const BodyCase& c : cases) {
+        EXPECT_EQ(Judge(Answered(c.http_status, c.body)), c.expected) << c.what;
+    }
 }
 
 TEST(Verdict, DatasetUnderWrongTokenHoldsEvenAs404) {

@@ -1,0 +1,233 @@
+/*
+ * row_event.cpp - from a row of a watched table to the event that it makes due.
+ */
+#include "pg/row_event.hpp"
+
+#include "core/validation.hpp"
+#include "pg/dataset.hpp"
+#include "pg/reached_stage.hpp"
+#include "pg/row_values.hpp"
+#include "pg/tombstone.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+constexpr Role kDeciding[] = {kLeadIdRole, kConditionRole, kStageRole};
+constexpr Role kCompared[] = {kLeadIdRole, kStageRole};
+constexpr Role kTimes[] = {kEventTimeRole, kLeadCreatedAtRole};
+
+/* The first reason found is kept: one is enough to park an event. */
+void
+park(NewEvent* event, Reason reason, const char* detail)
+{
+    if (event->parked == Reason::kNone && reason != Reason::kNone) {
+        event->parked = reason;
+        event->detail = detail;
+    }
+}
+
+bool
+is_used(const Watch* watch, Role role)
+{
+    return watch->sources[role].reader.number > 0 || watch->sources[role].expression != nullptr;
+}
+
+/* If it cannot be told what the stage is, nobody can tell whether it changed, and silence could
+ * hide a change: each update is due then, to be parked. */
+bool
+is_quiet(Watch* watch, const Row& row)
+{
+    return row.before != nullptr && watch->sources[kStageRole].reader.number >= 0 &&
+           !may_differ(watch, row, kStageRole) && !may_differ(watch, row, kLeadIdRole);
+}
+
+/* An error while it was read does not let the row pass unseen. */
+bool
+fulfils_condition(const Watch* watch, const RowValues& values)
+{
+    return !is_used(watch, kConditionRole) || values.reason != Reason::kNone ||
+           (!values.nulls[kConditionRole] && DatumGetBool(values.values[kConditionRole]));
+}
+
+/*
+ * Lead id
+ */
+
+/* False if the row has none. */
+bool
+read_lead(Watch* watch, const RowValues& values, NewEvent* event)
+{
+    bool absent = false;
+    const char* detail = nullptr;
+
+    if (!is_used(watch, kLeadIdRole))
+        return true;
+    if (values.nulls[kLeadIdRole])
+        return values.reason != Reason::kNone;
+    const Reason reason =
+        read_lead_id(&watch->sources[kLeadIdRole].reader, values.values[kLeadIdRole], &absent,
+                     &event->lead_id, &detail);
+    if (absent)
+        return false;
+    event->has_lead_id =
+        reason == Reason::kNone || (event->lead_id > 0 && event->lead_id <= kLargestHarmlessNumber);
+    park(event, reason, detail);
+    return true;
+}
+
+/*
+ * Stage
+ */
+
+struct Stage {
+    text* name; /* under which it is sent; may be NULL */
+    bool is_mapped;
+};
+
+text*
+mapped_name(Jsonb* map, const text* name)
+{
+    JsonbValue value;
+
+    if (name == nullptr ||
+        getKeyJsonValueFromContainer(&map->root, VARDATA_ANY(name),
+                                     static_cast<int>(VARSIZE_ANY_EXHDR(name)), &value) == nullptr)
+        return nullptr;
+    return cstring_to_text_with_len(value.val.string.val, value.val.string.len);
+}
+
+Stage
+stage_of(Watch* watch, const RowValues& values)
+{
+    text* const name = read_stage(&watch->sources[kStageRole].reader, values.values[kStageRole],
+                                  values.nulls[kStageRole]);
+    text* const mapped = watch->stage_map ? mapped_name(watch->stage_map, name) : nullptr;
+
+    return {mapped != nullptr ? mapped : name, mapped != nullptr};
+}
+
+bool
+is_same_stage(const Stage& a, const Stage& b)
+{
+    if (a.name == nullptr || b.name == nullptr)
+        return a.name == b.name;
+    return a.is_mapped == b.is_mapped && VARSIZE_ANY_EXHDR(a.name) == VARSIZE_ANY_EXHDR(b.name) &&
+           memcmp(VARDATA_ANY(a.name), VARDATA_ANY(b.name), VARSIZE_ANY_EXHDR(a.name)) == 0;
+}
+
+/* Whether may_differ() has said all about the two. */
+bool
+is_told_by_columns(const Watch* watch)
+{
+    return watch->stage_map == nullptr && watch->sources[kStageRole].expression == nullptr &&
+           watch->sources[kLeadIdRole].expression == nullptr;
+}
+
+/* A row that was never read before counts as changed, and so does one that cannot be read. */
+bool
+has_changed(Watch* watch, const Row& row, const RowValues& now, const Stage& stage)
+{
+    RowValues before;
+
+    if (row.before == nullptr || !is_used(watch, kStageRole) || is_told_by_columns(watch))
+        return true;
+    clear(&before);
+    read_values(watch, {row.before, nullptr}, kCompared, lengthof(kCompared), &before);
+    return before.reason != Reason::kNone || !is_same(watch, kLeadIdRole, now, before) ||
+           !is_same_stage(stage, stage_of(watch, before));
+}
+
+/* False if it is not to be sent. */
+bool
+set_stage(const Watch* watch, const Stage& stage, NewEvent* event)
+{
+    const bool is_unmapped = watch->stage_map != nullptr && !stage.is_mapped;
+
+    if (is_unmapped && watch->unmapped == Unmapped::kSkip && event->parked == Reason::kNone)
+        return false;
+    event->event_name = stage.name;
+    const Reason reason = judge_stage(event->event_name);
+    park(event, reason, nullptr);
+    if (reason == Reason::kStageTooLong || reason == Reason::kStageEncoding)
+        event->event_name = nullptr; /* could not be shown or sent; the CRM's table still has it */
+    if (is_unmapped && watch->unmapped == Unmapped::kPark)
+        park(event, Reason::kStageUnmapped, nullptr);
+    return true;
+}
+
+/*
+ * Times
+ */
+
+void
+read_times(Watch* watch, const Row& row, NewEvent* event)
+{
+    const UnixMicros now = to_unix_micros(GetCurrentTimestamp());
+    UnixMicros time = now;
+    UnixMicros created_at = 0;
+    RowValues values;
+
+    clear(&values);
+    read_values(watch, row, kTimes, lengthof(kTimes), &values);
+    park(event, values.reason, values.detail);
+    if (is_used(watch, kEventTimeRole)) {
+        const Reason reason =
+            read_time(&watch->sources[kEventTimeRole].reader, values.values[kEventTimeRole],
+                      values.nulls[kEventTimeRole], &time);
+        park(event, reason, nullptr);
+        if (reason != Reason::kNone)
+            return;
+    }
+    event->has_event_time = true;
+    event->event_time = from_unix_micros(time);
+    const bool has_creation =
+        !values.nulls[kLeadCreatedAtRole] &&
+        read_time(&watch->sources[kLeadCreatedAtRole].reader, values.values[kLeadCreatedAtRole],
+                  false, &created_at) == Reason::kNone;
+    park(event,
+         JudgeEventTime(time, now,
+                        has_creation ? std::optional<UnixMicros>(created_at) : std::nullopt),
+         nullptr);
+}
+
+}  // namespace
+
+bool
+read_event(Watch* watch, const Row& row, NewEvent* event)
+{
+    RowValues values;
+
+    if (is_quiet(watch, row))
+        return false;
+    clear(&values);
+    read_values(watch, row, kDeciding, lengthof(kDeciding), &values);
+    park(event, watch->broken, watch->broken_by);
+    if (!read_lead(watch, values, event))
+        return false;
+    park(event, values.reason, values.detail);
+    if (!fulfils_condition(watch, values))
+        return false;
+    const Stage stage = stage_of(watch, values);
+    if (values.reason == Reason::kNone && !has_changed(watch, row, values, stage))
+        return false;
+    if (!set_stage(watch, stage, event))
+        return false;
+    read_times(watch, row, event);
+    return true;
+}
+
+void
+enqueue_for(const Watch* watch, Oid schema, NewEvent* event)
+{
+    if (event->has_lead_id && is_forgotten(schema, event->lead_id))
+        return;
+    if (watch->first_only && event->parked == Reason::kNone &&
+        !reach_stage(schema, watch->server, *event))
+        return;
+    if (OidIsValid(watch->server))
+        event->dataset = dataset_number(schema, watch->server);
+    enqueue(schema, *event);
+}
+
+}  // namespace crm_capi

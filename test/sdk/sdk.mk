@@ -1,0 +1,38 @@
+# sdk.mk - the normaliser beside Meta's own library for Node.js, on thousands of seeded inputs.
+#
+#   make sdk                 installs the library from the npm registry into build/sdk and compares
+#   make sdk SDK_SEED=7      with other inputs
+#
+# Needs node, npm and the network. Complete in itself: make -f test/sdk/sdk.mk sdk
+
+SDK_SEED ?= 20261125
+SDK_VALUES ?= 3000
+SDK_CXXFLAGS = -std=c++17 -O1 -Wall -Wextra -Werror -Isrc
+
+# What the program needs of src/core.
+SDK_SOURCES = test/sdk/normalize_lines.cpp $(patsubst %,src/core/%.cpp,countries digest \
+	identity_field normalize_birth normalize_phone normalize_place normalize_text plain_identity \
+	reason unicode validation)
+SDK_OBJECTS = $(SDK_SOURCES:%.cpp=build/sdk/%.o)
+
+sdk: build/sdk/normalize_lines build/sdk/node_modules/.installed
+	NODE_PATH=build/sdk/node_modules node test/sdk/compare.js build/sdk/normalize_lines \
+		$(SDK_SEED) $(SDK_VALUES)
+
+# Scripts of packages are not run: only code that the comparison calls.
+build/sdk/node_modules/.installed: test/sdk/package.json
+	@mkdir -p $(@D)
+	cp test/sdk/package.json build/sdk/package.json
+	cd build/sdk && npm install --ignore-scripts --no-audit --no-fund --no-package-lock --loglevel=error
+	touch $@
+
+build/sdk/normalize_lines: $(SDK_OBJECTS)
+	$(CXX) -o $@ $^ -lcrypto -lphonenumber -licuuc
+
+build/sdk/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(SDK_CXXFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(SDK_OBJECTS:.o=.d)
+
+.PHONY: sdk

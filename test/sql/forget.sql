@@ -1,0 +1,86 @@
+-- capi_forget(): a lead is gone from queue and history, and does not come back.
+\set VERBOSITY default
+\set SHOW_CONTEXT never
+\pset null '(null)'
+
+-- Waits until a query finds rows: the shipper works beside us.
+CREATE FUNCTION pg_temp.wait_for(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    deadline timestamptz := clock_timestamp() + interval '30 s';
+    found bigint;
+BEGIN
+    WHILE clock_timestamp() < deadline LOOP
+        EXECUTE query;
+        GET DIAGNOSTICS found = ROW_COUNT;
+        IF found > 0 THEN
+            RETURN 'so it is';
+        END IF;
+        PERFORM pg_sleep(0.02);
+    END LOOP;
+    RETURN 'not within half a minute';
+END $$;
+
+CREATE SERVER forget_dry FOREIGN DATA WRAPPER crm_capi
+    OPTIONS (dataset_id '1234567890123456', lead_event_source 'Odoo', mode 'dry_run');
+CREATE USER MAPPING FOR PUBLIC SERVER forget_dry OPTIONS (access_token 'token');
+CREATE SERVER forget_paused FOREIGN DATA WRAPPER crm_capi
+    OPTIONS (dataset_id '2', lead_event_source 'SAP', mode 'paused');
+CREATE USER MAPPING FOR PUBLIC SERVER forget_paused OPTIONS (access_token 'token');
+CREATE TABLE forget_leads (id integer PRIMARY KEY, fb bigint, stage text);
+SELECT capi_watch('forget_leads', 'fb', 'stage', 'forget_dry');
+SELECT coalesce(max(id), 0) AS before FROM capi_event_log \gset
+CREATE VIEW forget_fate AS
+    SELECT lead_id, dataset, event_name, status, reason_code FROM capi_events ORDER BY id;
+
+-- History of two leads: sent, parked, cancelled, owed
+INSERT INTO forget_leads VALUES (1, 223456789012345, 'new'), (2, 223456789012346, 'new');
+UPDATE forget_leads SET stage = NULL WHERE id = 1;
+SELECT count(capi_send_lead_event(lead, 'owed', dataset => 'forget_paused')) FROM unnest('{223456789012345,223456789012346}'::bigint[]) AS lead;
+SELECT capi_cancel(array_agg(id)) FROM (SELECT capi_send_lead_event(223456789012345, 'cancelled', dataset => 'forget_paused') AS id OFFSET 0) AS sent;
+SELECT pg_temp.wait_for('SELECT FROM capi_events WHERE lead_id = 223456789012346 AND status = ''dry_run''');
+SELECT pg_temp.wait_for('SELECT FROM capi_events WHERE dataset = ''forget_paused'' AND status = ''held''');
+SELECT * FROM forget_fate WHERE lead_id BETWEEN 223456789012345 AND 223456789012346;
+
+-- Rolled back, nothing has happened
+BEGIN;
+SELECT capi_forget(223456789012345);
+UPDATE forget_leads SET stage = 'not while it is forgotten' WHERE id = 1;
+SELECT count(*) FROM capi_event_log WHERE lead_id = 223456789012345;
+ROLLBACK;
+SELECT count(*) FROM capi_event_log WHERE lead_id = 223456789012345;
+UPDATE forget_leads SET stage = 'again' WHERE id = 1;
+SELECT count(*) FROM capi_event_log WHERE lead_id = 223456789012345;
+
+-- Gone, and so are the settlements; nobody else is touched
+SELECT capi_forget(223456789012345);
+SELECT * FROM forget_fate WHERE lead_id BETWEEN 223456789012345 AND 223456789012346;
+SELECT count(*) AS orphans FROM capi_settlement s
+WHERE s.event > :before AND NOT EXISTS (SELECT FROM capi_event_log e WHERE e.id = s.event);
+
+-- What stays is a digest, and the shipper takes the ids of the events off it
+SELECT lead = sha256(int8send(223456789012345)) AS known_by_digest, forgotten_at <= clock_timestamp() AS dated FROM capi_tombstone;
+SELECT count(*) AS in_clear FROM capi_tombstone t WHERE t::text LIKE '%223456789012345%';
+SELECT pg_temp.wait_for('SELECT FROM capi_tombstone WHERE unseen_from IS NULL AND events IS NULL');
+
+-- New stages of the lead are silent for a trigger, and an error for a call
+UPDATE forget_leads SET stage = 'new stage' WHERE id = 1;
+INSERT INTO forget_leads VALUES (3, 223456789012345, 'same lead'), (4, 223456789012347, 'other lead');
+SELECT capi_send_lead_event(223456789012345, 'by hand', dataset => 'forget_paused');
+SELECT lead_id, event_name FROM forget_fate WHERE lead_id BETWEEN 223456789012345 AND 223456789012347;
+
+-- Once more, and somebody who was never here
+SELECT capi_forget(223456789012345);
+SELECT capi_forget(999999999999999);
+SELECT capi_forget(NULL);
+SELECT count(*) FROM capi_tombstone;
+
+-- A value that never was a lead id can be erased as well
+INSERT INTO forget_leads VALUES (5, 12345, 'own key');
+SELECT lead_id, status, reason_code FROM forget_fate WHERE lead_id = 12345;
+SELECT capi_forget(12345);
+
+DROP VIEW forget_fate;
+DROP TABLE forget_leads;
+DROP SERVER forget_dry CASCADE;
+DROP SERVER forget_paused CASCADE;
+TRUNCATE capi_tombstone;
