@@ -836,6 +836,59 @@ COMMENT ON FUNCTION capi_forget(bigint) IS
 REVOKE ALL ON FUNCTION capi_forget(bigint) FROM PUBLIC;
 
 ----------------------------------------------------------------------------------------------------
+-- Trying and checking
+----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION capi_send_test_event(
+    lead_id bigint,
+    test_event_code text,
+    dataset name DEFAULT NULL,
+    event_name text DEFAULT 'initial_lead')
+RETURNS jsonb
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_send_test_event(bigint, text, name, text) IS
+'sends one event to the test page of Events Manager, now, and returns the answer; needs USAGE on the dataset';
+
+CREATE FUNCTION capi_check(send boolean DEFAULT false)
+RETURNS TABLE (subject text, check_name text, status text, detail text, hint text)
+LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER ROWS 50
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_check(boolean) IS
+'the doctor: server, datasets, endpoints, funnel and watches, one row per check; with send, Meta is also asked whether it takes the token';
+REVOKE ALL ON FUNCTION capi_check(boolean) FROM PUBLIC;
+
+CREATE VIEW capi_stage_coverage AS
+WITH event AS (
+    SELECT e.dataset, e.event_name, e.lead_id, e.event_time, false AS delivered
+    FROM @extschema@.capi_event_log e
+    UNION ALL
+    -- found by the ranges of ids that requests have delivered: far fewer than events
+    SELECT e.dataset, e.event_name, e.lead_id, e.event_time, true
+    FROM @extschema@.capi_request_log r,
+         LATERAL unnest(r.events) AS ids,
+         LATERAL (SELECT l.dataset, l.event_name, l.lead_id, l.event_time
+                  FROM @extschema@.capi_event_log l
+                  WHERE l.id >= lower(ids) AND l.id < upper(ids)) e
+    WHERE r.outcome = 'delivered'
+)
+SELECT d.name AS dataset,
+       e.event_name,
+       (e.event_time AT TIME ZONE 'UTC')::date AS day,
+       count(DISTINCT e.lead_id) AS leads,
+       count(*) FILTER (WHERE NOT e.delivered) AS events,
+       count(*) FILTER (WHERE e.delivered) AS delivered,
+       count(DISTINCT e.lead_id) FILTER (WHERE e.delivered) AS leads_delivered,
+       min(e.event_time) AS first_at,
+       max(e.event_time) AS last_at
+FROM event e LEFT JOIN @extschema@.capi_dataset d ON d.number = e.dataset
+GROUP BY d.name, e.event_name, (e.event_time AT TIME ZONE 'UTC')::date;
+COMMENT ON VIEW capi_stage_coverage IS
+'the funnel, as far as history is kept: leads and events per dataset, stage and day (UTC) of the event time';
+
+----------------------------------------------------------------------------------------------------
 -- Starting the shipper
 ----------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@
 #include "core/dispatcher.hpp"
 #include "core/forgotten.hpp"
 #include "core/id_set.hpp"
+#include "core/notice.hpp"
 #include "core/window.hpp"
 #include "net/transport.hpp"
 #include "pg/counting.hpp"
@@ -40,6 +41,9 @@ struct Shipper {
     /* Erased by capi_forget() while owed. What of it is in flight has no settlement any more. */
     IdSet forgotten;
     ForgottenLeads forgotten_leads;
+    /* Parked events that nobody has been told of yet, and what has been told. */
+    std::vector<int64_t> parked;
+    ParkedKinds parked_kinds;
 
     Counting counting;
 
