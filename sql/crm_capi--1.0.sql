@@ -72,7 +72,8 @@ CREATE TABLE capi_event_log (
     parked      boolean     NOT NULL,
     event_name  text,
     user_data   jsonb,
-    custom_data jsonb
+    custom_data jsonb,
+    recheck     jsonb
 );
 COMMENT ON TABLE capi_event_log IS 'every event ever enqueued; never updated, read in order of id';
 COMMENT ON COLUMN capi_event_log.id IS 'order of enqueueing; within a lead the order of sending';
@@ -84,6 +85,7 @@ COMMENT ON COLUMN capi_event_log.parked IS 'parked when enqueued: a row of capi_
 COMMENT ON COLUMN capi_event_log.event_name IS 'stage that the lead reached';
 COMMENT ON COLUMN capi_event_log.user_data IS 'identities, hashed where Meta wants a hash';
 COMMENT ON COLUMN capi_event_log.custom_data IS 'further members of custom_data';
+COMMENT ON COLUMN capi_event_log.recheck IS 'watch and primary key of the row whose condition counts once more before the event is sent';
 
 -- Finds the events of a lead. The index itself is empty and costs the CRM nothing: it answers from
 -- the filters below it, which the shipper writes when it has time (src/pg/lead_index.cpp).
@@ -409,6 +411,8 @@ SELECT t.tgrelid::regclass AS target,
        nullif(a.arguments[5], '') AS lead_created_at,
        o.options -> 'stage_map' AS stage_map,
        coalesce(o.options ->> 'unmapped', 'send') AS unmapped,
+       o.options -> 'user_data' AS user_data,
+       o.options -> 'custom_data' AS custom_data,
        o.options ->> 'condition' AS condition,
        coalesce(o.options ->> 'repeat', 'every') AS repeat,
        coalesce(o.options ->> 'recheck', 'false')::boolean AS recheck,
@@ -797,6 +801,28 @@ COMMENT ON FUNCTION capi_cancel(bigint[]) IS
 REVOKE ALL ON FUNCTION capi_cancel(bigint[]) FROM PUBLIC;
 
 ----------------------------------------------------------------------------------------------------
+-- History
+----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION capi_backfill(
+    target regclass,
+    since interval DEFAULT '7 days',
+    dry_run boolean DEFAULT true)
+RETURNS TABLE (
+    dataset name,
+    lead_id bigint,
+    event_name text,
+    event_time timestamptz,
+    action text,
+    reason_code text,
+    event_id bigint)
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_backfill(regclass, interval, boolean) IS
+'enqueues what the watches of a table would have sent and the queue does not know, or tells what that is; needs ownership of the table and USAGE on the dataset';
+
+----------------------------------------------------------------------------------------------------
 -- Forgetting
 ----------------------------------------------------------------------------------------------------
 
@@ -808,6 +834,59 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_forget(bigint) IS
 'erases a lead from queue and history for good and returns how many events that were; what is being sent cannot be taken back';
 REVOKE ALL ON FUNCTION capi_forget(bigint) FROM PUBLIC;
+
+----------------------------------------------------------------------------------------------------
+-- Trying and checking
+----------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION capi_send_test_event(
+    lead_id bigint,
+    test_event_code text,
+    dataset name DEFAULT NULL,
+    event_name text DEFAULT 'initial_lead')
+RETURNS jsonb
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_send_test_event(bigint, text, name, text) IS
+'sends one event to the test page of Events Manager, now, and returns the answer; needs USAGE on the dataset';
+
+CREATE FUNCTION capi_check(send boolean DEFAULT false)
+RETURNS TABLE (subject text, check_name text, status text, detail text, hint text)
+LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER ROWS 50
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_check(boolean) IS
+'the doctor: server, datasets, endpoints, funnel and watches, one row per check; with send, Meta is also asked whether it takes the token';
+REVOKE ALL ON FUNCTION capi_check(boolean) FROM PUBLIC;
+
+CREATE VIEW capi_stage_coverage AS
+WITH event AS (
+    SELECT e.dataset, e.event_name, e.lead_id, e.event_time, false AS delivered
+    FROM @extschema@.capi_event_log e
+    UNION ALL
+    -- found by the ranges of ids that requests have delivered: far fewer than events
+    SELECT e.dataset, e.event_name, e.lead_id, e.event_time, true
+    FROM @extschema@.capi_request_log r,
+         LATERAL unnest(r.events) AS ids,
+         LATERAL (SELECT l.dataset, l.event_name, l.lead_id, l.event_time
+                  FROM @extschema@.capi_event_log l
+                  WHERE l.id >= lower(ids) AND l.id < upper(ids)) e
+    WHERE r.outcome = 'delivered'
+)
+SELECT d.name AS dataset,
+       e.event_name,
+       (e.event_time AT TIME ZONE 'UTC')::date AS day,
+       count(DISTINCT e.lead_id) AS leads,
+       count(*) FILTER (WHERE NOT e.delivered) AS events,
+       count(*) FILTER (WHERE e.delivered) AS delivered,
+       count(DISTINCT e.lead_id) FILTER (WHERE e.delivered) AS leads_delivered,
+       min(e.event_time) AS first_at,
+       max(e.event_time) AS last_at
+FROM event e LEFT JOIN @extschema@.capi_dataset d ON d.number = e.dataset
+GROUP BY d.name, e.event_name, (e.event_time AT TIME ZONE 'UTC')::date;
+COMMENT ON VIEW capi_stage_coverage IS
+'the funnel, as far as history is kept: leads and events per dataset, stage and day (UTC) of the event time';
 
 ----------------------------------------------------------------------------------------------------
 -- Starting the shipper

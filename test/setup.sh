@@ -23,7 +23,8 @@
 # libpq-dev's pg_config is a shell wrapper that finds the newest server: never used, see PG_BIN.
 PACKAGES_BUILD='make g++ libcurl4-openssl-dev nlohmann-json3-dev libssl-dev libicu-dev libphonenumber-dev'
 PACKAGES_RUN='python3 openssl'
-PACKAGES_TEST='clang libgtest-dev libipc-run-perl perl nghttp2-proxy procps'
+PACKAGES_TEST='clang libgtest-dev libipc-run-perl perl nghttp2-proxy procps
+prometheus-postgres-exporter'
 PACKAGES_FUZZ='clang libclang-rt-dev'
 PACKAGES_BENCH='libpq-dev python3-psycopg2'
 # Only where no node and no npm is: whoever has them from elsewhere keeps them.
@@ -143,14 +144,15 @@ apt_install() {
 
 # ---------------------------------------------------------------------------------- services
 
-# While packages are installed: no PostgreSQL cluster is created or started, no nghttpx started.
+# While packages are installed: no PostgreSQL cluster is created or started, and none of the daemons
+# that the tests start by themselves.
 hold_services() {
     if [ ! -e "$POLICY" ]; then
         made_policy=yes
         cat >"$POLICY" <<'END'
 #!/bin/sh
 # Made by crm_capi's test/setup.sh for the time of one apt-get run; safe to delete.
-case $1 in postgresql* | nghttpx*) exit 101 ;; esac
+case $1 in postgresql* | nghttpx* | prometheus*) exit 101 ;; esac
 exit 0
 END
         chmod 755 "$POLICY"
@@ -195,12 +197,12 @@ install_server_quietly() {
 }
 
 # The package enables a daemon that nobody asked for; the tests start the program themselves.
-install_proxy_quietly() {
-    apt_install nghttp2-proxy
-    deb-systemd-helper disable nghttpx.service >/dev/null 2>&1
-    update-rc.d nghttpx disable >/dev/null 2>&1
+install_daemon_quietly() { # PACKAGE SERVICE
+    apt_install "$1"
+    deb-systemd-helper disable "$2.service" >/dev/null 2>&1
+    update-rc.d "$2" disable >/dev/null 2>&1
     if [ -z "$made_policy" ]; then # somebody else's policy may have let it start
-        invoke-rc.d nghttpx stop >/dev/null 2>&1
+        invoke-rc.d "$2" stop >/dev/null 2>&1
     fi
     return 0
 }
@@ -244,7 +246,10 @@ install_missing() {
         fi
     done
     case " $* " in *" postgresql-$PG_MAJOR "*) install_server_quietly ;; esac
-    case " $* " in *" nghttp2-proxy "*) install_proxy_quietly ;; esac
+    case " $* " in *" nghttp2-proxy "*) install_daemon_quietly nghttp2-proxy nghttpx ;; esac
+    case " $* " in *" prometheus-postgres-exporter "*)
+        install_daemon_quietly prometheus-postgres-exporter prometheus-postgres-exporter ;;
+    esac
     # shellcheck disable=SC2046
     set -- $(missing_of "$@")
     [ $# -eq 0 ] || apt_install "$@"

@@ -81,6 +81,16 @@ void Bisection::AppendWaiting(std::vector<IdRange>* ranges) const {
     }
 }
 
+void Bisection::AppendRechecks(std::vector<int64_t>* ids) const {
+    for (const Part& part : waiting_) {
+        for (const Event& event : part.events) {
+            if (event.needs_recheck) {
+                ids->push_back(event.id);
+            }
+        }
+    }
+}
+
 void Bisection::Halve(std::vector<Event> events) {
     const auto middle = events.begin() + static_cast<std::ptrdiff_t>(events.size() / 2);
     Part second;

@@ -37,6 +37,8 @@ public:
     bool IsOver() const { return waiting_.empty() && !under_way_; }
     // Appends the ids that wait.
     void AppendWaiting(std::vector<IdRange>* ranges) const;
+    // Appends the ids of those that wait and need a recheck.
+    void AppendRechecks(std::vector<int64_t>* ids) const;
 
 private:
     struct Part {

@@ -34,7 +34,25 @@ std::string EventsUrl(const DatasetConfig& config) {
     return url + '/' + config.api_version + '/' + config.constants.dataset_id + "/events";
 }
 
+// What all requests of a dataset share. The validator let plain http through for loopback hosts
+// only; it is checked again here because a token travels with the request.
+HttpRequest NewRequest(const DatasetConfig& config) {
+    HttpRequest request;
+    request.url = EventsUrl(config);
+    request.timeout_ms = config.timeout_ms;
+    request.ca_file = config.ca_file;
+    Endpoint endpoint;
+    request.allow_plain_http = ReadEndpoint(config.endpoint, &endpoint) && endpoint.loopback;
+    return request;
+}
+
 }  // namespace
+
+HttpRequest BuildProbe(const DatasetConfig& config) {
+    HttpRequest request = NewRequest(config);
+    request.method = HttpMethod::kGet;
+    return request;
+}
 
 HttpRequest BuildRequest(const DatasetConfig& config, const std::vector<Event>& events) {
     std::string proof;
@@ -45,15 +63,8 @@ HttpRequest BuildRequest(const DatasetConfig& config, const std::vector<Event>& 
     for (const Event& event : events) {
         body.Add(event);
     }
-    HttpRequest request;
-    request.url = EventsUrl(config);
+    HttpRequest request = NewRequest(config);
     request.headers.emplace_back("Content-Type: application/json");
-    request.timeout_ms = config.timeout_ms;
-    request.ca_file = config.ca_file;
-    // The validator let plain http through for loopback hosts only; it is checked again here
-    // because a token travels with the request.
-    Endpoint endpoint;
-    request.allow_plain_http = ReadEndpoint(config.endpoint, &endpoint) && endpoint.loopback;
     switch (config.token_place) {
         case TokenPlace::kHeader:
             request.headers.push_back("Authorization: Bearer " + config.access_token);

@@ -47,4 +47,8 @@ struct DatasetConfig {
 // The request that carries these events. Throws if OpenSSL or memory fails.
 HttpRequest BuildRequest(const DatasetConfig& config, const std::vector<Event>& events);
 
+// A request to the same place that carries neither token nor event: Meta refuses it, and by that
+// shows that it can be reached, who it is, what time it has and whether it serves the version.
+HttpRequest BuildProbe(const DatasetConfig& config);
+
 }  // namespace crm_capi

@@ -197,6 +197,17 @@ std::vector<OverdueEvent> DatasetQueue::TakeOverdueEvents(UnixMicros now, UnixMi
     return overdue;
 }
 
+void DatasetQueue::AppendRechecks(std::vector<int64_t>* ids) const {
+    for (const Event& event : ready_) {
+        if (event.needs_recheck) {
+            ids->push_back(event.id);
+        }
+    }
+    for (const SplitBatch& split : split_batches_) {
+        split.bisection.AppendRechecks(ids);
+    }
+}
+
 bool DatasetQueue::HasWaiting() const {
     return !backlog_.empty() || !ready_.empty() ||
            std::any_of(split_batches_.begin(), split_batches_.end(),

@@ -83,6 +83,9 @@ public:
     std::vector<OverdueEvent> TakeOverdueEvents(UnixMicros now, UnixMicros margin,
                                                 UnixMicros* next);
 
+    // Appends the ids of loaded events that wait and need a recheck.
+    void AppendRechecks(std::vector<int64_t>* ids) const;
+
     size_t ready_count() const { return ready_.size(); }
     // Something is owed that is not in flight.
     bool HasWaiting() const;

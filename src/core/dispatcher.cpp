@@ -159,7 +159,34 @@ bool Dispatcher::NextLoad(UnixMicros now, IdRange* range) {
 
 void Dispatcher::Load(Event event) {
     event.in_doubt_since = doubts_.Since(event.id);
+    rechecks_seen_ = rechecks_seen_ || event.needs_recheck;
     loading_->queue.Load(std::move(event));
+}
+
+void Dispatcher::AppendRechecks(UnixMicros now, std::vector<int64_t>* ids) const {
+    if (!rechecks_seen_) {
+        return;
+    }
+    for (const auto& dataset : datasets_) {
+        if (MaySend(*dataset, now) && FreeSlots(*dataset) > 0) {
+            dataset->queue.AppendRechecks(ids);
+        }
+    }
+}
+
+void Dispatcher::EndUnsent(std::vector<EndedEvent> ended) {
+    std::vector<IdRange> ids;
+    for (EndedEvent& event : ended) {
+        ids.push_back(IdRange{event.event, event.event});
+        overdue_.push_back(std::move(event));
+    }
+    if (ids.empty()) {
+        return;
+    }
+    const IdSet dropped(std::move(ids));
+    for (auto& dataset : datasets_) {
+        dataset->queue.Drop(dropped);
+    }
 }
 
 void Dispatcher::Prepare(UnixMicros now, int max_requests) {

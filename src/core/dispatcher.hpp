@@ -87,6 +87,11 @@ public:
     bool NextLoad(UnixMicros now, IdRange* range);
     void Load(Event event);
 
+    // Appends the loaded events that the next requests may carry and that need a recheck first.
+    // What has failed it ends here, unsent.
+    void AppendRechecks(UnixMicros now, std::vector<int64_t>* ids) const;
+    void EndUnsent(std::vector<EndedEvent> ended);
+
     // Makes requests of what is loaded; at most max_requests. Events that must not go any more end
     // here.
     void Prepare(UnixMicros now, int max_requests);
@@ -98,8 +103,8 @@ public:
     void Answered(const HttpAnswer& answer, UnixMicros now, uint64_t random);
 
     std::vector<EndedRequest>& ended() { return ended_; }
-    // Events that ended without a request: their seven days are over, or they have been in doubt
-    // for so long that Meta would take them for new ones.
+    // Events that ended without a request: their seven days are over, they have been in doubt for
+    // so long that Meta would take them for new ones, or they failed a recheck.
     std::vector<EndedEvent>& overdue() { return overdue_; }
     // Health changes since the last call.
     std::vector<HealthChange> TakeHealthChanges(UnixMicros now);
@@ -168,6 +173,7 @@ private:
     std::list<std::unique_ptr<Dataset>> datasets_;
     std::unordered_map<int, Dataset*> by_number_;
     bool unknown_dataset_seen_ = false;
+    bool rechecks_seen_ = false;  // most databases never have one
     Dataset* loading_ = nullptr;  // the dataset of the latest NextLoad
     std::vector<OutgoingRequest> outgoing_;
     std::vector<Flight> departing_;  // same index as outgoing_

@@ -51,7 +51,6 @@ std::string TraceIdOf(const Answer& answer, const HttpAnswer& http) {
     return {};
 }
 
-// SafeText knows the look of Meta's tokens; these we know to the letter.
 void BlackOut(std::string_view secret, HttpAnswer* http) {
     const auto black_out = [secret](std::string* text) {
         for (size_t at = text->find(secret); at != std::string::npos; at = text->find(secret, at)) {
@@ -71,6 +70,11 @@ void BlackOut(std::string_view secret, HttpAnswer* http) {
 
 }  // namespace
 
+void BlackOutSecrets(const Secrets& secrets, HttpAnswer* http) {
+    BlackOut(secrets.access_token, http);
+    BlackOut(secrets.app_secret, http);
+}
+
 EndedRequest EndRequest(HttpAnswer http, int event_count, const Secrets& secrets,
                         Verdict* verdict) {
     const Answer answer = ReadAnswer(http, event_count);
@@ -86,8 +90,7 @@ EndedRequest EndRequest(HttpAnswer http, int event_count, const Secrets& secrets
     ended.reason = verdict->reason;
     // Read once more for people: a secret that looks like a number or a name of the answer must not
     // change what was judged.
-    BlackOut(secrets.access_token, &http);
-    BlackOut(secrets.app_secret, &http);
+    BlackOutSecrets(secrets, &http);
     const Answer shown = ReadAnswer(http, event_count);
     if (verdict->kind != VerdictKind::kDelivered) {
         ended.detail = DetailOf(shown, http);

@@ -46,6 +46,9 @@ struct Secrets {
     std::string_view app_secret;
 };
 
+// SafeText knows the look of Meta's tokens; these are known to the letter.
+void BlackOutSecrets(const Secrets& secrets, HttpAnswer* http);
+
 // Reads and judges an answer to a request of event_count events. Leaves `request`,
 // `next_attempt_at` and `events` to the caller.
 EndedRequest EndRequest(HttpAnswer http, int event_count, const Secrets& secrets, Verdict* verdict);

@@ -11,7 +11,10 @@
 
 namespace crm_capi {
 
+enum class HttpMethod { kPost, kGet };
+
 struct HttpRequest {
+    HttpMethod method = HttpMethod::kPost;
     std::string url;
     std::vector<std::string> headers;  // "Name: value"; may hold the token, so never logged
     std::string body;                  // sent by POST
@@ -29,6 +32,7 @@ struct HttpAnswer {
     // x-business-use-case-usage, x-fb-trace-id, x-ad-api-version-warning, date).
     std::vector<std::pair<std::string, std::string>> headers;
     std::string error;  // libcurl's own words on a failure, without URL, header or body; else empty
+    bool tls_failed = false;  // a failure of TLS: somebody is there, but is not trusted
 };
 
 }  // namespace crm_capi

@@ -27,6 +27,7 @@ enum class Reason {
     kStageUnmapped,
     kExpressionFailed,
     kWatchNotApproved,
+    kCustomDataTooLarge,
     kUserDataUnreadable,
     kIdentityUnknown,  // the key is none of Meta's; stands beside it
     kIdentityType,
@@ -35,9 +36,11 @@ enum class Reason {
     kLeadIdConflict,
     // Settled by the shipper.
     kDeadlinePassed,
-    kDoubtTooOld,  // may have been delivered, too long ago to send it again
-    kCancelled,    // by an operator
-    kRefused,      // Meta refused this event for good; code and subcode stand beside it
+    kDoubtTooOld,       // may have been delivered, too long ago to send it again
+    kCancelled,         // by an operator
+    kConditionFalse,    // the watch's condition held when enqueued, and not when it was to be sent
+    kConditionUnknown,  // or nobody could tell
+    kRefused,           // Meta refused this event for good; code and subcode stand beside it
     // Why a request is to be repeated.
     kNotConnected,   // provably never left: DNS, refused connection, TLS
     kConnectionCut,  // may have been delivered: connection lost or time-out after sending began

@@ -284,9 +284,26 @@ std::optional<ReplyError> ReadError(const Json& reply) {
     return result;
 }
 
+// More than these are a stranger's.
+constexpr size_t kMaxMessages = 20;
+
+std::vector<std::string> ReadMessages(const Json& object) {
+    std::vector<std::string> messages;
+    const Json* list = Member(object, "messages");
+    if (list != nullptr && list->is_array()) {
+        for (const Json& message : *list) {
+            if (message.is_string() && messages.size() < kMaxMessages) {
+                messages.push_back(SafeText(message.get<std::string>(), kMaxMessageCharacters));
+            }
+        }
+    }
+    return messages;
+}
+
 Reply ReadObject(const Json& object) {
     Reply reply;
     reply.readable = true;
+    reply.messages = ReadMessages(object);
     reply.events_received = IntegerMember(object, "events_received");
     reply.error = ReadError(object);
     reply.fbtrace_id = TraceId(TextMember(object, "fbtrace_id"));

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace crm_capi {
 
@@ -26,6 +27,8 @@ struct Reply {
     std::optional<int64_t> events_received;
     std::optional<ReplyError> error;
     std::string fbtrace_id;  // empty = none
+    // Warnings that came with a success, cut and cleaned (SafeText); for people, never judged.
+    std::vector<std::string> messages;
 };
 
 // Never throws, for any bytes: HTML, empty, cut, wrong UTF-8, deeply nested.

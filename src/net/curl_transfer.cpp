@@ -209,6 +209,7 @@ void Transfer::Conclude(CURLcode code, const char* text) noexcept {
     }
     answer_.body.clear();  // a part of an answer must not be read as one
     try {
+        answer_.tls_failed = IsTlsFailure(code);
         answer_.error = text;
         if (IsTlsFailure(code) && tls_error_[0] != '\0') {
             answer_.error.append(": ").append(tls_error_);

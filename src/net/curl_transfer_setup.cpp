@@ -175,12 +175,16 @@ void Transfer::SetExchange(EasyOptions* options) {
     options->Set(CURLOPT_HTTPHEADER, header_list_.get());
     options->Set(CURLOPT_PRIVATE, this);
 
-    options->Set(CURLOPT_POST, 1L);
-    options->Set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
-    options->Set(CURLOPT_READFUNCTION, &Transfer::OnRead);
-    options->Set(CURLOPT_READDATA, this);
-    options->Set(CURLOPT_SEEKFUNCTION, &Transfer::OnSeek);
-    options->Set(CURLOPT_SEEKDATA, this);
+    if (request_.method == HttpMethod::kGet) {
+        options->Set(CURLOPT_HTTPGET, 1L);
+    } else {
+        options->Set(CURLOPT_POST, 1L);
+        options->Set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+        options->Set(CURLOPT_READFUNCTION, &Transfer::OnRead);
+        options->Set(CURLOPT_READDATA, this);
+        options->Set(CURLOPT_SEEKFUNCTION, &Transfer::OnSeek);
+        options->Set(CURLOPT_SEEKDATA, this);
+    }
 #if LIBCURL_VERSION_NUM >= 0x075000
     options->Prefer(CURLOPT_PREREQFUNCTION, &Transfer::OnRequestDue);
     options->Prefer(CURLOPT_PREREQDATA, this);

@@ -28,16 +28,6 @@ text_view(const text* value)
     return {VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
 }
 
-/* Text form of a value that is not NULL, in current memory. */
-std::string_view
-text_form(ColumnReader* reader, Datum value)
-{
-    if (reader->is_text)
-        return text_view(DatumGetTextPP(value));
-    const char* const output = OutputFunctionCall(&reader->output, value);
-    return {output, strlen(output)};
-}
-
 /* What may be quoted: a number too short for a phone. Anything else could be personal data in the
  * wrong column. */
 const char*
@@ -96,6 +86,15 @@ from_unix_number(int64 number, UnixMicros* time)
 }
 
 }  // namespace
+
+std::string_view
+text_form(ColumnReader* reader, Datum value)
+{
+    if (reader->is_text)
+        return text_view(DatumGetTextPP(value));
+    const char* const output = OutputFunctionCall(&reader->output, value);
+    return {output, strlen(output)};
+}
 
 void
 prepare_reader(Oid type, Oid collation, MemoryContext memory, ColumnReader* reader)

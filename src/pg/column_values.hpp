@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <string_view>
+
 #include "core/event.hpp"
 #include "core/reason.hpp"
 #include "pg/pg_prelude.hpp"
@@ -33,6 +35,9 @@ bool is_same_image(Datum a, bool a_is_null, Datum b, bool b_is_null, bool by_val
 
 /* Whether two values of the column are the same to their type. */
 bool same_value(ColumnReader* reader, Datum a, bool a_is_null, Datum b, bool b_is_null);
+
+/* Text form of a value that is not NULL, in current memory. */
+std::string_view text_form(ColumnReader* reader, Datum value);
 
 /* kNone and *lead_id, or why it is none. A blank text is no lead id at all: *absent. `detail` is
  * set to the value where it is harmless (digits), else left alone. */

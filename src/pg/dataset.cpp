@@ -227,6 +227,30 @@ dataset_number(Oid schema, Oid server)
     return number;
 }
 
+bool
+is_registered_elsewhere(Oid schema, Oid server)
+{
+    const char* const server_name = GetForeignServer(server)->servername;
+    const Relation table = table_open(relations_in(schema)->dataset, AccessShareLock);
+    const TupleDesc columns = RelationGetDescr(table);
+    const SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 0, nullptr);
+    bool elsewhere = false;
+    for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple);
+         tuple = systable_getnext(scan)) {
+        bool isnull;
+        const Name name =
+            DatumGetName(heap_getattr(tuple, dataset_column::kName, columns, &isnull));
+        if (strcmp(NameStr(*name), server_name) == 0 &&
+            !is_of_this_database(
+                heap_getattr(tuple, dataset_column::kSystemIdentifier, columns, &isnull),
+                heap_getattr(tuple, dataset_column::kDatabase, columns, &isnull)))
+            elsewhere = true;
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    return elsewhere;
+}
+
 const char*
 option_value(List* options, const char* name)
 {

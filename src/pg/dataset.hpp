@@ -18,6 +18,10 @@ Oid require_dataset(const char* name);
 /* The number of a dataset in the log; registers the dataset at its first use. */
 int32 dataset_number(Oid schema, Oid server);
 
+/* Whether a dataset of this server's name was registered in another cluster or database, as in a
+ * copy, and not made at home here by capi_resume(). */
+bool is_registered_elsewhere(Oid schema, Oid server);
+
 /* The value of an option in a list of options, or NULL. */
 const char* option_value(List* options, const char* name);
 

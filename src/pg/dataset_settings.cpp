@@ -88,6 +88,7 @@ read_credentials(const ForeignServer* server, DatasetSettings* settings)
     const char* const path = option_value(options, "access_token_file");
 
     settings->access_token = option_value(options, "access_token");
+    settings->access_token_file = path;
     settings->app_secret = option_value(options, "app_secret");
     if (settings->access_token == nullptr && path != nullptr)
         settings->access_token = token_from_file(path, &settings->hold_detail);

@@ -29,6 +29,7 @@ struct DatasetSettings {
     const char* max_in_flight;
     const char* token_in;
     const char* access_token;
+    const char* access_token_file;
     const char* app_secret;
     int timeout_ms;          /* 0 = not set */
     bool paused;             /* by capi_pause() */

@@ -49,6 +49,7 @@ insert_event(const Relations* relations, int64 id, TimestampTz now, const NewEve
     set(event_log_column::kUserData, event.user_data != nullptr, PointerGetDatum(event.user_data));
     set(event_log_column::kCustomData, event.custom_data != nullptr,
         PointerGetDatum(event.custom_data));
+    set(event_log_column::kRecheck, event.recheck != nullptr, PointerGetDatum(event.recheck));
     insert_row(&event_log, relations->event_log, values, nulls);
 }
 

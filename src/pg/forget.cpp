@@ -77,6 +77,7 @@ erase(Oid schema, int64 lead_id)
         schema, lead_id,
         "WITH erased AS (DELETE FROM @.capi_event_log WHERE lead_id = $1 RETURNING id),"
         " settled AS (DELETE FROM @.capi_settlement s USING erased WHERE s.event = erased.id),"
+        " reached AS (DELETE FROM @.capi_reached_stage WHERE lead_id = $1),"
         " noted AS (UPDATE @.capi_tombstone t SET events = coalesce(t.events, '{}') + coalesce("
         "(SELECT range_agg(int8range(e.id, e.id, '[]')) FROM erased e), '{}')"
         " WHERE t.lead = sha256(int8send($1)))"

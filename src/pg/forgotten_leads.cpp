@@ -60,7 +60,10 @@ erase_unseen(Oid schema, Datum lead)
 {
     static Statement statement = {
         "WITH erased AS (DELETE FROM @.capi_event_log e USING @.capi_tombstone t WHERE t.lead = $1"
-        " AND e.id >= t.unseen_from AND sha256(int8send(e.lead_id)) = $1 RETURNING e.id)"
+        " AND e.id >= t.unseen_from AND sha256(int8send(e.lead_id)) = $1 RETURNING e.id, "
+        "e.lead_id),"
+        " reached AS (DELETE FROM @.capi_reached_stage r USING erased"
+        "  WHERE r.lead_id = erased.lead_id)"
         " UPDATE @.capi_tombstone t SET unseen_from = NULL, events = NULL"
         " FROM @.capi_tombstone before WHERE t.lead = $1 AND before.lead = $1"
         " RETURNING coalesce(before.events, '{}') + coalesce("
@@ -118,7 +121,9 @@ erase_late_event(Shipper* shipper, const LoggedEvent& event)
         " WHERE t.lead = sha256(int8send($2))),"
         " erased AS (DELETE FROM @.capi_event_log WHERE id = $1 AND EXISTS (SELECT FROM found)),"
         " settled AS (DELETE FROM @.capi_settlement"
-        "  WHERE event = $1 AND EXISTS (SELECT FROM found))"
+        "  WHERE event = $1 AND EXISTS (SELECT FROM found)),"
+        " reached AS (DELETE FROM @.capi_reached_stage"
+        "  WHERE lead_id = $2 AND EXISTS (SELECT FROM found))"
         " SELECT count(*) FROM found",
         nullptr, InvalidOid};
     Parameters parameters = {};

@@ -94,9 +94,8 @@ choose_databases()
     for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple);
          tuple = systable_getnext(scan)) {
         const auto database = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
-        const bool chosen = *setting_databases == '\0' || is_named(NameStr(database->datname));
-        if (chosen && database->datallowconn && !database->datistemplate &&
-            !must_stay_away(database->oid))
+        if (is_chosen_database(NameStr(database->datname)) && database->datallowconn &&
+            !database->datistemplate && !must_stay_away(database->oid))
             find_candidate(database->oid)->wanted = true;
     }
     systable_endscan(scan);
@@ -262,6 +261,12 @@ start()
 }
 
 }  // namespace
+
+bool
+is_chosen_database(const char* database)
+{
+    return *setting_databases == '\0' || is_named(database);
+}
 
 void
 register_launcher()

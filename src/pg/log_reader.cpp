@@ -59,6 +59,8 @@ read_content(const LogReader* reader, HeapTuple tuple, LoggedEvent* event)
     event->event_name = isnull ? "" : to_utf8(TextDatumGetCString(value));
     event->user_data = json_column(reader, tuple, event_log_column::kUserData);
     event->custom_data = json_column(reader, tuple, event_log_column::kCustomData);
+    value = column(reader, tuple, event_log_column::kRecheck, &isnull);
+    event->recheck = isnull ? nullptr : DatumGetJsonbPCopy(value);
 }
 
 }  // namespace

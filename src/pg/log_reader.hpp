@@ -24,6 +24,7 @@ struct LoggedEvent {
     const char* event_name; /* UTF-8; "" if absent */
     const char* user_data;  /* JSON in UTF-8; "" if absent */
     const char* custom_data;
+    Jsonb* recheck; /* the row whose condition counts once more; NULL if none does */
 };
 
 /* C++ regime: the pure room's form of a row read with Columns::kAll. */
@@ -37,6 +38,7 @@ MakeEvent(const LoggedEvent& row)
     event.event_name = row.event_name;
     event.user_data = row.user_data;
     event.custom_data = row.custom_data;
+    event.needs_recheck = row.recheck != nullptr;
     return event;
 }
 

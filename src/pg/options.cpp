@@ -329,6 +329,12 @@ check_together(List* options, Oid catalog)
 }  // namespace
 
 bool
+is_test_event_code(const char* text)
+{
+    return check_text(text);
+}
+
+bool
 read_timeout(const char* text, int* milliseconds)
 {
     /* A bare number means seconds, as in the documentation of the option. */

@@ -40,6 +40,7 @@ enum {
     kEventName,
     kUserData,
     kCustomData,
+    kRecheck,
     kEnd
 };
 }

@@ -5,7 +5,10 @@
 
 #include "core/validation.hpp"
 #include "pg/dataset.hpp"
+#include "pg/identities.hpp"
 #include "pg/reached_stage.hpp"
+#include "pg/row_members.hpp"
+#include "pg/row_reference.hpp"
 #include "pg/row_values.hpp"
 #include "pg/tombstone.hpp"
 
@@ -54,10 +57,21 @@ fulfils_condition(const Watch* watch, const RowValues& values)
  * Lead id
  */
 
+/* What no lead id of Meta looks like is the CRM's own key of the lead, if the watch says by
+ * user_data who the lead is; a uuid is one in any case. */
+bool
+is_own_key(const Watch* watch, Reason reason)
+{
+    return reason == Reason::kLeadIdNotANumber &&
+           (watch->user_data.count > 0 || watch->sources[kLeadIdRole].reader.type == UUIDOID);
+}
+
 /* False if the row has none. */
 bool
 read_lead(Watch* watch, const RowValues& values, NewEvent* event)
 {
+    ColumnReader* const reader = &watch->sources[kLeadIdRole].reader;
+    const Datum value = values.values[kLeadIdRole];
     bool absent = false;
     const char* detail = nullptr;
 
@@ -65,11 +79,14 @@ read_lead(Watch* watch, const RowValues& values, NewEvent* event)
         return true;
     if (values.nulls[kLeadIdRole])
         return values.reason != Reason::kNone;
-    const Reason reason =
-        read_lead_id(&watch->sources[kLeadIdRole].reader, values.values[kLeadIdRole], &absent,
-                     &event->lead_id, &detail);
+    const Reason reason = read_lead_id(reader, value, &absent, &event->lead_id, &detail);
     if (absent)
         return false;
+    if (is_own_key(watch, reason)) {
+        event->lead_id = lane_of(text_form(reader, value));
+        event->has_lead_id = true;
+        return true;
+    }
     event->has_lead_id =
         reason == Reason::kNone || (event->lead_id > 0 && event->lead_id <= kLargestHarmlessNumber);
     park(event, reason, detail);
@@ -191,6 +208,42 @@ read_times(Watch* watch, const Row& row, NewEvent* event)
          nullptr);
 }
 
+/*
+ * Identities and further data
+ */
+
+/* As large as the argument of capi_send_lead_event() may be. */
+constexpr int kLargestCustomData = 16 * 1024;
+
+void
+read_data(Watch* watch, const Row& row, NewEvent* event)
+{
+    RowMembers members;
+    IdentityReading reading = {};
+
+    read_members(watch, row, &members);
+    park(event, members.reason, members.detail);
+    event->custom_data = members.custom_data;
+    if (members.custom_data != nullptr && VARSIZE(members.custom_data) > kLargestCustomData) {
+        event->custom_data = nullptr;
+        park(event, Reason::kCustomDataTooLarge, nullptr);
+    }
+    if (members.user_data != nullptr)
+        reading = read_identities(members.user_data, watch->default_country);
+    else if (!event->has_lead_id || event->lead_id > 0)
+        return;
+    const Reason reason = identify(event, &reading);
+    park(event, reason, reading.detail);
+}
+
+void
+refer_to_row(const Watch* watch, const Row& row, NewEvent* event)
+{
+    event->recheck = reference_to_row(watch, row.now);
+    if (event->recheck == nullptr)
+        park(event, Reason::kConditionUnknown, "its table has no primary key");
+}
+
 }  // namespace
 
 bool
@@ -214,20 +267,24 @@ read_event(Watch* watch, const Row& row, NewEvent* event)
     if (!set_stage(watch, stage, event))
         return false;
     read_times(watch, row, event);
+    if (event->parked == Reason::kNone)
+        read_data(watch, row, event);
+    if (watch->recheck && event->parked == Reason::kNone)
+        refer_to_row(watch, row, event);
     return true;
 }
 
-void
+int64
 enqueue_for(const Watch* watch, Oid schema, NewEvent* event)
 {
     if (event->has_lead_id && is_forgotten(schema, event->lead_id))
-        return;
+        return 0;
     if (watch->first_only && event->parked == Reason::kNone &&
         !reach_stage(schema, watch->server, *event))
-        return;
+        return 0;
     if (OidIsValid(watch->server))
         event->dataset = dataset_number(schema, watch->server);
-    enqueue(schema, *event);
+    return enqueue(schema, *event);
 }
 
 }  // namespace crm_capi

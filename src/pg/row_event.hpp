@@ -17,8 +17,8 @@ namespace crm_capi {
  * What can never be sent is parked in the event, never an error. */
 bool read_event(Watch* watch, const Row& row, NewEvent* event);
 
-/* Enqueues the event for the watch's dataset; not if its lead was forgotten, nor if each stage is
- * sent once and this one was. */
-void enqueue_for(const Watch* watch, Oid schema, NewEvent* event);
+/* Enqueues the event for the watch's dataset and returns its id; 0 if it is not enqueued: each
+ * stage is sent once and was, or the lead was forgotten. */
+int64 enqueue_for(const Watch* watch, Oid schema, NewEvent* event);
 
 }  // namespace crm_capi

@@ -105,17 +105,27 @@ read_values(Watch* watch, const Row& row, const Role* roles, int count, RowValue
     read_columns(&reading);
     if (reading.is_over || !watch->has_expressions || !find_surroundings(reading, &surroundings))
         return;
+    if (!try_for_watch(watch, surroundings, evaluate_expressions, &reading, &failure))
+        note_failure(&reading, failure);
+}
+
+bool
+try_for_watch(Watch* watch, Surroundings surroundings, void (*work)(void* argument), void* argument,
+              Failure* failure)
+{
+    volatile bool is_done = false;
+
     watch->is_in_use = true;
     PG_TRY();
     {
-        if (!try_as_owner(watch->owner, surroundings, evaluate_expressions, &reading, &failure))
-            note_failure(&reading, failure);
+        is_done = try_as_owner(watch->owner, surroundings, work, argument, failure);
     }
     PG_FINALLY();
     {
         watch->is_in_use = false;
     }
     PG_END_TRY();
+    return is_done;
 }
 
 bool

@@ -26,6 +26,10 @@ clear(RowValues* values)
  * that does not hold, and at an expression that raises an error. */
 void read_values(Watch* watch, const Row& row, const Role* roles, int count, RowValues* values);
 
+/* try_as_owner() for expressions of the watch: nobody else may use or rebuild it meanwhile. */
+bool try_for_watch(Watch* watch, Surroundings surroundings, void (*work)(void* argument),
+                   void* argument, Failure* failure);
+
 /* Whether the role's value may differ between the two rows. Certain for columns; an expression that
  * reads a column that differs has to be evaluated to know. */
 bool may_differ(Watch* watch, const Row& row, Role role);

@@ -170,6 +170,18 @@ shipper_pid(Oid database)
     return number == 0 ? 0 : ProcGlobal->allProcs[number - 1].pid;
 }
 
+bool
+has_shared_state()
+{
+    return shared != nullptr;
+}
+
+bool
+launcher_runs()
+{
+    return shared != nullptr && pg_atomic_read_u32(&shared->launcher_proc) != 0;
+}
+
 void
 enter_as_launcher()
 {

@@ -27,6 +27,9 @@ void wake_launcher();
 FigureBoard* figure_board(Oid database);
 /* Process id of the shipper of a database, or 0. */
 int shipper_pid(Oid database);
+/* Whether the library is preloaded, and whether the launcher runs. */
+bool has_shared_state();
+bool launcher_runs();
 
 /* Launcher: makes itself known until the process exits. */
 void enter_as_launcher();

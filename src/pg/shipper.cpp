@@ -76,22 +76,51 @@ next_turn_at(UnixMicros polled_at)
     return due != 0 && due < poll ? due : poll;
 }
 
+/* What a sleeping shipper waits for, as pg_stat_activity tells it: by its application_name, and
+ * from 17 on by the name of its wait event. */
+struct Waiting {
+    const char* application_name;
+    const char* wait_event;
+};
+
+constexpr Waiting kIdle = {"crm_capi shipper: idle", "CrmCapiShipperIdle"};
+constexpr Waiting kSending = {"crm_capi shipper: sending", "CrmCapiShipperSend"};
+/* Something is owed and may not go yet: a pause after a failure, a dataset held or paused. */
+constexpr Waiting kPausing = {"crm_capi shipper: waiting", "CrmCapiShipperPause"};
+constexpr Waiting kStopping = {"crm_capi shipper: stopping", "CrmCapiShipperStop"};
+
+/* Shows what is waited for, if it is something else than before, and returns the wait event. */
+uint32
+show_waiting()
+{
+    static const Waiting* shown = nullptr;
+    static uint32 wait_event = 0;
+    const Waiting* const now = shipper->stopping                    ? &kStopping
+                               : shipper->transport->InFlight() > 0 ? &kSending
+                               : shipper->dispatcher.HasOwed()      ? &kPausing
+                                                                    : &kIdle;
+
+    if (now != shown) {
+        pgstat_report_appname(now->application_name);
+        wait_event = wait_event_number(now->wait_event);
+        shown = now;
+    }
+    return wait_event;
+}
+
 /* Sleeps until the latch is set, a socket is ready, libcurl wants to be called, or the time has
  * come. True if the latch was set. */
 bool
 sleep_until(UnixMicros time)
 {
-    static uint32 wait_event = 0;
     const long transport = shipper->transport->TimeoutMs();
     long timeout = static_cast<long>(Max(time - now_micros(), 0) / 1000 + 1);
 
-    if (wait_event == 0)
-        wait_event = wait_event_number("CrmCapiShip");
     if (transport >= 0 && transport < timeout)
         timeout = transport;
     const int events = WaitLatchOrSocket(
         MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-        shipper->transport->Descriptor(), timeout, wait_event);
+        shipper->transport->Descriptor(), timeout, show_waiting());
     if (events & WL_LATCH_SET)
         ResetLatch(MyLatch);
     return (events & WL_LATCH_SET) != 0;

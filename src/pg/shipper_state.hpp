@@ -13,6 +13,7 @@
 #include "core/dispatcher.hpp"
 #include "core/forgotten.hpp"
 #include "core/id_set.hpp"
+#include "core/notice.hpp"
 #include "core/window.hpp"
 #include "net/transport.hpp"
 #include "pg/counting.hpp"
@@ -40,6 +41,9 @@ struct Shipper {
     /* Erased by capi_forget() while owed. What of it is in flight has no settlement any more. */
     IdSet forgotten;
     ForgottenLeads forgotten_leads;
+    /* Parked events that nobody has been told of yet, and what has been told. */
+    std::vector<int64_t> parked;
+    ParkedKinds parked_kinds;
 
     Counting counting;
 
@@ -70,6 +74,7 @@ struct Shipper {
     /* Results of the C++ regime that the PostgreSQL regime reads: a frame that an error may jump
      * over must not own them. */
     std::vector<HealthChange> health_changes;
+    std::vector<int64_t> rechecks;
     std::vector<IdRange> final_ranges;
     Doubts doubts;
     std::vector<OwedOfDataset> owed;

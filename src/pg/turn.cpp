@@ -25,6 +25,8 @@
 #include "pg/guard.hpp"
 #include "pg/ledger.hpp"
 #include "pg/log_reader.hpp"
+#include "pg/notices.hpp"
+#include "pg/recheck.hpp"
 #include "pg/relations.hpp"
 #include "pg/settings.hpp"
 #include "pg/upkeep.hpp"
@@ -60,6 +62,8 @@ settle(Shipper* shipper, const EndedEvent& event)
         return;
     settle_event(shipper->schema, event);
     call_cpp("count an end", [&] { shipper->counting.Settled(event); });
+    if (strcmp(event.status, "parked") == 0)
+        call_cpp("note a parked event", [&] { shipper->parked.push_back(event.event); });
     if (!shipper->retried.empty())
         call_cpp("note an end", [&] {
             shipper->retried.Subtract(IdSet(std::vector<IdRange>{{event.event, event.event}}));
@@ -101,6 +105,7 @@ write_health_changes(Shipper* shipper)
             ereport(LOG, (errmsg("dataset \"%s\" is %s%s%.*s", change.name.c_str(),
                                  HealthName(change.now.health), why.empty() ? "" : ": ",
                                  static_cast<int>(why.size()), why.data())));
+            notify_health(change);
         }
     }
 }
@@ -124,7 +129,9 @@ read_range(Shipper* shipper, IdRange range, int budget)
         call_cpp("note an owed event", [&] {
             shipper->window->Saw(event.id);
             shipper->counting.Saw(event.dataset, event.id, event.parked);
-            if (!is_erased && !event.parked && !shipper->final_events.Contains(event.id))
+            if (event.parked)
+                shipper->parked.push_back(event.id);
+            else if (!is_erased && !shipper->final_events.Contains(event.id))
                 shipper->dispatcher.Owe(event.dataset, event.id);
         });
     }
@@ -210,6 +217,7 @@ prepare_requests(Shipper* shipper)
     const TimestampTz started_at = from_unix_micros(now);
 
     const bool all_loaded = load_events(shipper);
+    recheck_conditions(shipper);
     call_cpp("build requests", [&] { shipper->dispatcher.Prepare(now, kRequestsPerTurn); });
     for (OutgoingRequest& request : shipper->dispatcher.outgoing()) {
         request.request = begin_request(shipper->schema, request);
@@ -299,6 +307,7 @@ work(Shipper* shipper)
         prepare_requests(shipper);
     write_endings(shipper); /* what was overdue when requests were made */
     write_health_changes(shipper);
+    notify_parked(shipper);
     save_cursor(shipper);
     if (!shipper->stopping)
         keep_up(shipper);

@@ -173,7 +173,7 @@ begin_index_scan(Relation table, Relation index, Snapshot snapshot, int key_coun
 }
 
 /* Names in the log and in pg_stat_activity what the worker waits for; 17 lets extensions name it.
- * Called in workers only: the first call takes a lock. */
+ * Not to be called while the postmaster loads the library: it takes a lock. */
 inline uint32
 wait_event_number([[maybe_unused]] const char* name)
 {

@@ -5,7 +5,8 @@
 
 #include "core/reason.hpp"
 #include "pg/column_values.hpp"
-#include "pg/qualification.hpp"
+#include "pg/row_reference.hpp"
+#include "pg/source_text.hpp"
 #include "pg/watch_compilation.hpp"
 
 namespace crm_capi {
@@ -29,28 +30,19 @@ enum Argument {
 };
 
 const char*
-text_argument(FunctionCallInfo fcinfo, Argument argument)
+text_argument(FunctionCallInfo fcinfo, int argument)
 {
     return PG_ARGISNULL(argument) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(argument));
 }
 
 const char*
-require_text(FunctionCallInfo fcinfo, Argument argument, const char* name)
+require_text(FunctionCallInfo fcinfo, int argument, const char* name)
 {
     const char* const value = text_argument(fcinfo, argument);
 
     if (value == nullptr || *value == '\0')
         report_missing_argument(name);
     return value;
-}
-
-void
-refuse_unsupported(const char* name)
-{
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("argument \"%s\" of capi_watch is not supported yet", name),
-                    errdetail("This version watches plain columns only."),
-                    errhint("Put the value into a column of the table.")));
 }
 
 void
@@ -152,26 +144,22 @@ read_recheck(FunctionCallInfo fcinfo)
     return rechecks;
 }
 
+/* The row has to be found again. */
+void
+require_primary_key(Relation table)
+{
+    if (!OidIsValid(primary_key_of(table)))
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("relation \"%s\" has no primary key", RelationGetRelationName(table)),
+                 errdetail("With \"recheck\" a row is looked up by its primary key before "
+                           "its event is sent."),
+                 errhint("Add a primary key, or leave \"recheck\" out.")));
+}
+
 /*
  * Columns and expressions
  */
-
-/* What a virtual column holds is not in the row that a trigger sees. */
-bool
-is_column(Relation table, const char* name)
-{
-    const AttrNumber number = get_attnum(RelationGetRelid(table), name);
-
-    if (number <= 0)
-        return false;
-    if (TupleDescAttr(RelationGetDescr(table), number - 1)->attgenerated == 'v')
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("column \"%s\" of relation \"%s\" cannot be watched", name,
-                               RelationGetRelationName(table)),
-                        errdetail("It is a virtual generated column: its value is not in the row."),
-                        errhint("Use the expression that generates it.")));
-    return true;
-}
 
 bool
 are_columns(Relation table, const WatchDefinition& definition)
@@ -189,9 +177,7 @@ write_expressions(Relation table, WatchDefinition* definition)
     for (int role = 0; role < kRoles; role++) {
         const char*& text = definition->roles[role];
         if (text != nullptr)
-            text = is_column(table, text)
-                       ? psprintf("NEW.%s", quote_identifier(text))
-                       : qualify_names(table, text, role_name(static_cast<Role>(role)));
+            text = write_source(table, text, role_name(static_cast<Role>(role)));
     }
 }
 
@@ -229,20 +215,17 @@ try_out(void* argument)
 
     compile_sources(work);
     for (int role = 0; role < kRoles; role++) {
-        const Source& source = work->watch->sources[role];
-        if (work->definition->roles[role] == nullptr)
-            continue;
-        check_type(static_cast<Role>(role), source.reader);
-        if (source.expression != nullptr)
-            check_rights(source.expression);
+        if (work->definition->roles[role] != nullptr)
+            check_type(static_cast<Role>(role), work->watch->sources[role].reader);
     }
+    check_sources(work);
 }
 
 void
 check_expressions(Relation table, const WatchDefinition& definition)
 {
     Watch watch;
-    Compilation work = {&watch, table, &definition, kLeadIdRole};
+    Compilation work = {&watch, table, &definition, nullptr};
 
     memset(&watch, 0, sizeof watch);
     watch.memory = AllocSetContextCreate(CurrentMemoryContext, "crm_capi watch on trial",
@@ -294,11 +277,12 @@ read_watch_arguments(FunctionCallInfo fcinfo, Relation table)
     definition.unmapped = read_unmapped_argument(fcinfo);
     definition.first_only = read_repeat(fcinfo);
     definition.recheck = read_recheck(fcinfo);
-    if (!PG_ARGISNULL(kUserData))
-        refuse_unsupported("user_data");
-    if (!PG_ARGISNULL(kCustomData))
-        refuse_unsupported("custom_data");
-    definition.is_plain = definition.stage_map == nullptr && !definition.first_only &&
+    if (definition.recheck)
+        require_primary_key(table);
+    definition.user_data = read_member_sources(fcinfo, kUserData, "user_data", table);
+    definition.custom_data = read_member_sources(fcinfo, kCustomData, "custom_data", table);
+    definition.is_plain = definition.stage_map == nullptr && definition.user_data == nullptr &&
+                          definition.custom_data == nullptr && !definition.first_only &&
                           definition.roles[kConditionRole] == nullptr &&
                           are_columns(table, definition);
     if (definition.is_plain) {

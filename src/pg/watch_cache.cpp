@@ -4,6 +4,7 @@
 #include "pg/watch_cache.hpp"
 
 #include "pg/dataset.hpp"
+#include "pg/identities.hpp"
 #include "pg/watch_approval.hpp"
 #include "pg/watch_compilation.hpp"
 
@@ -110,7 +111,7 @@ mark_unknown(Watch* watch)
 void
 try_to_compile(Watch* watch, Relation table, const WatchDefinition& definition)
 {
-    Compilation work = {watch, table, &definition, kLeadIdRole};
+    Compilation work = {watch, table, &definition, nullptr};
     Failure failure;
 
     mark_unknown(watch);
@@ -120,7 +121,7 @@ try_to_compile(Watch* watch, Relation table, const WatchDefinition& definition)
     break_watch(watch,
                 failure.sqlstate == ERRCODE_UNDEFINED_COLUMN ? Reason::kColumnMissing
                                                              : Reason::kExpressionFailed,
-                psprintf("argument \"%s\": %s", role_name(work.role), failure.message));
+                psprintf("argument \"%s\": %s", work.part, failure.message));
 }
 
 void
@@ -137,6 +138,9 @@ prepare_expressions(Watch* watch, Relation table, const Trigger* trigger)
     watch->recheck = definition.recheck;
     try_to_compile(watch, table, definition);
     prepare_watch_dataset(watch, definition.dataset);
+    if (OidIsValid(watch->server) && default_country_of(watch->server) != nullptr)
+        watch->default_country =
+            MemoryContextStrdup(watch->memory, default_country_of(watch->server));
 }
 
 /* Everything but the key and the memory. */

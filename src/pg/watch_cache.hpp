@@ -20,6 +20,24 @@ struct Source {
     Expression* expression;
 };
 
+/* A value of user_data or custom_data: one source, or a list of them. */
+struct MemberSource {
+    Source source;
+    FmgrInfo to_json;
+};
+
+struct Member {
+    const char* key;
+    bool is_list;
+    int count;
+    MemberSource* sources;
+};
+
+struct Members {
+    int count;
+    Member* list;
+};
+
 struct Watch {
     Oid trigger; /* hash key */
     bool valid;
@@ -30,9 +48,12 @@ struct Watch {
     Oid table;
     Oid owner; /* of the table */
     Oid server;
-    Reason broken;         /* kNone, or why none of its events can be sent */
-    const char* broken_by; /* the column, dataset or expression that broke it */
+    const char* default_country; /* of the dataset; NULL = none */
+    Reason broken;               /* kNone, or why none of its events can be sent */
+    const char* broken_by;       /* the column, dataset or expression that broke it */
     Source sources[kRoles];
+    Members user_data;
+    Members custom_data;
     bool has_expressions;
     Jsonb* stage_map; /* NULL = stages keep their names */
     Unmapped unmapped;

@@ -70,6 +70,8 @@ read_options(Jsonb* options, WatchDefinition* definition)
     definition->stage_map = object_member(options, "stage_map");
     if (unmapped != nullptr)
         (void)read_unmapped(unmapped, &definition->unmapped);
+    definition->user_data = object_member(options, "user_data");
+    definition->custom_data = object_member(options, "custom_data");
     definition->first_only = repeat != nullptr && strcmp(repeat, "first") == 0;
     definition->recheck = true_member(options, "recheck");
 }
@@ -110,6 +112,10 @@ write_options(const WatchDefinition& definition)
         add_text(&json, "unmapped", kUnmappedWords[static_cast<int>(definition.unmapped)]);
     if (definition.roles[kConditionRole] != nullptr)
         add_text(&json, "condition", definition.roles[kConditionRole]);
+    if (definition.user_data != nullptr)
+        add_json(&json, "user_data", definition.user_data);
+    if (definition.custom_data != nullptr)
+        add_json(&json, "custom_data", definition.custom_data);
     if (definition.first_only)
         add_text(&json, "repeat", "first");
     if (definition.recheck) {

@@ -26,8 +26,10 @@ struct WatchDefinition {
     const char* roles[kRoles]; /* column names, or expressions; NULL = not used */
     Jsonb* stage_map;          /* NULL = stages keep their names */
     Unmapped unmapped;
-    bool first_only; /* each stage of a lead once */
-    bool recheck;    /* the condition counts once more just before the event is sent */
+    Jsonb* user_data;   /* NULL, or an object: key to column or expression, or a list of them */
+    Jsonb* custom_data; /* likewise */
+    bool first_only;    /* each stage of a lead once */
+    bool recheck;       /* the condition counts once more just before the event is sent */
 };
 
 /* Whether the trigger's arguments are column names. */

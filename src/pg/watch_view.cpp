@@ -6,6 +6,7 @@
 #include "pg/pg_prelude.hpp"
 #include "pg/watch_approval.hpp"
 #include "pg/watch_cache.hpp"
+#include "pg/watch_compilation.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(capi_trigger_arguments);
@@ -47,36 +48,19 @@ find_trigger(Relation table, Oid oid)
     return nullptr;
 }
 
-struct RightsCheck {
-    Watch* watch;
-    Role role;
-};
-
-void
-check_all_rights(void* argument)
-{
-    auto* const work = static_cast<RightsCheck*>(argument);
-
-    for (int role = 0; role < kRoles; role++) {
-        work->role = static_cast<Role>(role);
-        if (work->watch->sources[role].expression != nullptr)
-            check_rights(work->watch->sources[role].expression);
-    }
-}
-
 const char*
 problem_of(Watch* watch)
 {
-    RightsCheck work = {watch, kLeadIdRole};
+    Compilation work = {watch, nullptr, nullptr, nullptr};
     Failure failure;
 
     if (watch->broken != Reason::kNone)
         return psprintf("%.*s: %s", static_cast<int>(Describe(watch->broken).text.size()),
                         Describe(watch->broken).text.data(), watch->broken_by);
     if (!watch->has_expressions ||
-        try_as_owner(watch->owner, Surroundings::kPinned, check_all_rights, &work, &failure))
+        try_as_owner(watch->owner, Surroundings::kPinned, check_sources, &work, &failure))
         return nullptr;
-    return psprintf("argument \"%s\": %s", role_name(work.role), failure.message);
+    return psprintf("argument \"%s\": %s", work.part, failure.message);
 }
 
 /* The watch that the trigger is, with its table; false if it is none. */

@@ -30,11 +30,11 @@ WHERE m.classid = 'pg_proc'::regclass
 SELECT p.proname, pg_get_function_arguments(p.oid) AS arguments, pg_get_function_result(p.oid) AS result
 FROM members m JOIN pg_proc p ON p.oid = m.objid
 WHERE m.classid = 'pg_proc'::regclass AND p.proname IN ('capi_send_lead_event', 'capi_watch', 'capi_unwatch',
-    'capi_lead_stage_trigger', 'capi_payload', 'capi_pause', 'capi_resume')
+    'capi_lead_stage_trigger', 'capi_payload', 'capi_pause', 'capi_resume', 'capi_check', 'capi_send_test_event')
 ORDER BY p.proname \gx
 SELECT table_name, string_agg(column_name || ' ' || data_type, ', ' ORDER BY ordinal_position) AS columns
 FROM information_schema.columns
-WHERE table_schema = 'public' AND table_name IN ('capi_events', 'capi_requests', 'capi_status', 'capi_watches')
+WHERE table_schema = 'public' AND table_name IN ('capi_events', 'capi_requests', 'capi_status', 'capi_watches', 'capi_stage_coverage')
 GROUP BY table_name ORDER BY table_name COLLATE "C" \gx
 \pset format aligned
 

@@ -167,6 +167,6 @@ sub last_requests
 }
 
 # Tests that die leave no process behind.
-sub stop_all { $_->stop for @running; return; }
+sub stop_all { my @all = @running; $_->stop for @all; return; }
 
 1;

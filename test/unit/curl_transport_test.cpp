@@ -265,6 +265,22 @@ TEST_F(CurlTransportTest, EndsAtOnceWithRequestsInFlightAndLeavesNothingOpen) {
     EXPECT_LE(OpenDescriptors(), before + 2);  // the stalled lookup holds a pair of its own
 }
 
+TEST_F(CurlTransportTest, AGetHasNoBody) {
+    HttpServer server(AnswerOk);
+    HttpRequest request;
+    request.method = crm_capi::HttpMethod::kGet;
+    request.url = server.Url("/v1/events");
+    request.allow_plain_http = true;
+    EXPECT_EQ(Exchange(transport_.get(), request).http_status, 200);
+    ASSERT_EQ(server.RequestCount(), 1);
+    EXPECT_EQ(server.Requests().front().start_line, "GET /v1/events HTTP/1.1");
+    EXPECT_EQ(server.Requests().front().body, "");
+    EXPECT_EQ(server.Requests().front().Header("content-length"), "");
+    // The handle is used again, for a request with a body.
+    EXPECT_EQ(Exchange(transport_.get(), Request(server.Url("/v1/events"))).http_status, 200);
+    EXPECT_EQ(server.Requests().back().start_line.substr(0, 5), "POST ");
+}
+
 TEST_F(CurlTransportTest, NeverSendsLoopbackTrafficThroughAProxy) {
     HttpServer server(AnswerOk);
     setenv("http_proxy", ("http://127.0.0.1:" + std::to_string(UnusedPort())).c_str(), 1);

@@ -174,6 +174,23 @@ TEST(DatasetConfig, TimeLimitAndCaFileGoWithTheRequest) {
     EXPECT_EQ(BuildRequest(config, Events(1)).ca_file, "/etc/ca.pem");
 }
 
+TEST(DatasetConfig, AProbeGoesToTheSamePlaceWithoutTokenAndEvent) {
+    for (const TokenPlace place : {TokenPlace::kHeader, TokenPlace::kBody, TokenPlace::kQuery}) {
+        DatasetConfig config = Config();
+        config.app_secret = "appsecret";
+        config.token_place = place;
+        config.ca_file = "/etc/ca.pem";
+        const HttpRequest probe = BuildProbe(config);
+        const HttpRequest request = BuildRequest(config, {});
+        EXPECT_EQ(probe.method, HttpMethod::kGet);
+        EXPECT_EQ(request.method, HttpMethod::kPost);
+        EXPECT_EQ(probe.url, request.url.substr(0, request.url.find('?')));
+        EXPECT_EQ(probe.ca_file, request.ca_file);
+        EXPECT_TRUE(probe.headers.empty());
+        EXPECT_EQ(probe.body, "");
+    }
+}
+
 TEST(DatasetConfig, TheBodyHoldsTheEventsInOrderAndTheTopLevelMembers) {
     DatasetConfig config = Config();
     config.constants.test_event_code = "TEST1";

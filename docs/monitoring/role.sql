@@ -1,0 +1,4 @@
+-- A role for the Prometheus exporter: it reads the views that docs/monitoring/queries.yaml asks for, and no
+-- lead, no event and no token. Run it in each database that has the extension.
+CREATE ROLE crm_capi_exporter LOGIN;
+GRANT SELECT ON capi_status, capi_requests, capi_stage_coverage TO crm_capi_exporter;

@@ -1,0 +1,261 @@
+/*
+ * checkup_facts.cpp - what capi_check() finds in the database.
+ */
+#include "pg/checkup_facts.hpp"
+
+#include <string>
+
+#include <sys/stat.h>
+
+#include "core/validation.hpp"
+#include "pg/dataset_settings.hpp"
+#include "pg/event_log.hpp"
+#include "pg/guard.hpp"
+#include "pg/launcher.hpp"
+#include "pg/shared_state.hpp"
+#include "pg/statement.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+/* A value of the latest result in UTF-8; empty for NULL. */
+const char*
+utf8_result(uint64 row, int column)
+{
+    const char* const value = result_text(row, column);
+
+    return value ? pg_server_to_any(value, static_cast<int>(strlen(value)), PG_UTF8) : "";
+}
+
+UnixMicros
+time_result(uint64 row, int column)
+{
+    return to_unix_micros(result_int8(row, column)); /* timestamptz has 64 bits, too */
+}
+
+void
+gather_server(Oid schema, Checkup* checkup)
+{
+    static Statement statement = {
+        "SELECT datallowconn AND NOT datistemplate, datname FROM pg_catalog.pg_database"
+        " WHERE datname = pg_catalog.current_database()",
+        nullptr, InvalidOid};
+    Parameters none = {};
+    ServerFacts* const facts = &checkup->server;
+
+    execute(schema, &statement, &none, SPI_OK_SELECT);
+    facts->is_connectable = result_bool(0, 1);
+    facts->is_preloaded = has_shared_state();
+    facts->is_standby = RecoveryInProgress();
+    facts->launcher_runs = launcher_runs();
+    facts->shipper_runs = shipper_pid(MyDatabaseId) != 0;
+    facts->is_chosen = is_chosen_database(result_text(0, 2));
+}
+
+/* Who may read the file of the token, if there is one. */
+struct FileFacts {
+    const char* path; /* NULL = there is none */
+    const char* problem;
+    unsigned permissions;
+};
+
+FileFacts
+look_at_file(const char* path)
+{
+    FileFacts facts = {path, "", 0};
+    struct stat status;
+
+    if (path == nullptr)
+        return facts;
+    if (stat(path, &status) != 0)
+        facts.problem = pstrdup(strerror(errno));
+    else
+        facts.permissions = static_cast<unsigned>(status.st_mode) & 07777;
+    return facts;
+}
+
+/* C++ regime. */
+void
+AddDataset(const DatasetSettings& settings, const FileFacts& file, DatasetFacts facts,
+           Checkup* checkup)
+{
+    FunnelFacts funnel;
+    Event event;
+
+    facts.config = MakeConfig(settings);
+    if (file.path)
+        facts.token_file = TokenFile{file.path, file.problem, file.permissions};
+    event.lead_id = kSmallestLeadId;
+    event.event_name = "stage";
+    AppendEvent(facts.config.constants, event, &funnel.sample_event);
+    funnel.dataset = facts.config.name;
+    checkup->datasets.push_back(std::move(facts));
+    checkup->funnels.push_back(std::move(funnel));
+}
+
+void
+gather_datasets(Oid schema, Checkup* checkup)
+{
+    static Statement statement = {
+        "SELECT f.oid::bigint, s.owed::bigint, coalesce(s.next_deadline, 'epoch'),"
+        " coalesce(s.last_success_at, 'epoch'), s.health, s.reason,"
+        " (SELECT k.reason_code FROM @.capi_dataset k WHERE k.name = f.srvname"
+        " ORDER BY k.health_since DESC, k.number LIMIT 1)"
+        " FROM pg_catalog.pg_foreign_server f"
+        " JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = f.srvfdw AND w.fdwname = 'crm_capi'"
+        " JOIN @.capi_status s ON s.dataset = f.srvname ORDER BY f.srvname",
+        nullptr, InvalidOid};
+    Parameters none = {};
+
+    execute(schema, &statement, &none, SPI_OK_SELECT);
+    for (uint64 row = 0; row < SPI_processed; row++) {
+        DatasetSettings settings =
+            read_dataset_settings(static_cast<Oid>(result_int8(row, 1)), Credentials::kRead);
+        const FileFacts file = look_at_file(settings.access_token_file);
+        const char* const health = utf8_result(row, 5);
+        const char* const reason = utf8_result(row, 6);
+        const char* const code = utf8_result(row, 7);
+        settings.name =
+            pg_server_to_any(settings.name, static_cast<int>(strlen(settings.name)), PG_UTF8);
+        const int64 owed = result_int8(row, 2);
+        const UnixMicros deadline = time_result(row, 3);
+        const UnixMicros success = time_result(row, 4);
+        call_cpp("note a dataset", [&] {
+            DatasetFacts facts;
+            facts.owed = owed;
+            facts.next_deadline = deadline;
+            facts.last_success_at = success;
+            facts.health = health;
+            facts.health_reason = reason;
+            facts.health_code = ReasonFromCode(code);
+            AddDataset(settings, file, std::move(facts), checkup);
+        });
+    }
+    checkup->server.datasets = static_cast<int>(SPI_processed);
+}
+
+/* A row of the query below. */
+struct FunnelRow {
+    const char* dataset;
+    const char* stage;
+    bool is_total; /* of all stages */
+    int64 leads;
+    int64 leads_sent;
+    int64 entries;
+    int64 in_time;
+    int64 out_of_order;
+    int64 parked;
+    UnixMicros since;
+};
+
+/* C++ regime. */
+void
+AddFunnelRow(const FunnelRow& row, Checkup* checkup)
+{
+    for (size_t i = 0; i < checkup->funnels.size(); i++) {
+        FunnelFacts& funnel = checkup->funnels[i];
+        if (funnel.dataset != row.dataset)
+            continue;
+        if (row.is_total) {
+            funnel.leads = row.leads;
+            funnel.leads_sent = row.leads_sent;
+            funnel.out_of_order = row.out_of_order;
+            funnel.since = row.since;
+            checkup->datasets[i].parked_lately = row.parked;
+        } else if (row.leads_sent > 0) {
+            funnel.stages.push_back({row.stage, row.leads_sent, row.entries, row.in_time});
+        }
+    }
+}
+
+/* The latest events tell how the funnel looks; their number is bounded, because the doctor is to
+ * take less than two seconds whatever the size of the queue. What is neither settled nor owed has
+ * been sent. */
+void
+gather_funnels(Oid schema, Checkup* checkup)
+{
+    static Statement statement = {
+        "WITH latest AS MATERIALIZED (SELECT e.id, e.dataset, e.event_name, e.event_time,"
+        " e.enqueued_at, coalesce(e.lead_id::text, md5(e.user_data::text), e.id::text) AS lead"
+        " FROM @.capi_event_log e ORDER BY e.id DESC LIMIT 50000),"
+        " owed AS MATERIALIZED (SELECT o.id FROM @.capi_owed o"
+        " WHERE o.id >= (SELECT min(l.id) FROM latest l)),"
+        " event AS (SELECT e.*, d.name, s.status, s.settled_at,"
+        " s.event IS NULL AND o.id IS NULL AS sent"
+        " FROM latest e JOIN @.capi_dataset d ON d.number = e.dataset"
+        " LEFT JOIN @.capi_settlement s ON s.event = e.id LEFT JOIN owed o ON o.id = e.id"
+        " WHERE e.enqueued_at > now() - interval '28 days'),"
+        " placed AS (SELECT e.*, row_number() OVER w AS place,"
+        " first_value(e.event_time) OVER w AS start,"
+        " max(e.event_time) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before"
+        " FROM event e WINDOW w AS (PARTITION BY e.name, e.lead, e.sent ORDER BY e.id))"
+        " SELECT p.name, p.event_name, grouping(p.event_name) = 1, count(DISTINCT p.lead),"
+        " count(DISTINCT p.lead) FILTER (WHERE p.sent),"
+        " count(*) FILTER (WHERE p.sent AND p.place = 1),"
+        " count(DISTINCT p.lead) FILTER"
+        " (WHERE p.sent AND p.event_time <= p.start + interval '28 days'),"
+        " count(DISTINCT p.lead) FILTER (WHERE p.sent AND p.event_time < p.before),"
+        " count(*) FILTER (WHERE p.status = 'parked' AND p.settled_at > now() - interval '1 day'),"
+        " min(p.enqueued_at)"
+        " FROM placed p GROUP BY GROUPING SETS ((p.name), (p.name, p.event_name)) ORDER BY 1, 2",
+        nullptr, InvalidOid};
+    Parameters none = {};
+
+    execute(schema, &statement, &none, SPI_OK_SELECT);
+    for (uint64 row = 0; row < SPI_processed; row++) {
+        const FunnelRow facts = {utf8_result(row, 1), utf8_result(row, 2), result_bool(row, 3),
+                                 result_int8(row, 4), result_int8(row, 5), result_int8(row, 6),
+                                 result_int8(row, 7), result_int8(row, 8), result_int8(row, 9),
+                                 time_result(row, 10)};
+        call_cpp("note a stage", [&] { AddFunnelRow(facts, checkup); });
+    }
+}
+
+void
+gather_watches(Oid schema, Checkup* checkup)
+{
+    static Statement statement = {
+        "SELECT w.target::text, CASE"
+        " WHEN NOT w.enabled THEN 'Trigger ' || quote_ident(w.trigger) || ' is disabled.'"
+        " WHEN w.problem IS NOT NULL THEN 'The watch does not work: ' || w.problem || '.'"
+        " WHEN f.oid IS NULL AND w.dataset IS NULL"
+        " THEN 'The watch names no dataset, and there is not exactly one.'"
+        " WHEN f.oid IS NULL THEN 'Dataset ' || quote_ident(w.dataset) || ' does not exist.'"
+        " WHEN NOT has_server_privilege(c.relowner, f.oid, 'USAGE')"
+        " THEN 'The owner of the table lacks USAGE on dataset ' || quote_ident(f.srvname) || '.'"
+        " END, bare.columns"
+        " FROM @.capi_watches w JOIN pg_catalog.pg_class c ON c.oid = w.target"
+        " LEFT JOIN LATERAL (SELECT min(s.oid) AS oid, min(s.srvname) AS srvname"
+        " FROM pg_catalog.pg_foreign_server s JOIN pg_catalog.pg_foreign_data_wrapper x"
+        " ON x.oid = s.srvfdw AND x.fdwname = 'crm_capi'"
+        " WHERE s.srvname = coalesce(w.dataset, s.srvname) HAVING count(*) = 1) f ON true,"
+        " LATERAL (SELECT string_agg(a.attname, ', ') AS columns FROM pg_catalog.pg_attribute a"
+        " WHERE a.attrelid = w.target AND a.attname IN (w.event_time, w.lead_created_at)"
+        " AND a.atttypid = 'pg_catalog.timestamp'::regtype AND NOT a.attisdropped) bare"
+        " ORDER BY 1, w.trigger",
+        nullptr, InvalidOid};
+    Parameters none = {};
+
+    execute(schema, &statement, &none, SPI_OK_SELECT);
+    for (uint64 row = 0; row < SPI_processed; row++) {
+        const char* const target = utf8_result(row, 1);
+        const char* const problem = utf8_result(row, 2);
+        const char* const bare = utf8_result(row, 3);
+        call_cpp("note a watch", [&] { checkup->watches.push_back({target, problem, bare}); });
+    }
+    checkup->server.watches = static_cast<int>(SPI_processed);
+}
+
+}  // namespace
+
+void
+gather_facts(Oid schema, Checkup* checkup)
+{
+    gather_server(schema, checkup);
+    gather_datasets(schema, checkup);
+    gather_funnels(schema, checkup);
+    gather_watches(schema, checkup);
+}
+
+}  // namespace crm_capi

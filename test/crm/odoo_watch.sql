@@ -1,0 +1,6 @@
+SELECT capi_watch('crm_lead',
+    lead_id         => 'x_meta_lead_id',
+    stage           => $$(SELECT s.name ->> 'en_US' FROM crm_stage s WHERE s.id = NEW.stage_id)$$,
+    event_time      => 'date_last_stage_update',
+    lead_created_at => 'create_date',
+    condition       => 'NEW.active');

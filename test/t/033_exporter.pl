@@ -1,0 +1,140 @@
+# What docs/monitoring has for Prometheus and Grafana, with the exporter of the distribution: every metric
+# is there, says what is true, and needs no more than its role has; and the dashboard knows no others.
+
+use strict;
+use warnings FATAL => 'all';
+
+use CrmCapi;
+use File::Basename qw(dirname);
+use File::Spec;
+use HTTP::Tiny;
+use IPC::Run;
+use JSON::PP;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes;
+
+my $exporter = '/usr/bin/prometheus-postgres-exporter';
+plan skip_all => 'prometheus-postgres-exporter is not installed' unless -x $exporter;
+
+my $monitoring = File::Spec->rel2abs(dirname(__FILE__) . '/../../docs/monitoring');
+my $queries = slurp_file("$monitoring/queries.yaml");
+my $crm = CrmCapi->new('exporter');
+my $endpoint = $crm->endpoint;
+
+# --- Something to show: delivered, parked, refused, owed
+
+$crm->change(1 .. 20);
+$crm->sql("INSERT INTO leads (id, fb_lead_id, status) VALUES (-1, 7, 'parked')");
+$endpoint->script({ times => 1, action => { code => 100, subcode => 2804036 } });
+$crm->change(21);
+$crm->until_true('SELECT NOT EXISTS (SELECT FROM capi_owed)');
+$crm->create_dataset('waiting', mode => 'paused');
+$crm->sql("SELECT capi_send_lead_event(12345678901234567, 'qualified', now() - interval '100 hours', 'waiting')");
+$crm->until_true("SELECT health = 'paused' FROM capi_status WHERE dataset = 'waiting'");
+$crm->sql(slurp_file("$monitoring/role.sql"));
+
+# --- The exporter
+
+my $port = PostgreSQL::Test::Cluster::get_free_port();
+local $ENV{DATA_SOURCE_NAME} = sprintf 'host=%s port=%d user=crm_capi_exporter dbname=postgres sslmode=disable',
+  $crm->node->host, $crm->node->port;
+my $process = IPC::Run::start(
+	[
+		$exporter, "--web.listen-address=127.0.0.1:$port",
+		"--extend.query-path=$monitoring/queries.yaml", '--disable-default-metrics',
+		'--disable-settings-metrics'
+	],
+	'<', \undef, '>&', $crm->node->basedir . '/exporter.log');
+
+# The samples of a scrape: "name{labels}" => value, without the label of the server.
+sub scrape
+{
+	for (1 .. 600)
+	{
+		my $answer = HTTP::Tiny->new(timeout => 60)->get("http://127.0.0.1:$port/metrics");
+		if ($answer->{success} && $answer->{content} =~ /^pg_up 1$/m)
+		{
+			my %samples;
+			while ($answer->{content} =~ /^(crm_capi_\w+)\{([^}]*)\} (\S+)$/mg)
+			{
+				my ($name, $labels, $value) = ($1, $2, $3);
+				$labels = join ',', sort grep { !/^server=/ } split /,/, $labels;
+				$samples{"$name\{$labels}"} = $value;
+			}
+			return %samples;
+		}
+		Time::HiRes::usleep(100_000);
+	}
+	die 'no exporter: ' . slurp_file($crm->node->basedir . '/exporter.log');
+}
+
+my %samples = scrape();
+my %names;
+/^(\w+)/ and $names{$1}++ for keys %samples;
+
+# Metrics as the file of queries promises them: those that are no labels.
+my @promised;
+my $group = '';
+while ($queries =~ /^(\w+):$|^    - (\w+):\n        usage: "(\w+)"/mg)
+{
+	if (defined $1) { $group = $1; }
+	elsif ($3 ne 'LABEL') { push @promised, "${group}_$2"; }
+}
+cmp_ok(scalar @promised, '>', 20, 'the file of queries promises many metrics');
+is(join(' ', grep { !$names{$_} } @promised), '', 'and each is there');
+
+my %facts = (
+	'crm_capi_shipper_up{}' => 1,
+	'crm_capi_shipper_standby{}' => 0,
+	'crm_capi_dataset_ok{dataset="sales"}' => 1,
+	'crm_capi_dataset_health{dataset="waiting"}' => 3,
+	'crm_capi_dataset_owed{dataset="waiting"}' => 1,
+	'crm_capi_dataset_owed{dataset="sales"}' => 0,
+	'crm_capi_dataset_queue_age_seconds{dataset="sales"}' => 0,
+	'crm_capi_dataset_deadline_seconds{dataset="sales"}' => 604800,
+	'crm_capi_events_delivered_total{dataset="sales"}' => 20,
+	'crm_capi_events_parked_total{dataset="sales"}' => 2,
+	'crm_capi_events_expired_total{dataset="sales"}' => 0,
+	'crm_capi_requests_recent{dataset="sales",outcome="refused"}' => 1,
+	'crm_capi_requests_recent_events{dataset="sales",outcome="delivered"}' => 20,
+	'crm_capi_stage_leads{dataset="sales",stage="stage 1"}' => 21,
+	'crm_capi_stage_delivered{dataset="sales",stage="stage 1"}' => 20);
+for my $sample (sort keys %facts)
+{
+	is($samples{$sample}, $facts{$sample}, $sample);
+}
+my $deadline = $samples{'crm_capi_dataset_deadline_seconds{dataset="waiting"}'};
+ok($deadline > 67.9 * 3600 && $deadline < 68 * 3600, 'the deadline of what waits');
+cmp_ok($samples{'crm_capi_requests_latency_seconds_max{dataset="sales",outcome="delivered"}'},
+	'>', 0, 'the latency');
+
+# --- The dashboard
+
+my $dashboard = decode_json(slurp_file("$monitoring/dashboard.json"));
+my @expressions = map { $_->{expr} } map { @{ $_->{targets} } } @{ $dashboard->{panels} };
+my %shown;
+$shown{$_} = 1 for map { /(crm_capi_\w+)/g } @expressions;
+cmp_ok(scalar keys %shown, '>', 10, 'the dashboard shows many metrics');
+is(join(' ', grep { !$names{$_} } sort keys %shown), '', 'and each is there');
+
+# --- The role
+
+my ($code, undef, $stderr) =
+  $crm->node->psql('postgres', 'SET ROLE crm_capi_exporter; SELECT * FROM capi_events');
+like($stderr, qr/permission denied/, 'the role of the exporter sees no lead');
+
+# --- Without a shipper
+
+$crm->node->append_conf('postgresql.conf', "crm_capi.databases = 'elsewhere'");
+$crm->node->reload;
+$crm->until_true('SELECT capi_shipper_pid() IS NULL');
+%samples = scrape();
+is($samples{'crm_capi_shipper_up{}'}, 0, 'a shipper that is gone shows');
+is($samples{'crm_capi_dataset_health{dataset="sales"}'}, 5, 'and so does the dataset');
+
+$process->kill_kill(grace => 5);
+unlike(slurp_file($crm->node->basedir . '/exporter.log'), qr/level=error/, 'the exporter had nothing to complain of');
+
+done_testing();
