@@ -55,7 +55,7 @@ void
 read_content(const LogReader* reader, HeapTuple tuple, LoggedEvent* event)
 {
     bool isnull;
-    const Datum value = column(reader, tuple, event_log_column::kEventName, &isnull);
+    Datum value = column(reader, tuple, event_log_column::kEventName, &isnull);
     event->event_name = isnull ? "" : to_utf8(TextDatumGetCString(value));
     event->user_data = json_column(reader, tuple, event_log_column::kUserData);
     event->custom_data = json_column(reader, tuple, event_log_column::kCustomData);
