@@ -9,7 +9,7 @@
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 . "$root/test/setup.sh"
 
-PACKAGES_PACKAGING='debhelper dpkg-dev git lintian postgresql-all unzip'
+PACKAGES_PACKAGING='build-essential debhelper dpkg-dev git lintian postgresql-all unzip'
 
 passed=0
 failed=0

@@ -27,6 +27,7 @@ CHECKS = {
     "reason-codes": (text_checks.reason_codes, samples.REASON_CODES),
     "versions": (text_checks.versions, samples.VERSIONS),
     "meta": (text_checks.meta, samples.META_FILES),
+    "links": (text_checks.links, samples.LINKS),
     "formatting": (tool_checks.formatting, samples.FORMATTING),
 }
 
