@@ -161,8 +161,11 @@ NormalizedValue Without(ValueFault fault) {
 }
 
 std::string_view WithoutPrefix(const IdentityField& field, std::string_view value) {
-    const bool has_prefix = value.substr(0, field.csv_prefix.size()) == field.csv_prefix;
-    return has_prefix ? TrimBlanks(value.substr(field.csv_prefix.size())) : value;
+    const std::string_view prefix = field.csv_prefix;
+    while (!prefix.empty() && LowerAscii(value.substr(0, prefix.size())) == prefix) {
+        value = TrimBlanks(value.substr(prefix.size()));
+    }
+    return value;
 }
 
 bool IsAbsent(std::string_view value) {
@@ -206,7 +209,11 @@ NormalizedValue NormalizeValue(const IdentityField& field, std::string_view valu
     if (result.text.empty()) {
         return Without(ValueFault::kUnusable);
     }
-    // Once more: without its punctuation, a name can turn out to be none ("N.U.L.L.").
+    // Once more: without its punctuation, a name can turn out to be none ("N.U.L.L."), and without
+    // its blanks a prefix to be one ("z :10115").
+    if (WithoutPrefix(field, result.text).size() < result.text.size()) {
+        return NormalizeValue(field, std::string(result.text), context);
+    }
     return IsAbsent(result.text) ? Without(ValueFault::kAbsent) : result;
 }
 

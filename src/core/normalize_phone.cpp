@@ -155,7 +155,8 @@ std::string NormalizePhone(std::string_view value, const NormalizeContext& conte
         number = ReadNational(dialled.digits, UpperCase(context.country));
     }
     number = number.empty() ? plain : number;
-    return number.size() > kMostDigits ? std::string() : number;
+    const bool fits = number.size() >= kFewestDigits && number.size() <= kMostDigits;
+    return fits ? number : std::string();
 }
 
 }  // namespace crm_capi
