@@ -65,7 +65,7 @@ sub log_count
 create_database($_) for 'a', 'b';
 shippers_become('a b', 'two databases have shippers');
 
-flow('a', 100);
+flow('a', 400);
 $crm->sql('CREATE DATABASE twin TEMPLATE a');
 cmp_ok(backlog('a'), '>', 0, 'CREATE DATABASE ... TEMPLATE succeeds while events flow');
 $crm->sql('ALTER DATABASE a RENAME TO renamed');
