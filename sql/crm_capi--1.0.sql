@@ -102,7 +102,7 @@ CREATE OPERATOR CLASS capi_lead_ops DEFAULT FOR TYPE bigint USING capi_lead AS
     OPERATOR 1 pg_catalog.= (bigint, bigint);
 COMMENT ON OPERATOR CLASS capi_lead_ops USING capi_lead IS 'equality of lead ids';
 COMMENT ON OPERATOR FAMILY capi_lead_ops USING capi_lead IS 'equality of lead ids';
-CREATE INDEX capi_event_log_lead ON capi_event_log USING capi_lead (lead_id);
+CREATE INDEX capi_event_log_lead ON capi_event_log USING capi_lead ((CASE WHEN lead_id > 0 THEN lead_id END));
 COMMENT ON INDEX capi_event_log_lead IS 'finds the events of a lead; holds nothing itself';
 
 CREATE TABLE capi_lead_filter (

@@ -137,7 +137,7 @@ for my $how (
 	$endpoint->forget;
 	my $output = '';
 	my $writers = IPC::Run::start(
-		[ 'pgbench', '-n', '-f', $node->basedir . '/writer.sql', '-c', 2, '-T', 3,
+		[ 'pgbench', '-n', '-f', $node->basedir . '/writer.sql', '-c', 2, '-T', 10,
 			$node->connstr('b') ],
 		'<', \undef, '>', \$output, '2>&1');
 	$endpoint->wait_for('accepted', 50);
