@@ -57,6 +57,21 @@ my @events = map { $_->{event} } $crm->endpoint->accepted;
 is(scalar(@events), 3, 'three events arrived');
 is($_->{user_data}{em}, $hash, "$_->{event_name} has the hash of the address") for @events;
 
+# A watch makes the values out of columns that hold only parts of them, so that the CRM's own table is
+# no place to find them in.
+$crm->sql(q{
+	CREATE TABLE parts (id bigint PRIMARY KEY, stage text, a text, b text);
+	SELECT capi_watch('parts', 'id', 'stage', user_data => '{
+	    "em": "NEW.a || NEW.b || ''example.com''", "fn": "upper(NEW.a) || lower(NEW.b)"}')});
+$crm->sql(q{INSERT INTO parts VALUES (12345678901234568, 'watched', 'quixotic.', 'Quirk@')});
+$crm->sql(
+	q{BEGIN; INSERT INTO parts VALUES (12345678901234569, 'undone', 'quixotic.', 'Quirk@'); ROLLBACK});
+$crm->until_true("SELECT count(*) = 4 FROM capi_events WHERE status = 'delivered'");
+my ($watched) = grep { $_->{event_name} eq 'watched' } map { $_->{event} } $crm->endpoint->accepted;
+is($watched->{user_data}{em}, $crm->sql(q{SELECT capi_hash('em', 'quixotic.quirk@example.com')}),
+	'the event of a watch has the hash of what its expression made');
+push @plain, 'quixotic.Quirk@', 'quixotic.quirk@', 'QUIXOTIC.quirk', 'quixoticquirk';
+
 # The CRM's own table is the counter-proof: a search that finds nothing there would prove nothing.
 $crm->sql('CREATE TABLE contacts (email text)');
 $crm->sql("INSERT INTO contacts VALUES ('$control')");
