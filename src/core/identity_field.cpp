@@ -210,8 +210,10 @@ NormalizedValue NormalizeValue(const IdentityField& field, std::string_view valu
         return Without(ValueFault::kUnusable);
     }
     // Once more: without its punctuation, a name can turn out to be none ("N.U.L.L."), and without
-    // its blanks a prefix to be one ("z :10115").
-    if (WithoutPrefix(field, result.text).size() < result.text.size()) {
+    // what nobody sees, a prefix can turn out to be one ("z :10115"), and a hash.
+    const bool hides_hash =
+        field.treatment == Treatment::kHashed && !result.is_hash && !ReadHash(result.text).empty();
+    if (hides_hash || WithoutPrefix(field, result.text).size() < result.text.size()) {
         return NormalizeValue(field, std::string(result.text), context);
     }
     return IsAbsent(result.text) ? Without(ValueFault::kAbsent) : result;

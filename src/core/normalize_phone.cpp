@@ -63,6 +63,11 @@ bool Nothing(char32_t) {
     return false;
 }
 
+std::string WithoutLeadingZeros(const std::string& digits) {
+    const size_t first = digits.find_first_not_of('0');
+    return first == std::string::npos ? std::string() : digits.substr(first);
+}
+
 Dialled ReadDialled(std::string_view value) {
     const std::string text = Fold(value, Nothing);
     Dialled result;
@@ -72,7 +77,8 @@ Dialled ReadDialled(std::string_view value) {
         const int digit = DigitValue(next.value);
         if (digit >= 0) {
             result.digits.push_back(static_cast<char>('0' + digit));
-        } else if (result.digits.size() >= kFewestDigits && IsExtension(rest)) {
+        } else if (WithoutLeadingZeros(result.digits).size() >= kFewestDigits &&
+                   IsExtension(rest)) {
             break;
         } else if (IsPlus(next.value) && result.digits.empty()) {
             result.international = true;
@@ -117,11 +123,6 @@ std::string ReadNational(const std::string& digits, const std::string& region) {
         number = Read(abroad, kNoRegion, &PhoneNumberUtil::IsPossibleNumber);
     }
     return number.empty() ? Read(digits, region, &PhoneNumberUtil::IsPossibleNumber) : number;
-}
-
-std::string WithoutLeadingZeros(const std::string& digits) {
-    const size_t first = digits.find_first_not_of('0');
-    return first == std::string::npos ? std::string() : digits.substr(first);
 }
 
 std::string UpperCase(std::string_view country) {
