@@ -78,7 +78,7 @@ TEST(Payload, LeadIdsKeepEveryDigit) {
         {9007199254740993, "9007199254740993"},  // 2^53 + 1
         {12345678901234567, "12345678901234567"},
         {99999999999999999, "99999999999999999"},
-        {std::numeric_limits<int64_t>::min(), "-9223372036854775808"},
+        {std::numeric_limits<int64_t>::max(), "9223372036854775807"},
     };
     for (const auto& [lead_id, digits] : cases) {
         Event event = SampleEvent();
