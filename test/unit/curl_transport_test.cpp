@@ -193,14 +193,14 @@ TEST_F(CurlTransportTest, OpensABoundedNumberOfConnections) {
         return AnswerOk(request);
     });
     waiting_for = &server;
-    for (int i = 0; i < 260; i++) {
+    for (int i = 0; i < 300; i++) {
         transport_->Start(Request(server.Url()));
     }
     ASSERT_TRUE(DriveUntil(transport_.get(), [&] { return server.RequestCount() == 256; }));
     EXPECT_EQ(server.Open(), 256);
     server.Release();
-    TakeAnswers(transport_.get(), 260);
-    EXPECT_EQ(server.RequestCount(), 260);
+    TakeAnswers(transport_.get(), 300);
+    EXPECT_EQ(server.RequestCount(), 300);
     EXPECT_TRUE(DriveUntil(transport_.get(), [&] { return server.Open() <= 8; }));
 }
 
