@@ -40,6 +40,8 @@ my $workers = "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'cr
 $crm->change(1 .. 20);
 $crm->arrived_as_committed('the primary delivers');
 catch_up();
+# Totals are saved with the shipper's place in the log, a poll interval apart.
+$there->until_true('SELECT delivered = 20 FROM capi_status');
 is( $there->sql($status),
 	'0|0|20|stopped|no shipper is running in this database',
 	'capi_status on the standby shows what was delivered, and no shipper');
