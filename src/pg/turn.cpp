@@ -276,6 +276,10 @@ save_cursor(Shipper* shipper)
             request = oldest - 1;
         if (!shipper->dispatcher.outgoing().empty())
             request = std::min(request, shipper->dispatcher.outgoing().front().request - 1);
+        /* What earlier shippers delivered and this one has not read yet lies behind the position:
+         * only their requests tell. */
+        if (shipper->window->position() < shipper->final_up_to)
+            request = std::min(request, shipper->cursor_request);
     });
     if (small_enough) {
         write_cursor(shipper->schema, shipper->window->position(), shipper->open_ids, request, now);
