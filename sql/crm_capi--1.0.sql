@@ -85,7 +85,7 @@ COMMENT ON COLUMN capi_event_log.parked IS 'parked when enqueued: a row of capi_
 COMMENT ON COLUMN capi_event_log.event_name IS 'stage that the lead reached';
 COMMENT ON COLUMN capi_event_log.user_data IS 'identities, hashed where Meta wants a hash';
 COMMENT ON COLUMN capi_event_log.custom_data IS 'further members of custom_data';
-COMMENT ON COLUMN capi_event_log.recheck IS 'watch and primary key of the row whose condition counts once more before the event is sent';
+COMMENT ON COLUMN capi_event_log.recheck IS 'what is looked at once more before the event is sent: watch and primary key of the row whose condition counts, and whether no other event of the lead may have the stage';
 
 -- Finds the events of a lead. The index itself is empty and costs the CRM nothing: it answers from
 -- the filters below it, which the shipper writes when it has time (src/pg/lead_index.cpp).
@@ -331,19 +331,22 @@ COMMENT ON COLUMN capi_watch_approval.owner IS 'role whose rights the expression
 COMMENT ON COLUMN capi_watch_approval.digest IS 'SHA-256 of the arguments of the trigger';
 COMMENT ON COLUMN capi_watch_approval.approved_at IS 'when capi_watch was called';
 
--- Never pruned: what is forgotten here would be sent again.
+-- Never pruned: what is forgotten here would be sent again. A stage has several rows only if transactions
+-- reached it at the same time; none waits for the other, and the shipper sends one of their events.
 CREATE TABLE capi_reached_stage (
     lead_id    bigint      NOT NULL,
+    event      bigint      NOT NULL,
+    reached_at timestamptz NOT NULL,
     dataset_id text        NOT NULL COLLATE "C",
     event_name text        NOT NULL COLLATE "C",
-    reached_at timestamptz NOT NULL,
-    PRIMARY KEY (lead_id, dataset_id, event_name)
+    PRIMARY KEY (lead_id, dataset_id, event_name, event)
 );
 COMMENT ON TABLE capi_reached_stage IS 'stages that leads have reached, of watches with repeat => first';
-COMMENT ON COLUMN capi_reached_stage.lead_id IS 'lead id given by Meta';
+COMMENT ON COLUMN capi_reached_stage.lead_id IS 'lead id, as in capi_event_log';
+COMMENT ON COLUMN capi_reached_stage.event IS 'capi_event_log.id of the event that reached it';
+COMMENT ON COLUMN capi_reached_stage.reached_at IS 'when that was enqueued';
 COMMENT ON COLUMN capi_reached_stage.dataset_id IS 'option dataset_id of the dataset: it outlives the server and the cluster';
 COMMENT ON COLUMN capi_reached_stage.event_name IS 'stage, as it is sent';
-COMMENT ON COLUMN capi_reached_stage.reached_at IS 'when its event was enqueued';
 
 SELECT pg_catalog.pg_extension_config_dump('capi_watch_approval', '');
 SELECT pg_catalog.pg_extension_config_dump('capi_reached_stage', '');

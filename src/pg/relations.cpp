@@ -96,6 +96,7 @@ relations_in(Oid schema)
     found.watch_approval = lookup(schema, "capi_watch_approval");
     found.watch_approval_pkey = lookup(schema, "capi_watch_approval_pkey");
     found.reached_stage = lookup(schema, "capi_reached_stage");
+    found.reached_stage_pkey = lookup(schema, "capi_reached_stage_pkey");
     found.lead_filter = lookup(schema, "capi_lead_filter");
     cached = found;
     cache_valid = true;

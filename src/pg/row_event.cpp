@@ -236,9 +236,14 @@ read_data(Watch* watch, const Row& row, NewEvent* event)
     park(event, reason, reading.detail);
 }
 
+/* What is looked at once more before the event is sent. */
 void
-refer_to_row(const Watch* watch, const Row& row, NewEvent* event)
+set_recheck(const Watch* watch, const Row& row, NewEvent* event)
 {
+    if (!watch->recheck) {
+        event->recheck = watch->first_mark;
+        return;
+    }
     event->recheck = reference_to_row(watch, row.now);
     if (event->recheck == nullptr)
         park(event, Reason::kConditionUnknown, "its table has no primary key");
@@ -269,22 +274,28 @@ read_event(Watch* watch, const Row& row, NewEvent* event)
     read_times(watch, row, event);
     if (event->parked == Reason::kNone)
         read_data(watch, row, event);
-    if (watch->recheck && event->parked == Reason::kNone)
-        refer_to_row(watch, row, event);
+    if (event->parked == Reason::kNone)
+        set_recheck(watch, row, event);
     return true;
 }
 
 int64
 enqueue_for(const Watch* watch, Oid schema, NewEvent* event)
 {
+    /* Parked events reach nothing. */
+    const bool reaches_once =
+        watch->first_only && event->has_lead_id && event->parked == Reason::kNone;
+
     if (event->has_lead_id && is_forgotten(schema, event->lead_id))
         return 0;
-    if (watch->first_only && event->parked == Reason::kNone &&
-        !reach_stage(schema, watch->server, *event))
+    if (reaches_once && is_stage_reached(schema, watch->server, *event))
         return 0;
     if (OidIsValid(watch->server))
         event->dataset = dataset_number(schema, watch->server);
-    return enqueue(schema, *event);
+    const int64 id = enqueue(schema, *event);
+    if (reaches_once)
+        note_reached_stage(schema, watch->server, *event, id);
+    return id;
 }
 
 }  // namespace crm_capi

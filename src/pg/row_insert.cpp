@@ -16,7 +16,8 @@ namespace crm_capi {
 
 namespace {
 
-/* Known targets, for the invalidation callback: capi_event_log and capi_settlement. */
+/* Known targets, for the invalidation callback: capi_event_log, capi_settlement and
+ * capi_reached_stage. */
 InsertTarget* targets[4];
 int target_count = 0;
 
