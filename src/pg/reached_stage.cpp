@@ -14,6 +14,7 @@
 #include "pg/statement.hpp"
 
 extern "C" {
+#include "access/heapam.h"
 #include "catalog/pg_collation.h"
 }
 
@@ -160,6 +161,17 @@ note_reached_stage(Oid schema, Oid server, const NewEvent& event, int64 id)
     values[reached_stage_column::kDatasetId - 1] = dataset_id_of(server);
     values[reached_stage_column::kEventName - 1] = PointerGetDatum(event.event_name);
     insert_row(&reached_stage, relations_in(schema)->reached_stage, values, nulls);
+}
+
+void
+forget_reached_stage(Oid schema, const NewEvent& event, int64 id)
+{
+    const Relation table = table_open(relations_in(schema)->reached_stage, RowExclusiveLock);
+    const HeapTuple row = find_row(schema, table, event.lead_id, id);
+
+    if (row != nullptr)
+        simple_heap_delete(table, &row->t_self);
+    table_close(table, NoLock);
 }
 
 bool

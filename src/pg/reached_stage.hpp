@@ -19,6 +19,9 @@ bool is_stage_reached(Oid schema, Oid server, const NewEvent& event);
 /* Notes that the event, enqueued as `id`, is the one by which its lead reached its stage. */
 void note_reached_stage(Oid schema, Oid server, const NewEvent& event, int64 id);
 
+/* The event is taken back by the transaction that enqueued it. */
+void forget_reached_stage(Oid schema, const NewEvent& event, int64 id);
+
 /* For the shipper: whether another event has the stage that the lead reached by this one. The first
  * of several has it, unless a later one left before the first was there to be seen. */
 bool is_reached_by_another(Oid schema, const LoggedEvent& event);

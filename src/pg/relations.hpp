@@ -17,6 +17,7 @@ struct Relations {
     Oid event_id;
     Oid request_id;
     Oid settlement;
+    Oid settlement_pkey;
     Oid tombstone;
     Oid tombstone_pkey;
     Oid dataset;
