@@ -87,8 +87,8 @@ COMMENT ON COLUMN capi_event_log.user_data IS 'identities, hashed where Meta wan
 COMMENT ON COLUMN capi_event_log.custom_data IS 'further members of custom_data';
 COMMENT ON COLUMN capi_event_log.recheck IS 'what is looked at once more before the event is sent: watch and primary key of the row whose condition counts, and whether no other event of the lead may have the stage';
 
--- Finds the events of a lead. The index itself is empty and costs the CRM nothing: it answers from
--- the filters below it, which the shipper writes when it has time (src/pg/lead_index.cpp).
+-- Find the events of a lead. The indexes themselves are empty and cost the CRM nothing: they answer from
+-- the filters below them, which the shipper writes when it has time (src/pg/lead_index.cpp).
 CREATE FUNCTION capi_lead_handler(internal)
 RETURNS index_am_handler
 LANGUAGE C STRICT PARALLEL SAFE
@@ -104,6 +104,9 @@ COMMENT ON OPERATOR CLASS capi_lead_ops USING capi_lead IS 'equality of lead ids
 COMMENT ON OPERATOR FAMILY capi_lead_ops USING capi_lead IS 'equality of lead ids';
 CREATE INDEX capi_event_log_lead ON capi_event_log USING capi_lead ((CASE WHEN lead_id > 0 THEN lead_id END));
 COMMENT ON INDEX capi_event_log_lead IS 'finds the events of a lead; holds nothing itself';
+-- Views show only ids that Meta gave, and ask for those; our own statements look for any lead.
+CREATE INDEX capi_event_log_any_lead ON capi_event_log USING capi_lead (lead_id);
+COMMENT ON INDEX capi_event_log_any_lead IS 'finds the events of a lead, whoever gave its id; holds nothing itself';
 
 CREATE TABLE capi_lead_filter (
     first_event bigint NOT NULL PRIMARY KEY,
@@ -563,7 +566,7 @@ COMMENT ON VIEW capi_owed IS 'events that are still owed to Meta';
 CREATE VIEW capi_undelivered AS
 SELECT e.id,
        d.name AS dataset,
-       e.lead_id,
+       CASE WHEN e.lead_id > 0 THEN e.lead_id END AS lead_id,
        e.event_name,
        e.event_time,
        e.enqueued_at,
@@ -590,7 +593,7 @@ WHERE s.status <> 'retry' AND coalesce(r.outcome, '') NOT IN ('delivered', 'dry_
 UNION ALL
 SELECT e.id,
        d.name,
-       e.lead_id,
+       CASE WHEN e.lead_id > 0 THEN e.lead_id END,
        e.event_name,
        e.event_time,
        e.enqueued_at,
@@ -837,6 +840,15 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_forget(bigint) IS
 'erases a lead from queue and history for good and returns how many events that were; what is being sent cannot be taken back';
 REVOKE ALL ON FUNCTION capi_forget(bigint) FROM PUBLIC;
+
+CREATE FUNCTION capi_forget(lead_key text)
+RETURNS bigint
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'capi_forget_key';
+COMMENT ON FUNCTION capi_forget(text) IS
+'the same for a lead as the lead_id of a watch names it: the id that Meta gave, or the own key of the CRM';
+REVOKE ALL ON FUNCTION capi_forget(text) FROM PUBLIC;
 
 ----------------------------------------------------------------------------------------------------
 -- Trying and checking

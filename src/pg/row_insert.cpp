@@ -50,7 +50,7 @@ is_simple(Relation index, const IndexInfo* info)
            info->ii_ReadyForInserts;
 }
 
-/* The index over leads (lead_index.cpp) is asked nothing, so that it costs nothing. */
+/* The indexes over leads (lead_index.cpp) are asked nothing, so that they cost nothing. */
 bool
 takes_nothing_in(Relation index)
 {
