@@ -217,7 +217,7 @@ prepare_requests(Shipper* shipper)
     const TimestampTz started_at = from_unix_micros(now);
 
     const bool all_loaded = load_events(shipper);
-    recheck_conditions(shipper);
+    recheck_events(shipper);
     call_cpp("build requests", [&] { shipper->dispatcher.Prepare(now, kRequestsPerTurn); });
     for (OutgoingRequest& request : shipper->dispatcher.outgoing()) {
         request.request = begin_request(shipper->schema, request);
