@@ -46,7 +46,7 @@ void Dispatcher::Configure(std::vector<DatasetConfig> configs) {
         if (!SameSettings(dataset->config, config)) {
             ++dataset->era;
             dataset->failures = 0;
-            dataset->not_before = 0;
+            PauseUntil(dataset, 0);
             dataset->health = DatasetHealth();
         }
         // A number that is new shows no health yet.
@@ -273,7 +273,7 @@ UnixMicros Dispatcher::NextDue(UnixMicros now) const {
         if (IsOpen(*dataset) && !answer_will_come) {
             wait_for(dataset->not_before);
         }
-        if (MayEndUnsent(*dataset)) {
+        if (MayEndUnsent(*dataset, now) && dataset->sweep_at != 0) {
             wait_for(dataset->sweep_at);
         }
     }

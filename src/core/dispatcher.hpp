@@ -135,7 +135,9 @@ private:
         // era meets does not tell how the dataset fares now.
         uint64_t era = 0;
         UnixMicros not_before = 0;
-        UnixMicros sweep_at = 0;  // while it may not send: when the next loaded event is overdue
+        // While it may not send: when the next loaded event is overdue. 0 = nobody has looked yet;
+        // the turn in which the pause begins does.
+        UnixMicros sweep_at = 0;
         DatasetHealth health;     // as of the latest answer
         DatasetHealth reported;
         bool must_report = false;  // even if it has not changed
@@ -151,7 +153,7 @@ private:
     Dataset* FindOrAdd(const DatasetConfig& config);
     void TakeOver(int number, Dataset* dataset);
     bool IsOpen(const Dataset& dataset) const;
-    bool MayEndUnsent(const Dataset& dataset) const;
+    bool MayEndUnsent(const Dataset& dataset, UnixMicros now) const;
     bool MustSweep(const Dataset& dataset, UnixMicros now) const;
     size_t CountToLoad(const Dataset& dataset, UnixMicros now) const;
     void Sweep(Dataset* dataset, UnixMicros now);
@@ -160,6 +162,7 @@ private:
     void NoteDoubt(Flight* flight);
     void ReturnBatch(Dataset* dataset, Batch batch);
     bool MaySend(const Dataset& dataset, UnixMicros now) const;
+    static void PauseUntil(Dataset* dataset, UnixMicros until);
     int FreeSlots(const Dataset& dataset) const;
     size_t BatchSize(const Dataset& dataset) const;
     bool PrepareOne(Dataset* dataset, UnixMicros now);

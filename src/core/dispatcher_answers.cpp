@@ -50,7 +50,7 @@ void Dispatcher::Succeeded(const Flight& flight, const Pace& pace, UnixMicros no
     Dataset* const dataset = flight.dataset;
     const bool is_recent = flight.era == dataset->era;
     const UnixMicros until = pace.pause > 0 ? now + pace.pause : 0;
-    dataset->not_before = is_recent ? until : std::max(dataset->not_before, until);
+    PauseUntil(dataset, is_recent ? until : std::max(dataset->not_before, until));
     if (!is_recent) {
         return;
     }
@@ -77,10 +77,16 @@ void Dispatcher::Failed(const Flight& flight, const Verdict& verdict, const Ende
     } else if (dataset->failures == 0 || until <= dataset->not_before) {
         return;
     }
-    dataset->not_before = until;
+    PauseUntil(dataset, until);
     dataset->health.health = verdict.kind == VerdictKind::kHold ? Health::kHeld : Health::kRetrying;
     dataset->health.reason = verdict.reason;
     dataset->health.detail = ended.detail;
+}
+
+// What was loaded since the last pause has not been looked at for its deadlines.
+void Dispatcher::PauseUntil(Dataset* dataset, UnixMicros until) {
+    dataset->not_before = until;
+    dataset->sweep_at = 0;
 }
 
 // What becomes of the events: final, again, or again in halves.

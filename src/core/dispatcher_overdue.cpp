@@ -16,16 +16,16 @@ UnixMicros MarginOf(const DatasetConfig& config) {
 
 }  // namespace
 
-// Events of a dataset that is paused or cannot send as it is set end, too. Its first events are
-// loaded for that, and the next when those are gone: whoever waits longest ends first, near enough.
-// A copy's events are another database's.
-bool Dispatcher::MayEndUnsent(const Dataset& dataset) const {
-    return dataset.configured && !IsOpen(dataset) && dataset.config.hold != Reason::kCloned &&
+// Events of a dataset that may not send now end, too: it is paused, cannot send as it is set, or
+// waits for its next attempt. Its first events are loaded for that, and the next when those are
+// gone: whoever waits longest ends first, near enough. A copy's events are another database's.
+bool Dispatcher::MayEndUnsent(const Dataset& dataset, UnixMicros now) const {
+    return dataset.configured && !MaySend(dataset, now) && dataset.config.hold != Reason::kCloned &&
            dataset.queue.HasWaiting();
 }
 
 bool Dispatcher::MustSweep(const Dataset& dataset, UnixMicros now) const {
-    return MayEndUnsent(dataset) && now >= dataset.sweep_at;
+    return MayEndUnsent(dataset, now) && now >= dataset.sweep_at;
 }
 
 void Dispatcher::DropOverdue(Dataset* dataset, Batch* batch, UnixMicros now) {
@@ -43,10 +43,12 @@ void Dispatcher::Sweep(Dataset* dataset, UnixMicros now) {
          dataset->queue.TakeOverdueEvents(now, MarginOf(dataset->config), &next)) {
         EndOverdue(*dataset, overdue);
     }
-    // With nothing loaded any more, the next turn loads and looks again; parts of a refused batch
-    // are looked at when they are about to be sent.
-    const bool only_parts = next == 0 && !dataset->queue.HasBacklog();
-    dataset->sweep_at = only_parts ? now + kMaxEventAge : next;
+    if (next == 0) {
+        // With nothing loaded any more, the next turn loads and looks again; parts of a refused
+        // batch are looked at when they are about to be sent.
+        next = dataset->queue.HasBacklog() ? now : now + kMaxEventAge;
+    }
+    dataset->sweep_at = next;
 }
 
 void Dispatcher::EndOverdue(const Dataset& dataset, const OverdueEvent& overdue) {

@@ -91,6 +91,26 @@ TEST(DispatcherOverdue, AHeldDatasetsEventsExpireTurnByTurn) {
     EXPECT_EQ(turns.core().NextDue(kNow), 0);
 }
 
+TEST(DispatcherOverdue, WhileADatasetWaitsForItsNextAttemptItsEventsExpireWhenTheirTimeIsUp) {
+    DispatcherDriver shipper;
+    DatasetConfig config = Config(16384, {1});
+    config.batch_size = 1;
+    config.max_in_flight = 1;
+    config.timeout_ms = 1000;
+    shipper.Configure({config});
+    const int64_t first = shipper.OweUntil(1, 6 * kHour);
+    const int64_t second = shipper.OweUntil(1, kMinute);
+    shipper.Answer(shipper.TurnOfOne(), Throttled(120));
+    EXPECT_TRUE(shipper.Turn().empty());
+    EXPECT_EQ(shipper.DueMs(), 59 * 1000) << "what lies behind the first is up sooner";
+    shipper.now += kMinute;
+    EXPECT_TRUE(shipper.Turn().empty());
+    EXPECT_EQ(shipper.TakeExpired(), Ids{second});
+    EXPECT_EQ(shipper.DueMs(), 119 * 60 * 1000) << "then the next attempt";
+    shipper.now += 2 * kHour;
+    EXPECT_EQ(shipper.TurnOfOne().ids, Ids{first});
+}
+
 TEST(DispatcherOverdue, ACopysEventsAreLeftAlone) {
     DatasetConfig config = BatchesOfThree();
     config.hold = Reason::kCloned;

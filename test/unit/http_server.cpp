@@ -23,7 +23,7 @@ int Listen(int* port) {
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t length = sizeof(address);
     auto* const generic = reinterpret_cast<sockaddr*>(&address);
-    if (listener < 0 || bind(listener, generic, length) != 0 || listen(listener, 64) != 0 ||
+    if (listener < 0 || bind(listener, generic, length) != 0 || listen(listener, SOMAXCONN) != 0 ||
         getsockname(listener, generic, &length) != 0) {
         throw std::runtime_error("could not listen on the loopback interface");
     }

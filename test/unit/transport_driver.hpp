@@ -52,7 +52,7 @@ inline void Turn(crm_capi::Transport* transport) {
 // False if `done` did not come true within a time that is ample on a loaded machine.
 template <typename Predicate>
 bool DriveUntil(crm_capi::Transport* transport, Predicate done) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(180);
     while (!done()) {
         if (std::chrono::steady_clock::now() > deadline) {
             return false;
