@@ -322,7 +322,8 @@ COMMENT ON FUNCTION capi_hash(text, text, text) IS
 ----------------------------------------------------------------------------------------------------
 
 -- Expressions run with the rights of the table's owner, but a trigger can be created by others and does
--- not remember by whom. Kept for good: who approves of an expression approves of it on any table.
+-- not remember by whom. Who approves of an expression approves of it on any table; the approval goes
+-- with the last watch that uses it.
 CREATE TABLE capi_watch_approval (
     owner       name        NOT NULL,
     digest      text        NOT NULL COLLATE "C",
