@@ -34,7 +34,7 @@ sub create_database
 	$crm->sql("CREATE DATABASE $name");
 	$crm->sql('CREATE EXTENSION crm_capi', $name);
 	$crm->create_dataset('sales', database => $name, batch_size => 5, max_in_flight => 1);
-	$crm->create_crm(100, $name);
+	$crm->create_crm(400, $name);
 	return;
 }
 
@@ -80,14 +80,14 @@ for my $drop ('DROP DATABASE twin', 'DROP DATABASE twin WITH (FORCE)')
 {
 	$crm->sql('DROP DATABASE IF EXISTS twin');
 	create_database('twin');
-	flow('twin', 100);
+	flow('twin', 400);
 	my $left = backlog('twin');
 	cmp_ok($left, '>', 0, 'events flow');
 	my $seconds = $crm->seconds(sub { $crm->sql($drop); });
 	cmp_ok($seconds, '<', 10, "$drop succeeds");
 	note sprintf '%s: %.1f s', $drop, $seconds;
 	$endpoint->wait_for('in-flight', 0);
-	cmp_ok($endpoint->state->{accepted}, '<', 100, 'before its backlog was sent');
+	cmp_ok($endpoint->state->{accepted}, '<', 400, 'before its backlog was sent');
 	shippers_become('b renamed', 'and takes its shipper away');
 }
 
