@@ -702,10 +702,12 @@ WITH figures AS MATERIALIZED (
                  figures.oldest_owed_at, figures.earliest_event_time
           FROM figures
           UNION ALL
-          -- enqueued since the shipper looked
+          -- Enqueued since the shipper looked. Of a range with two ends the planner expects little and
+          -- takes the index; of one with a single end a third of the log, which it would read whole.
           SELECT e.dataset, 1, 0, 0, e.enqueued_at, e.event_time
           FROM @extschema@.capi_event_log e
-          WHERE e.id > (SELECT known.read_up_to FROM known) AND NOT e.parked
+          WHERE e.id BETWEEN (SELECT known.read_up_to + 1 FROM known) AND 9223372036854775807
+                AND NOT e.parked
           UNION ALL
           SELECT o.dataset, 1, 0, ((SELECT doubt.ids FROM doubt) @> o.id)::integer,
                  o.enqueued_at, o.event_time
