@@ -85,10 +85,10 @@ COMMENT ON COLUMN capi_event_log.parked IS 'parked when enqueued: a row of capi_
 COMMENT ON COLUMN capi_event_log.event_name IS 'stage that the lead reached';
 COMMENT ON COLUMN capi_event_log.user_data IS 'identities, hashed where Meta wants a hash';
 COMMENT ON COLUMN capi_event_log.custom_data IS 'further members of custom_data';
-COMMENT ON COLUMN capi_event_log.recheck IS 'watch and primary key of the row whose condition counts once more before the event is sent';
+COMMENT ON COLUMN capi_event_log.recheck IS 'what is looked at once more before the event is sent: watch and primary key of the row whose condition counts, and whether no other event of the lead may have the stage';
 
--- Finds the events of a lead. The index itself is empty and costs the CRM nothing: it answers from
--- the filters below it, which the shipper writes when it has time (src/pg/lead_index.cpp).
+-- Find the events of a lead. The indexes themselves are empty and cost the CRM nothing: they answer from
+-- the filters below them, which the shipper writes when it has time (src/pg/lead_index.cpp).
 CREATE FUNCTION capi_lead_handler(internal)
 RETURNS index_am_handler
 LANGUAGE C STRICT PARALLEL SAFE
@@ -104,6 +104,9 @@ COMMENT ON OPERATOR CLASS capi_lead_ops USING capi_lead IS 'equality of lead ids
 COMMENT ON OPERATOR FAMILY capi_lead_ops USING capi_lead IS 'equality of lead ids';
 CREATE INDEX capi_event_log_lead ON capi_event_log USING capi_lead ((CASE WHEN lead_id > 0 THEN lead_id END));
 COMMENT ON INDEX capi_event_log_lead IS 'finds the events of a lead; holds nothing itself';
+-- Views show only ids that Meta gave, and ask for those; our own statements look for any lead.
+CREATE INDEX capi_event_log_any_lead ON capi_event_log USING capi_lead (lead_id);
+COMMENT ON INDEX capi_event_log_any_lead IS 'finds the events of a lead, whoever gave its id; holds nothing itself';
 
 CREATE TABLE capi_lead_filter (
     first_event bigint NOT NULL PRIMARY KEY,
@@ -331,19 +334,22 @@ COMMENT ON COLUMN capi_watch_approval.owner IS 'role whose rights the expression
 COMMENT ON COLUMN capi_watch_approval.digest IS 'SHA-256 of the arguments of the trigger';
 COMMENT ON COLUMN capi_watch_approval.approved_at IS 'when capi_watch was called';
 
--- Never pruned: what is forgotten here would be sent again.
+-- Never pruned: what is forgotten here would be sent again. A stage has several rows only if transactions
+-- reached it at the same time; none waits for the other, and the shipper sends one of their events.
 CREATE TABLE capi_reached_stage (
     lead_id    bigint      NOT NULL,
+    event      bigint      NOT NULL,
+    reached_at timestamptz NOT NULL,
     dataset_id text        NOT NULL COLLATE "C",
     event_name text        NOT NULL COLLATE "C",
-    reached_at timestamptz NOT NULL,
-    PRIMARY KEY (lead_id, dataset_id, event_name)
+    PRIMARY KEY (lead_id, dataset_id, event_name, event)
 );
 COMMENT ON TABLE capi_reached_stage IS 'stages that leads have reached, of watches with repeat => first';
-COMMENT ON COLUMN capi_reached_stage.lead_id IS 'lead id given by Meta';
+COMMENT ON COLUMN capi_reached_stage.lead_id IS 'lead id, as in capi_event_log';
+COMMENT ON COLUMN capi_reached_stage.event IS 'capi_event_log.id of the event that reached it';
+COMMENT ON COLUMN capi_reached_stage.reached_at IS 'when that was enqueued';
 COMMENT ON COLUMN capi_reached_stage.dataset_id IS 'option dataset_id of the dataset: it outlives the server and the cluster';
 COMMENT ON COLUMN capi_reached_stage.event_name IS 'stage, as it is sent';
-COMMENT ON COLUMN capi_reached_stage.reached_at IS 'when its event was enqueued';
 
 SELECT pg_catalog.pg_extension_config_dump('capi_watch_approval', '');
 SELECT pg_catalog.pg_extension_config_dump('capi_reached_stage', '');
@@ -560,7 +566,7 @@ COMMENT ON VIEW capi_owed IS 'events that are still owed to Meta';
 CREATE VIEW capi_undelivered AS
 SELECT e.id,
        d.name AS dataset,
-       e.lead_id,
+       CASE WHEN e.lead_id > 0 THEN e.lead_id END AS lead_id,
        e.event_name,
        e.event_time,
        e.enqueued_at,
@@ -587,7 +593,7 @@ WHERE s.status <> 'retry' AND coalesce(r.outcome, '') NOT IN ('delivered', 'dry_
 UNION ALL
 SELECT e.id,
        d.name,
-       e.lead_id,
+       CASE WHEN e.lead_id > 0 THEN e.lead_id END,
        e.event_name,
        e.event_time,
        e.enqueued_at,
@@ -834,6 +840,15 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_forget(bigint) IS
 'erases a lead from queue and history for good and returns how many events that were; what is being sent cannot be taken back';
 REVOKE ALL ON FUNCTION capi_forget(bigint) FROM PUBLIC;
+
+CREATE FUNCTION capi_forget(lead_key text)
+RETURNS bigint
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'capi_forget_key';
+COMMENT ON FUNCTION capi_forget(text) IS
+'the same for a lead as the lead_id of a watch names it: the id that Meta gave, or the own key of the CRM';
+REVOKE ALL ON FUNCTION capi_forget(text) FROM PUBLIC;
 
 ----------------------------------------------------------------------------------------------------
 -- Trying and checking

@@ -30,7 +30,8 @@ struct Event {
     std::string custom_data;    // JSON object text, or empty
     // When it was first sent without learning what became of it; 0 = Meta does not have it.
     UnixMicros in_doubt_since = 0;
-    bool needs_recheck = false;  // its watch's condition counts once more before it is sent
+    bool needs_recheck =
+        false;  // something counts once more before it is sent (src/pg/recheck.hpp)
 };
 
 }  // namespace crm_capi

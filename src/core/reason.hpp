@@ -40,6 +40,7 @@ enum class Reason {
     kCancelled,         // by an operator
     kConditionFalse,    // the watch's condition held when enqueued, and not when it was to be sent
     kConditionUnknown,  // or nobody could tell
+    kStageReached,      // by another event, and the watch sends each stage of a lead once
     kRefused,           // Meta refused this event for good; code and subcode stand beside it
     // Why a request is to be repeated.
     kNotConnected,   // provably never left: DNS, refused connection, TLS

@@ -50,7 +50,9 @@ report(Backfill* backfill, const Watch* watch, const NewEvent& event, const Find
 
     namestrcpy(&dataset, GetForeignServer(watch->server)->servername);
     set(result_column::kDataset, true, NameGetDatum(&dataset));
-    set(result_column::kLeadId, event.has_lead_id, Int64GetDatum(event.lead_id));
+    /* What stands for the CRM's own key is nobody's business but the queue's. */
+    set(result_column::kLeadId, event.has_lead_id && event.lead_id > 0,
+        Int64GetDatum(event.lead_id));
     set(result_column::kEventName, event.event_name != nullptr, PointerGetDatum(event.event_name));
     set(result_column::kEventTime, event.has_event_time, TimestampTzGetDatum(event.event_time));
     set(result_column::kAction, true,

@@ -19,7 +19,7 @@ struct NewEvent {
     text* event_name;   /* may be NULL */
     Jsonb* user_data;   /* may be NULL */
     Jsonb* custom_data; /* may be NULL */
-    Jsonb* recheck;     /* reference to the row whose condition counts once more; may be NULL */
+    Jsonb* recheck;     /* what counts once more before it is sent; may be NULL */
     Reason parked;      /* kNone = owed; else why it can never be sent */
     const char* detail; /* of the reason; may be NULL; never personal data */
 };

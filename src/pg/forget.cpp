@@ -5,12 +5,18 @@
  * enqueued and not committed yet, and what the shipper holds in memory. Both are the shipper's to
  * end (forgotten_leads.cpp); the tombstone says what it has to look for.
  */
+#include "core/reason.hpp"
+#include "pg/column_values.hpp"
+#include "pg/identities.hpp"
 #include "pg/pg_prelude.hpp"
 #include "pg/relations.hpp"
 #include "pg/wakeup.hpp"
 
 extern "C" {
+#include "catalog/pg_collation.h"
+
 PG_FUNCTION_INFO_V1(capi_forget);
+PG_FUNCTION_INFO_V1(capi_forget_key);
 }
 
 namespace crm_capi {
@@ -96,6 +102,38 @@ tell_what_is_in_flight(int64 count)
                                    "again.")));
 }
 
+/* What a watch makes of this text: the id that Meta gave, or what stands for the CRM's own key. */
+int64
+lead_of_key(Datum key)
+{
+    ColumnReader reader;
+    bool absent = false;
+    int64 lead_id = 0;
+    const char* detail = nullptr;
+
+    prepare_reader(TEXTOID, DEFAULT_COLLATION_OID, CurrentMemoryContext, &reader);
+    const Reason reason = read_lead_id(&reader, key, &absent, &lead_id, &detail);
+    if (absent)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("argument \"lead_key\" must not be empty"),
+                        errhint("Give the lead's key as the lead_id of the watch has it.")));
+    return reason == Reason::kLeadIdNotANumber ? lane_of(text_form(&reader, key)) : lead_id;
+}
+
+int64
+forget(Oid schema, int64 lead_id)
+{
+    SPI_connect();
+    put_tombstone(schema, lead_id);
+    const int64 in_flight = count_in_flight(schema, lead_id);
+    const int64 erased = erase(schema, lead_id);
+    SPI_finish();
+    CacheInvalidateRelcacheByRelid(relations_in(schema)->tombstone);
+    wake_shipper_on_settings_change();
+    tell_what_is_in_flight(in_flight);
+    return erased;
+}
+
 }  // namespace
 
 }  // namespace crm_capi
@@ -105,16 +143,14 @@ using namespace crm_capi;
 extern "C" Datum
 capi_forget(PG_FUNCTION_ARGS)
 {
-    const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
-    const int64 lead_id = PG_GETARG_INT64(0);
+    PG_RETURN_INT64(forget(get_func_namespace(fcinfo->flinfo->fn_oid), PG_GETARG_INT64(0)));
+}
 
-    SPI_connect();
-    put_tombstone(schema, lead_id);
-    const int64 in_flight = count_in_flight(schema, lead_id);
-    const int64 erased = erase(schema, lead_id);
-    SPI_finish();
-    CacheInvalidateRelcacheByRelid(relations_in(schema)->tombstone);
-    wake_shipper_on_settings_change();
-    tell_what_is_in_flight(in_flight);
-    PG_RETURN_INT64(erased);
+/* STRICT, so that no value is NULL. */
+extern "C" Datum
+capi_forget_key(PG_FUNCTION_ARGS)
+{
+    const int64 lead_id = lead_of_key(PG_GETARG_DATUM(0));
+
+    PG_RETURN_INT64(forget(get_func_namespace(fcinfo->flinfo->fn_oid), lead_id));
 }

@@ -134,6 +134,7 @@ get_bitmap(IndexScanDesc scan, TIDBitmap* bitmap)
     Ranges ranges = {};
     int64 count = 0;
 
+    pgstat_count_index_scan(scan->indexRelation);
     if (scan->numberOfKeys < 1 || (key->sk_flags & SK_ISNULL) != 0) {
         table_close(table, AccessShareLock);
         return 0;

@@ -12,6 +12,7 @@
  * A trigger that is set up in the wrong way is an error. Whatever a row holds is none: what cannot
  * be sent is parked, and the CRM's statement goes on.
  */
+#include "pg/late_time.hpp"
 #include "pg/moved_row.hpp"
 #include "pg/pg_prelude.hpp"
 #include "pg/row_event.hpp"
@@ -67,8 +68,15 @@ fire(const TriggerData* data, Oid function)
     } else {
         row.before = take_moved(watch, data->tg_relation);
     }
-    if (read_event(watch, row, &event))
-        enqueue_for(watch, get_func_namespace(function), &event);
+    if (read_event(watch, row, &event)) {
+        const int64 id = enqueue_for(watch, get_func_namespace(function), &event);
+        if (id != 0) {
+            remember_late_time(watch, row, event, id);
+            return;
+        }
+    }
+    if (row.before != nullptr && awaits_late_times())
+        follow_late_time(watch, row, get_func_namespace(function));
 }
 
 }  // namespace

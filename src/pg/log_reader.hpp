@@ -24,7 +24,8 @@ struct LoggedEvent {
     const char* event_name; /* UTF-8; "" if absent */
     const char* user_data;  /* JSON in UTF-8; "" if absent */
     const char* custom_data;
-    Jsonb* recheck; /* the row whose condition counts once more; NULL if none does */
+    Jsonb*
+        recheck; /* what counts once more before it is sent (recheck.hpp); NULL if nothing does */
 };
 
 /* C++ regime: the pure room's form of a row read with Columns::kAll. */

@@ -59,7 +59,7 @@ find_moved(const Watch* watch)
     return moved;
 }
 
-/* The columns of two partitions may stand in different orders. */
+/* The columns of two partitions may stand in different orders. The slot says where the row was. */
 TupleTableSlot*
 in_form_of(Relation table, Oid origin, HeapTuple tuple)
 {
@@ -70,6 +70,8 @@ in_form_of(Relation table, Oid origin, HeapTuple tuple)
         MakeSingleTupleTableSlot(CreateTupleDescCopy(RelationGetDescr(table)), &TTSOpsHeapTuple);
 
     ExecStoreHeapTuple(map != nullptr ? execute_attr_map_tuple(tuple, map) : tuple, slot, false);
+    slot->tts_tableOid = origin;
+    slot->tts_tid = tuple->t_self;
     table_close(from, NoLock);
     return slot;
 }

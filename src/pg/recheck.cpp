@@ -1,6 +1,6 @@
 /*
- * recheck.cpp - events of watches with recheck => true: the condition counts once more, just before
- * they are sent.
+ * recheck.cpp - what counts once more just before an event is sent: the condition of watches with
+ * recheck => true, and that no other event has the stage, of watches with repeat => 'first'.
  *
  * The row is read and the condition evaluated with the rights of the table's owner, in a
  * subtransaction: whatever goes wrong there is a reason to park the event, and none to stop the
@@ -13,6 +13,7 @@
 #include "pg/guard.hpp"
 #include "pg/log_reader.hpp"
 #include "pg/owner_rights.hpp"
+#include "pg/reached_stage.hpp"
 #include "pg/row_reference.hpp"
 #include "pg/row_values.hpp"
 #include "pg/turn.hpp"
@@ -146,6 +147,14 @@ check_condition(Jsonb* reference)
     return kRowNotHere;
 }
 
+Check
+check_event(Oid schema, const LoggedEvent& event)
+{
+    if (is_first_only(event.recheck) && is_reached_by_another(schema, event))
+        return {Reason::kStageReached, nullptr};
+    return is_row_reference(event.recheck) ? check_condition(event.recheck) : kMayGo;
+}
+
 /* An event that ends here. */
 struct Ended {
     int64 event;
@@ -164,7 +173,7 @@ ends_here(Oid schema, int64 id, Ended* ended)
     close_log(reader);
     if (!found || event.recheck == nullptr)
         return false;
-    *ended = {id, event.dataset, check_condition(event.recheck)};
+    *ended = {id, event.dataset, check_event(schema, event)};
     return ended->check.reason != Reason::kNone;
 }
 
@@ -191,7 +200,7 @@ MakeEnded(const Ended& from)
     EndedEvent ended{};
     ended.event = from.event;
     ended.dataset = from.dataset;
-    ended.status = from.check.reason == Reason::kConditionFalse ? "cancelled" : "parked";
+    ended.status = from.check.reason == Reason::kConditionUnknown ? "parked" : "cancelled";
     ended.reason = from.check.reason;
     if (from.check.detail != nullptr)
         ended.detail = from.check.detail;
@@ -201,7 +210,7 @@ MakeEnded(const Ended& from)
 }  // namespace
 
 void
-recheck_conditions(Shipper* shipper)
+recheck_events(Shipper* shipper)
 {
     int count;
     int ended_count = 0;
@@ -215,7 +224,7 @@ recheck_conditions(Shipper* shipper)
         if (ends_here(shipper->schema, ids[i], &ended[ended_count]))
             ended_count++;
     }
-    call_cpp("end events whose condition does not hold", [&] {
+    call_cpp("end events that are not to be sent", [&] {
         std::vector<EndedEvent> events;
         for (int i = 0; i < ended_count; i++)
             events.push_back(MakeEnded(ended[i]));

@@ -1,6 +1,6 @@
 /*
- * recheck.hpp - events of watches with recheck => true: the condition counts once more, just before
- * they are sent.
+ * recheck.hpp - what counts once more just before an event is sent: the condition of watches with
+ * recheck => true, and that no other event has the stage, of watches with repeat => 'first'.
  */
 #pragma once
 
@@ -8,8 +8,9 @@
 
 namespace crm_capi {
 
-/* Checks all events that the next requests may carry. One whose condition does not hold any more is
- * cancelled; one of which that cannot be told is parked: a consent that is not certain is none. */
-void recheck_conditions(Shipper* shipper);
+/* Checks all events that the next requests may carry. One whose condition does not hold any more,
+ * or whose stage another event has, is cancelled; one of which that cannot be told is parked: a
+ * consent that is not certain is none. */
+void recheck_events(Shipper* shipper);
 
 }  // namespace crm_capi

@@ -88,6 +88,7 @@ relations_in(Oid schema)
     found.event_id = lookup(schema, "capi_event_id");
     found.request_id = lookup(schema, "capi_request_id");
     found.settlement = lookup(schema, "capi_settlement");
+    found.settlement_pkey = lookup(schema, "capi_settlement_pkey");
     found.tombstone = lookup(schema, "capi_tombstone");
     found.tombstone_pkey = lookup(schema, "capi_tombstone_pkey");
     found.dataset = lookup(schema, "capi_dataset");
@@ -96,6 +97,7 @@ relations_in(Oid schema)
     found.watch_approval = lookup(schema, "capi_watch_approval");
     found.watch_approval_pkey = lookup(schema, "capi_watch_approval_pkey");
     found.reached_stage = lookup(schema, "capi_reached_stage");
+    found.reached_stage_pkey = lookup(schema, "capi_reached_stage_pkey");
     found.lead_filter = lookup(schema, "capi_lead_filter");
     cached = found;
     cache_valid = true;

@@ -17,6 +17,7 @@ struct Relations {
     Oid event_id;
     Oid request_id;
     Oid settlement;
+    Oid settlement_pkey;
     Oid tombstone;
     Oid tombstone_pkey;
     Oid dataset;
@@ -25,6 +26,7 @@ struct Relations {
     Oid watch_approval;
     Oid watch_approval_pkey;
     Oid reached_stage;
+    Oid reached_stage_pkey;
     Oid lead_filter;
 };
 
@@ -86,7 +88,7 @@ namespace watch_approval_column {
 enum { kOwner = 1, kDigest, kApprovedAt, kEnd };
 }
 namespace reached_stage_column {
-enum { kLeadId = 1, kDatasetId, kEventName, kReachedAt, kEnd };
+enum { kLeadId = 1, kEvent, kReachedAt, kDatasetId, kEventName, kEnd };
 }
 
 /* Schema of the extension in this database, or InvalidOid. Needs a transaction, and keeps DROP and

@@ -236,12 +236,42 @@ read_data(Watch* watch, const Row& row, NewEvent* event)
     park(event, reason, reading.detail);
 }
 
+/* What is looked at once more before the event is sent. */
 void
-refer_to_row(const Watch* watch, const Row& row, NewEvent* event)
+set_recheck(const Watch* watch, const Row& row, NewEvent* event)
 {
+    if (!watch->recheck) {
+        event->recheck = watch->first_mark;
+        return;
+    }
     event->recheck = reference_to_row(watch, row.now);
     if (event->recheck == nullptr)
         park(event, Reason::kConditionUnknown, "its table has no primary key");
+}
+
+/* What the row says about its lead, and what keeps it from saying so. False if it has none. */
+bool
+begin_event(Watch* watch, const RowValues& values, NewEvent* event)
+{
+    park(event, watch->broken, watch->broken_by);
+    if (!read_lead(watch, values, event))
+        return false;
+    park(event, values.reason, values.detail);
+    return true;
+}
+
+/* The rest of the event. False if its stage is to be skipped. */
+bool
+finish_event(Watch* watch, const Row& row, const Stage& stage, NewEvent* event)
+{
+    if (!set_stage(watch, stage, event))
+        return false;
+    read_times(watch, row, event);
+    if (event->parked == Reason::kNone)
+        read_data(watch, row, event);
+    if (event->parked == Reason::kNone)
+        set_recheck(watch, row, event);
+    return true;
 }
 
 }  // namespace
@@ -255,36 +285,43 @@ read_event(Watch* watch, const Row& row, NewEvent* event)
         return false;
     clear(&values);
     read_values(watch, row, kDeciding, lengthof(kDeciding), &values);
-    park(event, watch->broken, watch->broken_by);
-    if (!read_lead(watch, values, event))
-        return false;
-    park(event, values.reason, values.detail);
-    if (!fulfils_condition(watch, values))
+    if (!begin_event(watch, values, event) || !fulfils_condition(watch, values))
         return false;
     const Stage stage = stage_of(watch, values);
     if (values.reason == Reason::kNone && !has_changed(watch, row, values, stage))
         return false;
-    if (!set_stage(watch, stage, event))
-        return false;
-    read_times(watch, row, event);
-    if (event->parked == Reason::kNone)
-        read_data(watch, row, event);
-    if (watch->recheck && event->parked == Reason::kNone)
-        refer_to_row(watch, row, event);
-    return true;
+    return finish_event(watch, row, stage, event);
+}
+
+bool
+read_event_again(Watch* watch, TupleTableSlot* now, NewEvent* event)
+{
+    const Row row = {now, nullptr};
+    RowValues values;
+
+    clear(&values);
+    read_values(watch, row, kCompared, lengthof(kCompared), &values);
+    return begin_event(watch, values, event) &&
+           finish_event(watch, row, stage_of(watch, values), event);
 }
 
 int64
 enqueue_for(const Watch* watch, Oid schema, NewEvent* event)
 {
+    /* Parked events reach nothing. */
+    const bool reaches_once =
+        watch->first_only && event->has_lead_id && event->parked == Reason::kNone;
+
     if (event->has_lead_id && is_forgotten(schema, event->lead_id))
         return 0;
-    if (watch->first_only && event->parked == Reason::kNone &&
-        !reach_stage(schema, watch->server, *event))
+    if (reaches_once && is_stage_reached(schema, watch->server, *event))
         return 0;
     if (OidIsValid(watch->server))
         event->dataset = dataset_number(schema, watch->server);
-    return enqueue(schema, *event);
+    const int64 id = enqueue(schema, *event);
+    if (reaches_once)
+        note_reached_stage(schema, watch->server, *event, id);
+    return id;
 }
 
 }  // namespace crm_capi

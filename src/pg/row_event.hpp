@@ -17,6 +17,11 @@ namespace crm_capi {
  * What can never be sent is parked in the event, never an error. */
 bool read_event(Watch* watch, const Row& row, NewEvent* event);
 
+/* The event once more, as the row shows it now, after read_event() has found it due: its condition,
+ * which may look at what the row was before, is not asked again. False if the row has no lead id or
+ * stage any more that could be sent. */
+bool read_event_again(Watch* watch, TupleTableSlot* now, NewEvent* event);
+
 /* Enqueues the event for the watch's dataset and returns its id; 0 if it is not enqueued: each
  * stage is sent once and was, or the lead was forgotten. */
 int64 enqueue_for(const Watch* watch, Oid schema, NewEvent* event);

@@ -16,7 +16,8 @@ namespace crm_capi {
 
 namespace {
 
-/* Known targets, for the invalidation callback: capi_event_log and capi_settlement. */
+/* Known targets, for the invalidation callback: capi_event_log, capi_settlement and
+ * capi_reached_stage. */
 InsertTarget* targets[4];
 int target_count = 0;
 
@@ -49,7 +50,7 @@ is_simple(Relation index, const IndexInfo* info)
            info->ii_ReadyForInserts;
 }
 
-/* The index over leads (lead_index.cpp) is asked nothing, so that it costs nothing. */
+/* The indexes over leads (lead_index.cpp) are asked nothing, so that they cost nothing. */
 bool
 takes_nothing_in(Relation index)
 {

@@ -3,6 +3,8 @@
  */
 #include "pg/row_reference.hpp"
 
+#include "pg/reached_stage.hpp"
+
 extern "C" {
 #include "utils/json.h"
 }
@@ -151,11 +153,20 @@ reference_to_row(const Watch* watch, TupleTableSlot* slot)
         add_member(&json, ",", "trigger", place.name);
         appendStringInfoString(&json, ",\"key\":{");
         add_key(&json, table, primary_key, slot);
-        appendStringInfoString(&json, "}}");
+        appendStringInfoChar(&json, '}');
+        if (watch->first_only)
+            appendStringInfo(&json, ",\"%s\":true", kFirstMember);
+        appendStringInfoChar(&json, '}');
         reference = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
     }
     relation_close(table, NoLock);
     return reference;
+}
+
+bool
+is_row_reference(Jsonb* recheck)
+{
+    return text_member(&recheck->root, "table") != nullptr;
 }
 
 bool

@@ -221,7 +221,7 @@ prepare_requests(Shipper* shipper)
     const TimestampTz started_at = from_unix_micros(now);
 
     const bool all_loaded = load_events(shipper);
-    recheck_conditions(shipper);
+    recheck_events(shipper);
     call_cpp("build requests", [&] { shipper->dispatcher.Prepare(now, kRequestsPerTurn); });
     for (OutgoingRequest& request : shipper->dispatcher.outgoing()) {
         request.request = begin_request(shipper->schema, request);
@@ -280,6 +280,10 @@ save_cursor(Shipper* shipper)
             request = oldest - 1;
         if (!shipper->dispatcher.outgoing().empty())
             request = std::min(request, shipper->dispatcher.outgoing().front().request - 1);
+        /* What earlier shippers delivered and this one has not read yet lies behind the position:
+         * only their requests tell. */
+        if (shipper->window->position() < shipper->final_up_to)
+            request = std::min(request, shipper->cursor_request);
     });
     if (small_enough) {
         write_cursor(shipper->schema, shipper->window->position(), shipper->open_ids, request, now);

@@ -5,6 +5,7 @@
 
 #include "pg/dataset.hpp"
 #include "pg/identities.hpp"
+#include "pg/reached_stage.hpp"
 #include "pg/watch_approval.hpp"
 #include "pg/watch_compilation.hpp"
 
@@ -131,6 +132,8 @@ prepare_expressions(Watch* watch, Relation table, const Trigger* trigger)
     const MemoryContext before = MemoryContextSwitchTo(watch->memory);
 
     (void)read_definition(trigger, &definition);
+    if (definition.first_only)
+        watch->first_mark = make_first_mark();
     MemoryContextSwitchTo(before);
     watch->stage_map = definition.stage_map;
     watch->unmapped = definition.unmapped;

@@ -58,6 +58,7 @@ struct Watch {
     Jsonb* stage_map; /* NULL = stages keep their names */
     Unmapped unmapped;
     bool first_only;
+    Jsonb* first_mark; /* of events of a watch that is `first_only`, for the log; else NULL */
     bool recheck;
     MemoryContext memory;
 };

@@ -121,6 +121,18 @@ SELECT lead_id, event_name, action, has_id FROM backfill('parted_1');
 SELECT count(*) FROM capi_event_log;
 RESET ROLE;
 
+-- Leads by the CRM's own keys
+CREATE TABLE keys (id uuid PRIMARY KEY, stage text, changed timestamptz, email text);
+SELECT capi_watch('keys', 'id', 'stage', 'backfill_dataset', event_time => 'changed', user_data => '{"em": "email"}');
+INSERT INTO keys VALUES ('11111111-2222-3333-4444-555555555551', 'new', now(), 'jo@example.com');
+SET session_replication_role = replica;
+INSERT INTO keys VALUES ('11111111-2222-3333-4444-555555555552', 'new', now(), 'al@example.com');
+RESET session_replication_role;
+SELECT lead_id, event_name, action, event_id IS NOT NULL AS has_event FROM capi_backfill('keys') ORDER BY action;
+SELECT action, count(*) FROM capi_backfill('keys', dry_run => false) GROUP BY 1 ORDER BY 1;
+SELECT action, count(*) FROM capi_backfill('keys', dry_run => false) GROUP BY 1;
+DROP TABLE keys;
+
 -- Who may not
 CREATE ROLE regress_capi_nobody;
 SET ROLE regress_capi_nobody;

@@ -28,8 +28,8 @@ SELECT * FROM found($$event_name = 'plain'$$);
 -- An expression and a predicate
 CREATE INDEX by_length ON capi_event_log (length(event_name));
 CREATE INDEX by_parked ON capi_event_log (event_time) WHERE parked;
-SELECT send('expression');
-SELECT * FROM found('length(event_name) = 10');
+SELECT send(repeat('x', 231));
+SELECT * FROM found('length(event_name) = 231');
 
 -- Gone again, and made in the transaction that has already written
 DROP INDEX by_length, by_parked;

@@ -40,6 +40,8 @@ SELECT count(*) FROM capi_requests;
 SELECT count(*) FROM capi_status;
 SELECT count(*) FROM capi_watches;
 SELECT count(*) FROM capi_event_log;
+SELECT count(*) FROM capi_figures();
+SELECT capi_read_up_to();
 INSERT INTO capi_event_log SELECT FROM capi_event_log;
 DELETE FROM capi_settlement;
 SELECT nextval('capi_event_id');
@@ -61,6 +63,7 @@ GRANT USAGE ON FOREIGN SERVER privileges_dataset TO regress_capi_application;
 SET ROLE regress_capi_application;
 SELECT capi_send_lead_event(123456789012345, 'sent', dataset => 'privileges_dataset') > :id AS queued;
 SELECT count(*) FROM capi_events;
+SELECT count(*) FROM capi_figures();
 SELECT umoptions IS NULL AS hidden FROM pg_user_mappings WHERE srvname = 'privileges_dataset';
 RESET ROLE;
 
@@ -75,6 +78,12 @@ SELECT target, lead_id, stage, dataset FROM capi_watches;
 -- and no more than that
 SELECT count(*) FROM capi_event_log;
 SELECT capi_payload(:id);
+-- what they call can be called as long as they can be read
+SELECT count(*) >= 0 AS readable FROM capi_figures();
+RESET ROLE;
+REVOKE SELECT ON capi_status FROM regress_capi_monitor;
+SET ROLE regress_capi_monitor;
+SELECT count(*) FROM capi_figures();
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION capi_payload(bigint) TO regress_capi_monitor;
 SET ROLE regress_capi_monitor;

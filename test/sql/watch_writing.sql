@@ -235,21 +235,5 @@ SELECT event_name, count(*) FROM pg_temp.news() GROUP BY 1 ORDER BY 1;
 DROP TABLE leads;
 RESET client_min_messages;
 
---
--- A stage and its time in two UPDATEs of one transaction: with event_time the first one shows the old time, so such
--- an application is watched without; then the moment of the change counts
---
-CREATE TABLE leads (lead bigint, stage text, changed timestamptz);
-SELECT capi_watch('leads', 'lead', 'stage', 'writing_dataset');
-SELECT capi_watch('leads', 'lead', 'stage', 'second_dataset', event_time => 'changed');
-INSERT INTO leads VALUES (123456789012001, 'new', now() - interval '3 days');
-BEGIN;
-UPDATE leads SET stage = 'qualified';
-UPDATE leads SET changed = now();
-COMMIT;
-SELECT d.name, e.event_name, e.event_time > now() - interval '1 hour' AS right_time
-FROM capi_event_log e JOIN capi_dataset d ON d.number = e.dataset
-WHERE e.id > (SELECT id FROM looked) ORDER BY e.id;
-DROP TABLE leads;
 DROP SERVER writing_dataset, second_dataset;
 DELETE FROM capi_watch_approval;

@@ -171,6 +171,27 @@ $endpoint->release;
 $crm->arrived_as_committed('the backlog survives four faults', repeats => 1);
 repeats_were_in_doubt(scalar @faults, 'of it only what was in doubt came twice');
 
+# --- Twice, with more delivered since the cursor was written than a turn reads
+
+begin_chapter();
+$crm->sql("ALTER SERVER sales OPTIONS (SET batch_size '1000')");
+$node->append_conf('postgresql.conf', "crm_capi.poll_interval = '1h'\n");
+$node->restart; # and with that poll interval the cursor is written once per shipper
+$crm->sql('SELECT change(i) FROM generate_series(1, 1) i');
+$crm->until_true('SELECT NOT EXISTS (SELECT FROM capi_owed)');
+$crm->sql('SELECT change(i) FROM generate_series(1, 30) n, generate_series(1, 400) i');
+$crm->until_true('SELECT NOT EXISTS (SELECT FROM capi_owed)');
+for my $time ('once', 'twice')
+{
+	$crm->kill_shipper;
+	ok( $crm->until_true('SELECT capi_read_up_to() >= (SELECT max(id) FROM capi_event_log)'),
+		"killed $time, the shipper has read the log again");
+}
+$crm->arrived_as_committed('and sends nothing of it again');
+$crm->sql("ALTER SERVER sales OPTIONS (SET batch_size '5')");
+$node->adjust_conf('postgresql.conf', 'crm_capi.poll_interval', "'1s'");
+$node->restart;
+
 # --- With a long list of what is owed
 
 subtest 'a restart with forty thousand gaps between what is owed' => sub {

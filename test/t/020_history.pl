@@ -96,6 +96,30 @@ is( $crm->sql("SET enable_seqscan = off; SET enable_indexscan = off;
                SELECT count(*), md5(string_agg(id::text, ' ' ORDER BY id)) FROM capi_event_log
                WHERE lead_id = 12345678901230005"),
 	'it finds the same events as a scan of the log');
+# How often a statement that looks for leads by itself reads the whole log; the statement is undone.
+sub log_scans
+{
+	my ($statement) = @_;
+	return $crm->sql("BEGIN; DO \$\$ BEGIN PERFORM $statement; END \$\$;
+	    SELECT coalesce(sum(seq_scan), 0), max(idx_scan) > 0 FROM pg_stat_xact_user_tables
+	    WHERE relname = 'capi_event_log'; ROLLBACK");
+}
+$crm->sql(<<'SQL');
+CREATE TABLE few (lead bigint, stage text, since timestamptz);
+SELECT capi_watch('few', 'lead', 'stage', 'quiet', event_time => 'since');
+INSERT INTO few VALUES (98765432109876541, 'few', now()), (98765432109876542, 'few', now());
+CREATE TABLE keys (id uuid, stage text, since timestamptz, email text);
+SELECT capi_watch('keys', 'id', 'stage', 'quiet', event_time => 'since', user_data => '{"em": "email"}');
+INSERT INTO keys VALUES ('11111111-2222-3333-4444-555555555555', 'key', now(), 'jo@example.com');
+SQL
+is(log_scans('capi_forget(98765432109876543)'), '0|t', 'a lead is forgotten by its index');
+is(log_scans("capi_forget('11111111-2222-3333-4444-555555555555'::text)"),
+	'0|t', 'and so is one of the CRM\'s own key');
+is(log_scans("count(*) FROM capi_backfill('few')"), '0|t', 'a small backfill looks its leads up');
+is(log_scans("count(*) FROM capi_backfill('keys')"), '0|t', 'by their own keys as well');
+is($crm->sql("SELECT action, count(*) FROM capi_backfill('keys') GROUP BY 1"),
+	'known|1', 'and finds them');
+$crm->sql('DROP TABLE few, keys');
 like($crm->sql("EXPLAIN SELECT * FROM capi_events WHERE id BETWEEN 20 AND 30"),
 	qr/Index Scan using capi_event_log_pkey/, 'the plan for ids uses theirs');
 unlike($crm->sql("EXPLAIN SELECT * FROM capi_undelivered WHERE status IN ('parked', 'expired')"),

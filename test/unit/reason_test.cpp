@@ -103,6 +103,7 @@ TEST(Reason, PublishedCodesStay) {
         {Reason::kDoubtTooOld, "doubt_too_old"},
         {Reason::kCancelled, "cancelled"},
         {Reason::kConditionFalse, "condition_false"},
+        {Reason::kStageReached, "stage_reached"},
         {Reason::kConditionUnknown, "condition_unknown"},
         {Reason::kRefused, "refused"},
         {Reason::kNotConnected, "not_connected"},
