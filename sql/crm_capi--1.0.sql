@@ -322,7 +322,8 @@ COMMENT ON FUNCTION capi_hash(text, text, text) IS
 ----------------------------------------------------------------------------------------------------
 
 -- Expressions run with the rights of the table's owner, but a trigger can be created by others and does
--- not remember by whom. Kept for good: who approves of an expression approves of it on any table.
+-- not remember by whom. Who approves of an expression approves of it on any table; the approval goes
+-- with the last watch that uses it.
 CREATE TABLE capi_watch_approval (
     owner       name        NOT NULL,
     digest      text        NOT NULL COLLATE "C",
@@ -631,18 +632,26 @@ FROM @extschema@.capi_owed e
          WHERE state.status IN ('retry', 'in_doubt') AND NOT e.retried) why ON true;
 COMMENT ON VIEW capi_undelivered IS 'events that are owed, or ended otherwise than delivered; columns as in capi_events';
 
--- What the shipper knows, from shared memory; nothing where none is running. Both functions ask for the
--- right to read a view that calls them.
+-- What the shipper knows: owed events from shared memory, where one is running; totals from there or, on 18, from
+-- the server's statistics. The functions ask for the right to read a view that calls them.
 CREATE FUNCTION capi_figures(
-    OUT dataset integer, OUT enqueued bigint, OUT delivered bigint, OUT dry_run bigint, OUT parked bigint,
-    OUT expired bigint, OUT requests bigint, OUT retries bigint, OUT bytes bigint, OUT request_micros bigint,
-    OUT last_success_at timestamptz, OUT owed bigint, OUT in_flight bigint, OUT in_doubt bigint,
+    OUT dataset integer, OUT owed bigint, OUT in_flight bigint, OUT in_doubt bigint,
     OUT oldest_owed_at timestamptz, OUT earliest_event_time timestamptz)
 RETURNS SETOF record
 LANGUAGE C VOLATILE PARALLEL SAFE ROWS 5
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION capi_figures() IS 'totals and owed events of each dataset, as the running shipper has them';
+COMMENT ON FUNCTION capi_figures() IS 'owed events of each dataset, as the running shipper has them';
+
+CREATE FUNCTION capi_totals(
+    number integer, OUT enqueued bigint, OUT delivered bigint, OUT dry_run bigint, OUT parked bigint,
+    OUT expired bigint, OUT requests bigint, OUT retries bigint, OUT bytes bigint, OUT request_micros bigint,
+    OUT last_success_at timestamptz)
+RETURNS record
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_totals(integer) IS 'totals of a dataset, as a shipper has published them; NULL if none has';
 
 CREATE FUNCTION capi_read_up_to()
 RETURNS bigint
@@ -653,25 +662,20 @@ COMMENT ON FUNCTION capi_read_up_to() IS 'up to which event capi_figures() speak
 
 CREATE VIEW capi_counters AS
 SELECT d.name AS dataset,
-       sum(c.enqueued)::bigint AS enqueued,
-       sum(c.delivered)::bigint AS delivered,
-       sum(c.dry_run)::bigint AS dry_run,
-       sum(c.parked)::bigint AS parked,
-       sum(c.expired)::bigint AS expired,
-       sum(c.requests)::bigint AS requests,
-       sum(c.retries)::bigint AS retries,
-       sum(c.bytes)::bigint AS bytes,
-       (sum(c.request_micros) / 1000000.0)::double precision AS request_seconds,
-       max(c.last_success_at) AS last_success_at
-FROM (SELECT f.dataset, f.enqueued, f.delivered, f.dry_run, f.parked, f.expired, f.requests, f.retries, f.bytes,
-             f.request_micros, f.last_success_at
-      FROM @extschema@.capi_figures() f
-      UNION ALL
-      SELECT t.dataset, t.enqueued, t.delivered, t.dry_run, t.parked, t.expired, t.requests, t.retries, t.bytes,
-             t.request_micros, t.last_success_at
-      FROM @extschema@.capi_counter t
-      WHERE (SELECT @extschema@.capi_read_up_to()) IS NULL) c
-     JOIN @extschema@.capi_dataset d ON d.number = c.dataset
+       sum(coalesce(p.enqueued, t.enqueued))::bigint AS enqueued,
+       sum(coalesce(p.delivered, t.delivered))::bigint AS delivered,
+       sum(coalesce(p.dry_run, t.dry_run))::bigint AS dry_run,
+       sum(coalesce(p.parked, t.parked))::bigint AS parked,
+       sum(coalesce(p.expired, t.expired))::bigint AS expired,
+       sum(coalesce(p.requests, t.requests))::bigint AS requests,
+       sum(coalesce(p.retries, t.retries))::bigint AS retries,
+       sum(coalesce(p.bytes, t.bytes))::bigint AS bytes,
+       (sum(coalesce(p.request_micros, t.request_micros)) / 1000000.0)::double precision AS request_seconds,
+       max(coalesce(p.last_success_at, t.last_success_at)) AS last_success_at
+FROM @extschema@.capi_dataset d
+     CROSS JOIN LATERAL @extschema@.capi_totals(d.number) p
+     LEFT JOIN @extschema@.capi_counter t ON t.dataset = d.number AND p.enqueued IS NULL
+WHERE coalesce(p.enqueued, t.enqueued) IS NOT NULL
 GROUP BY d.name;
 COMMENT ON VIEW capi_counters IS 'totals of each dataset since it was registered; they only grow';
 
@@ -698,10 +702,12 @@ WITH figures AS MATERIALIZED (
                  figures.oldest_owed_at, figures.earliest_event_time
           FROM figures
           UNION ALL
-          -- enqueued since the shipper looked
+          -- Enqueued since the shipper looked. Of a range with two ends the planner expects little and
+          -- takes the index; of one with a single end a third of the log, which it would read whole.
           SELECT e.dataset, 1, 0, 0, e.enqueued_at, e.event_time
           FROM @extschema@.capi_event_log e
-          WHERE e.id > (SELECT known.read_up_to FROM known) AND NOT e.parked
+          WHERE e.id BETWEEN (SELECT known.read_up_to + 1 FROM known) AND 9223372036854775807
+                AND NOT e.parked
           UNION ALL
           SELECT o.dataset, 1, 0, ((SELECT doubt.ids FROM doubt) @> o.id)::integer,
                  o.enqueued_at, o.event_time

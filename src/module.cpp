@@ -7,6 +7,7 @@
 #include "pg/pg_prelude.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared_state.hpp"
+#include "pg/totals.hpp"
 
 extern "C" {
 #ifdef PG_MODULE_MAGIC_EXT
@@ -27,6 +28,7 @@ void _PG_init(void) {
     if (!process_shared_preload_libraries_in_progress)
         return;
     crm_capi::request_shared_state();
+    crm_capi::register_totals();
     crm_capi::register_launcher();
     crm_capi::watch_database_ddl();
     crm_capi::warm_phone_room();

@@ -23,12 +23,21 @@ find_mirror() {
             -e 's/^deb \(\[[^]]*\] \)*\([^ ]*\/debian\)\/* .*/\2/p' | head -n 1
 }
 
+# Under another name until it is whole: what an interrupted run leaves must not be taken for a system.
 make_root() {
     command -v debootstrap >/dev/null || stop_with "debootstrap is missing: apt-get install debootstrap"
     mirror=${CLEAN_ROOT_MIRROR:-$(find_mirror)}
-    debootstrap --variant=minbase "$suite" "$folder" "${mirror:-http://deb.debian.org/debian}" \
+    [ ! -d "$folder" ] || rmdir "$folder" || stop_with "$folder is neither empty nor a Debian system."
+    rm -rf "$folder.part"
+    debootstrap --variant=minbase "$suite" "$folder.part" "${mirror:-http://deb.debian.org/debian}" \
         >"$folder.log" 2>&1 || stop_with "debootstrap failed; see $folder.log."
-    rm -f "$folder.log"
+    mv "$folder.part" "$folder" && rm -f "$folder.log"
+}
+
+# What was being installed when the last command in this root was ended from outside.
+finish_installing() {
+    DEBIAN_FRONTEND=noninteractive chroot "$folder" dpkg --configure -a >/dev/null </dev/null ||
+        stop_with "Packages in $folder are half installed: remove the folder to have it made again."
 }
 
 # Name service and a proxy, if this machine needs them, and nothing else of it.
@@ -90,7 +99,7 @@ case $suite in bookworm | trixie | sid) ;; *) stop_with "bookworm, trixie or sid
 case $folder in /*) ;; *) folder=$PWD/$folder ;; esac
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 [ $# -gt 0 ] || set -- sh test/run.sh
-[ -e "$folder/etc/debian_version" ] || make_root
+if [ -e "$folder/etc/debian_version" ]; then finish_installing; else make_root; fi
 pass_network_on
 put_tree
 exec unshare --mount --pid --fork --kill-child sh "$root/test/clean_root.sh" --inside "$folder" "$@"

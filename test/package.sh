@@ -49,8 +49,10 @@ archive_of_this_version() {
         chown -R "$TESTER:" "$WORK/tmp"
 }
 
+# Bitcode takes as long again, and the packages have it.
 build_archive() {
-    as_tester make -s -C "$WORK/tmp/crm_capi-$version" PG_CONFIG="$PG_CONFIG" -j"$(nproc)" all
+    as_tester make -s -C "$WORK/tmp/crm_capi-$version" PG_CONFIG="$PG_CONFIG" with_llvm=no \
+        -j"$(nproc)" all
 }
 
 # --------------------------------------------------------------------------- the packages

@@ -132,27 +132,10 @@ find_first_times(Oid schema, const IdRange* ranges, size_t range_count, DatasetF
     }
 }
 
-DatasetFigures*
-figures_of(FigureBoard* board, int32 dataset)
-{
-    for (int i = 0; i < board->count; i++) {
-        if (board->rows[i].dataset == dataset)
-            return &board->rows[i];
-    }
-    if (board->count == kMostDatasets)
-        return nullptr;
-    DatasetFigures* const row = &board->rows[board->count++];
-    *row = DatasetFigures{};
-    row->dataset = dataset;
-    return row;
-}
-
 /* Fills a board of our own; false if the datasets are too many for one. */
 bool
 fill_board(Shipper* shipper, FigureBoard* board)
 {
-    bool fits = true;
-
     board->count = 0;
     board->read_up_to = shipper->window->position();
     for (const OwedOfDataset& dataset : shipper->owed) {
@@ -166,12 +149,10 @@ fill_board(Shipper* shipper, FigureBoard* board)
         find_first_times(shipper->schema, ranges.data(), ranges.size(), row);
     }
     for (const auto& [dataset, totals] : shipper->counting.totals) {
-        DatasetFigures* const row = figures_of(board, dataset);
-        fits = fits && row != nullptr;
-        if (row != nullptr)
-            row->totals = totals;
+        if (!publish_totals(board, shipper->schema, dataset, totals))
+            return false;
     }
-    return fits;
+    return true;
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 /*
- * figures.cpp - what a shipper shows of its work, as SQL reads it: capi_figures() and
- * capi_read_up_to().
+ * figures.cpp - what a shipper shows of its work, as SQL reads it: capi_figures(), capi_totals()
+ * and capi_read_up_to().
  */
 #include "pg/figures.hpp"
 
@@ -9,14 +9,16 @@
 extern "C" {
 PG_FUNCTION_INFO_V1(capi_figures);
 PG_FUNCTION_INFO_V1(capi_read_up_to);
+PG_FUNCTION_INFO_V1(capi_totals);
 }
 
 namespace crm_capi {
 
 namespace {
 
+enum { kDataset, kOwed, kInFlight, kInDoubt, kOldestOwedAt, kEarliestEventTime, kFigureColumns };
+
 enum {
-    kDataset,
     kEnqueued,
     kDelivered,
     kDryRun,
@@ -27,12 +29,7 @@ enum {
     kBytes,
     kRequestMicros,
     kLastSuccessAt,
-    kOwed,
-    kInFlight,
-    kInDoubt,
-    kOldestOwedAt,
-    kEarliestEventTime,
-    kColumns
+    kTotalsColumns
 };
 
 /* A view runs functions with the rights of its reader. So these can be called by everybody, and ask
@@ -65,36 +62,77 @@ read_my_board(FigureBoard* copy)
     return board != nullptr && read_board(board, copy);
 }
 
-HeapTuple
-form_row(TupleDesc columns, const DatasetFigures& row)
+TupleDesc
+result_columns(FunctionCallInfo fcinfo)
 {
-    Datum values[kColumns];
-    bool nulls[kColumns] = {};
-    const auto set_time = [&](int column, TimestampTz time) {
-        values[column] = TimestampTzGetDatum(time);
-        nulls[column] = time == 0;
-    };
+    TupleDesc columns;
+
+    if (get_call_result_type(fcinfo, nullptr, &columns) != TYPEFUNC_COMPOSITE)
+        elog(ERROR, "return type must be a row type");
+    return BlessTupleDesc(columns);
+}
+
+HeapTuple
+form_figures(TupleDesc columns, const DatasetFigures& row)
+{
+    Datum values[kFigureColumns];
+    bool nulls[kFigureColumns] = {};
 
     values[kDataset] = Int32GetDatum(row.dataset);
-    values[kEnqueued] = Int64GetDatum(row.totals.enqueued);
-    values[kDelivered] = Int64GetDatum(row.totals.delivered);
-    values[kDryRun] = Int64GetDatum(row.totals.dry_run);
-    values[kParked] = Int64GetDatum(row.totals.parked);
-    values[kExpired] = Int64GetDatum(row.totals.expired);
-    values[kRequests] = Int64GetDatum(row.totals.requests);
-    values[kRetries] = Int64GetDatum(row.totals.retries);
-    values[kBytes] = Int64GetDatum(row.totals.bytes);
-    values[kRequestMicros] = Int64GetDatum(row.totals.request_micros);
-    set_time(kLastSuccessAt, row.totals.last_success_at);
     values[kOwed] = Int64GetDatum(row.owed);
     values[kInFlight] = Int64GetDatum(row.in_flight);
     values[kInDoubt] = Int64GetDatum(row.in_doubt);
-    set_time(kOldestOwedAt, row.oldest_owed_at);
-    set_time(kEarliestEventTime, row.earliest_event_time);
+    values[kOldestOwedAt] = TimestampTzGetDatum(row.oldest_owed_at);
+    nulls[kOldestOwedAt] = row.oldest_owed_at == 0;
+    values[kEarliestEventTime] = TimestampTzGetDatum(row.earliest_event_time);
+    nulls[kEarliestEventTime] = row.earliest_event_time == 0;
+    return heap_form_tuple(columns, values, nulls);
+}
+
+HeapTuple
+form_totals(TupleDesc columns, const Totals& totals)
+{
+    Datum values[kTotalsColumns];
+    bool nulls[kTotalsColumns] = {};
+
+    values[kEnqueued] = Int64GetDatum(totals.enqueued);
+    values[kDelivered] = Int64GetDatum(totals.delivered);
+    values[kDryRun] = Int64GetDatum(totals.dry_run);
+    values[kParked] = Int64GetDatum(totals.parked);
+    values[kExpired] = Int64GetDatum(totals.expired);
+    values[kRequests] = Int64GetDatum(totals.requests);
+    values[kRetries] = Int64GetDatum(totals.retries);
+    values[kBytes] = Int64GetDatum(totals.bytes);
+    values[kRequestMicros] = Int64GetDatum(totals.request_micros);
+    values[kLastSuccessAt] = TimestampTzGetDatum(totals.last_success_at);
+    nulls[kLastSuccessAt] = totals.last_success_at == 0;
     return heap_form_tuple(columns, values, nulls);
 }
 
 }  // namespace
+
+const DatasetFigures*
+find_figures(const FigureBoard* board, int32 dataset)
+{
+    for (int i = 0; i < board->count; i++) {
+        if (board->rows[i].dataset == dataset)
+            return &board->rows[i];
+    }
+    return nullptr;
+}
+
+DatasetFigures*
+figures_of(FigureBoard* board, int32 dataset)
+{
+    if (const DatasetFigures* const found = find_figures(board, dataset))
+        return const_cast<DatasetFigures*>(found);
+    if (board->count == kMostDatasets)
+        return nullptr;
+    DatasetFigures* const row = &board->rows[board->count++];
+    *row = DatasetFigures{};
+    row->dataset = dataset;
+    return row;
+}
 
 void
 begin_writing(FigureBoard* board)
@@ -139,10 +177,7 @@ capi_figures(PG_FUNCTION_ARGS)
         check_right_to_read(fcinfo);
         context = SRF_FIRSTCALL_INIT();
         const MemoryContext before = MemoryContextSwitchTo(context->multi_call_memory_ctx);
-        TupleDesc columns;
-        if (get_call_result_type(fcinfo, nullptr, &columns) != TYPEFUNC_COMPOSITE)
-            elog(ERROR, "return type must be a row type");
-        context->tuple_desc = BlessTupleDesc(columns);
+        context->tuple_desc = result_columns(fcinfo);
         auto* const copy = static_cast<FigureBoard*>(palloc(sizeof(FigureBoard)));
         context->max_calls = read_my_board(copy) ? static_cast<uint64>(copy->count) : 0;
         context->user_fctx = copy;
@@ -153,8 +188,21 @@ capi_figures(PG_FUNCTION_ARGS)
         SRF_RETURN_DONE(context);
     const auto* const board = static_cast<FigureBoard*>(context->user_fctx);
     /* SRF_RETURN_NEXT counts before it looks at its argument. */
-    const HeapTuple row = form_row(context->tuple_desc, board->rows[context->call_cntr]);
+    const HeapTuple row = form_figures(context->tuple_desc, board->rows[context->call_cntr]);
     SRF_RETURN_NEXT(context, HeapTupleGetDatum(row));
+}
+
+extern "C" Datum
+capi_totals(PG_FUNCTION_ARGS)
+{
+    auto* const copy = static_cast<FigureBoard*>(palloc(sizeof(FigureBoard)));
+    Totals totals;
+
+    check_right_to_read(fcinfo);
+    if (!read_totals(read_my_board(copy) ? copy : nullptr,
+                     get_func_namespace(fcinfo->flinfo->fn_oid), PG_GETARG_INT32(0), &totals))
+        PG_RETURN_NULL();
+    PG_RETURN_DATUM(HeapTupleGetDatum(form_totals(result_columns(fcinfo), totals)));
 }
 
 extern "C" Datum

@@ -7,6 +7,8 @@
  */
 #include "pg/late_time.hpp"
 
+#include <type_traits>
+
 #include "pg/row_event.hpp"
 #include "pg/row_values.hpp"
 #include "pg/take_back.hpp"
@@ -19,12 +21,14 @@ namespace {
  * About a megabyte. */
 constexpr long kMostLateTimes = 10000;
 
-/* Hash key; unused bytes are zero. */
+/* Hash key, byte by byte: without padding, which a compiler need not copy. */
 struct RowVersion {
     Oid watch; /* its topmost trigger: each watch of the table has an event of its own */
     Oid table;
-    ItemPointerData place;
+    BlockNumber block;
+    uint32 offset; /* 0 = the row has no place */
 };
+static_assert(std::has_unique_object_representations_v<RowVersion>);
 
 struct LateTime {
     RowVersion row;
@@ -54,13 +58,8 @@ create_late_times()
 RowVersion
 version_of(const Watch* watch, const TupleTableSlot* slot)
 {
-    RowVersion version;
-
-    memset(&version, 0, sizeof version);
-    version.watch = watch->root;
-    version.table = slot->tts_tableOid;
-    version.place = slot->tts_tid;
-    return version;
+    return {watch->root, slot->tts_tableOid, ItemPointerGetBlockNumberNoCheck(&slot->tts_tid),
+            ItemPointerGetOffsetNumberNoCheck(&slot->tts_tid)};
 }
 
 /* Rows of foreign tables have no place. */
@@ -71,7 +70,7 @@ remember(const Watch* watch, const TupleTableSlot* slot, const LateTime& late)
 
     if (!awaits_late_times())
         create_late_times();
-    if (!ItemPointerIsValid(&version.place) || hash_get_num_entries(late_times) >= kMostLateTimes)
+    if (version.offset == InvalidOffsetNumber || hash_get_num_entries(late_times) >= kMostLateTimes)
         return;
     auto* const entry =
         static_cast<LateTime*>(hash_search(late_times, &version, HASH_ENTER, nullptr));

@@ -11,6 +11,7 @@ char* setting_databases = nullptr;
 int setting_poll_interval = 5000;
 int setting_retention = 30 * SECS_PER_DAY;
 int setting_max_shippers = 4;
+int setting_statistics_kind = 24;
 
 namespace {
 
@@ -57,6 +58,11 @@ define_settings()
         "crm_capi.max_shippers", "Sets how many databases can have a shipper at the same time.",
         "Each shipper takes one of max_worker_processes.", &setting_max_shippers, 4, 1, 64,
         PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
+    /* The range that 18 leaves to extensions. 24 is for those without a number of their own. */
+    DefineCustomIntVariable(
+        "crm_capi.statistics_kind", "Sets the number of our kind among the server's statistics.",
+        "From PostgreSQL 18 on. No other preloaded library may use the same.",
+        &setting_statistics_kind, 24, 24, 32, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
 }
 
 }  // namespace crm_capi

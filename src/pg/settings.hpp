@@ -9,6 +9,7 @@ extern char* setting_databases; /* names, separated by commas; empty = wherever 
 extern int setting_poll_interval;
 extern int setting_retention; /* seconds; 0 or less = for ever */ /* milliseconds */
 extern int setting_max_shippers;
+extern int setting_statistics_kind;
 
 /* Defines all of them. Must run before the prefix is reserved, preloaded or not. */
 void define_settings();

@@ -183,16 +183,18 @@ watch(FunctionCallInfo fcinfo, Relation table)
     run(trigger_definition(schema, table,
                            choose_trigger_name(RelationGetRelid(table), definition.dataset),
                            definition.is_plain, arguments));
+    forget_unused_approvals(schema);
 }
 
 void
 unwatch(FunctionCallInfo fcinfo, Relation table)
 {
+    const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
     const char* const dataset = name_argument(fcinfo, kDatasetOfUnwatch);
     const char* const target = qualified_name(table);
     ListCell* cell;
 
-    List* const names = find_watches(table, get_func_namespace(fcinfo->flinfo->fn_oid), dataset);
+    List* const names = find_watches(table, schema, dataset);
     if (names == NIL)
         ereport(ERROR,
                 (errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -205,6 +207,7 @@ unwatch(FunctionCallInfo fcinfo, Relation table)
     foreach (cell, names)
         run(psprintf("DROP TRIGGER %s ON %s",
                      quote_identifier(static_cast<const char*>(lfirst(cell))), target));
+    forget_unused_approvals(schema);
 }
 
 }  // namespace

@@ -35,6 +35,96 @@ digest(const char* const* arguments, int count)
     return CStringGetTextDatum(hex);
 }
 
+/* Until the transaction ends: whoever takes approvals back waits for the trigger of a capi_watch()
+ * that has found its approval there. */
+void
+lock_approvals(Oid schema)
+{
+    LockRelationOid(relations_in(schema)->watch_approval, ShareUpdateExclusiveLock);
+}
+
+/* An approval, as it is held against the others. */
+struct Approval {
+    NameData owner;
+    const char* digest;
+};
+
+Approval*
+add_room(List** approvals)
+{
+    auto* const approval = static_cast<Approval*>(palloc0(sizeof(Approval)));
+
+    *approvals = lappend(*approvals, approval);
+    return approval;
+}
+
+/* What the arguments of a trigger and the owner of its table need. */
+void
+note_use(HeapTuple trigger, TupleDesc columns, List** used)
+{
+    constexpr int kMostArguments = 6;
+    const auto row = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(trigger));
+    const HeapTuple table = SearchSysCache1(RELOID, ObjectIdGetDatum(row->tgrelid));
+    const char* arguments[kMostArguments];
+    bool isnull;
+
+    if (!HeapTupleIsValid(table))
+        return;
+    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(table))->relowner;
+    ReleaseSysCache(table);
+    const char* const name = GetUserNameFromId(owner, true);
+    const Datum packed = heap_getattr(trigger, Anum_pg_trigger_tgargs, columns, &isnull);
+    if (name == nullptr || isnull || row->tgnargs > kMostArguments)
+        return;
+    const char* argument = VARDATA_ANY(DatumGetByteaPP(packed));
+    for (int i = 0; i < row->tgnargs; i++) {
+        arguments[i] = argument;
+        argument += strlen(argument) + 1;
+    }
+    Approval* const approval = add_room(used);
+    namestrcpy(&approval->owner, name);
+    approval->digest = TextDatumGetCString(digest(arguments, row->tgnargs));
+}
+
+List*
+find_used(Oid schema)
+{
+    List* const name = list_make2(makeString(get_namespace_name(schema)),
+                                  makeString(pstrdup("capi_watch_trigger")));
+    const Oid function = LookupFuncName(name, 0, nullptr, false);
+    const Relation catalog = table_open(TriggerRelationId, AccessShareLock);
+    const SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, nullptr, 0, nullptr);
+    List* used = NIL;
+
+    for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple);
+         tuple = systable_getnext(scan)) {
+        CHECK_FOR_INTERRUPTS();
+        if (reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple))->tgfoid == function)
+            note_use(tuple, RelationGetDescr(catalog), &used);
+    }
+    systable_endscan(scan);
+    table_close(catalog, AccessShareLock);
+    return used;
+}
+
+bool
+is_among(const List* used, HeapTuple tuple, TupleDesc columns)
+{
+    ListCell* cell;
+    bool isnull;
+    const Datum owner = heap_getattr(tuple, watch_approval_column::kOwner, columns, &isnull);
+    const char* const hex =
+        TextDatumGetCString(heap_getattr(tuple, watch_approval_column::kDigest, columns, &isnull));
+
+    foreach (cell, used) {
+        const auto* const approval = static_cast<const Approval*>(lfirst(cell));
+        if (strcmp(NameStr(approval->owner), NameStr(*DatumGetName(owner))) == 0 &&
+            strcmp(approval->digest, hex) == 0)
+            return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 bool
@@ -73,7 +163,24 @@ approve(Oid schema, Oid owner, const char* const* arguments, int count)
     values[watch_approval_column::kOwner - 1] = NameGetDatum(&name);
     values[watch_approval_column::kDigest - 1] = digest(arguments, count);
     values[watch_approval_column::kApprovedAt - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
+    lock_approvals(schema);
     (void)insert_unless_there(relations_in(schema)->watch_approval, values, nulls);
+}
+
+void
+forget_unused_approvals(Oid schema)
+{
+    lock_approvals(schema);
+    const List* const used = find_used(schema);
+    const Relation table = table_open(relations_in(schema)->watch_approval, RowExclusiveLock);
+    const SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 0, nullptr);
+    for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple);
+         tuple = systable_getnext(scan)) {
+        if (!is_among(used, tuple, RelationGetDescr(table)))
+            CatalogTupleDelete(table, &tuple->t_self);
+    }
+    systable_endscan(scan);
+    table_close(table, RowExclusiveLock);
 }
 
 }  // namespace crm_capi

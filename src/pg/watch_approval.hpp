@@ -16,4 +16,8 @@ bool is_approved(Oid schema, Oid owner, const char* const* arguments, int count)
 
 void approve(Oid schema, Oid owner, const char* const* arguments, int count);
 
+/* Takes back the approvals that no watch has any use for: it or its table is gone, or belongs to
+ * somebody else. */
+void forget_unused_approvals(Oid schema);
+
 }  // namespace crm_capi

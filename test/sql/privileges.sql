@@ -42,6 +42,7 @@ SELECT count(*) FROM capi_watches;
 SELECT count(*) FROM capi_event_log;
 SELECT count(*) FROM capi_figures();
 SELECT capi_read_up_to();
+SELECT capi_totals(1);
 INSERT INTO capi_event_log SELECT FROM capi_event_log;
 DELETE FROM capi_settlement;
 SELECT nextval('capi_event_id');

@@ -216,6 +216,29 @@ INSERT INTO public.capi_watch_approval VALUES ('postgres', 'x', now());
 SELECT count(*) FROM public.capi_reached_stage;
 RESET ROLE;
 SELECT DISTINCT owner FROM capi_watch_approval WHERE owner LIKE 'regress_capi%';
+-- an approval goes with the last watch that uses it, also if that went with its table
+CREATE VIEW approvals AS SELECT owner, count(*) FROM capi_watch_approval GROUP BY owner;
+GRANT SELECT ON approvals TO regress_capi_owner;
+SET ROLE regress_capi_owner;
+CREATE TABLE crm.one (lead bigint, stage text);
+CREATE TABLE crm.two (lead bigint, stage text);
+SELECT * FROM public.approvals;
+SELECT public.capi_watch('crm.one', 'lead', 'NEW.stage || 1'), public.capi_watch('crm.two', 'lead', 'NEW.stage || 1');
+SELECT * FROM public.approvals;
+SELECT public.capi_unwatch('crm.one');
+SELECT * FROM public.approvals;
+INSERT INTO crm.two VALUES (123456789012345, 'approved');
+DROP TABLE crm.two;
+SELECT * FROM public.approvals;
+BEGIN;
+SELECT public.capi_watch('crm.one', 'lead', 'NEW.stage || 2');
+SELECT * FROM public.approvals;
+ROLLBACK;
+SELECT public.capi_unwatch('crm.parts');
+SELECT * FROM public.approvals;
+RESET ROLE;
+SELECT * FROM pg_temp.news();
+DROP VIEW approvals;
 
 SET client_min_messages = warning;
 DROP SCHEMA crm, evil CASCADE;
@@ -224,4 +247,3 @@ REVOKE USAGE ON FOREIGN SERVER security_dataset FROM regress_capi_owner, regress
 DROP OWNED BY regress_capi_trigger;
 DROP ROLE regress_capi_owner, regress_capi_writer, regress_capi_trigger;
 DROP SERVER security_dataset;
-DELETE FROM capi_watch_approval;

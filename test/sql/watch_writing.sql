@@ -236,4 +236,3 @@ DROP TABLE leads;
 RESET client_min_messages;
 
 DROP SERVER writing_dataset, second_dataset;
-DELETE FROM capi_watch_approval;
