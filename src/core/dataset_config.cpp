@@ -59,7 +59,7 @@ HttpRequest BuildRequest(const DatasetConfig& config, const std::vector<Event>& 
     if (!config.app_secret.empty()) {
         proof = AppSecretProof(config.access_token, config.app_secret);
     }
-    RequestBody body(config.constants);
+    RequestBody body(config.constants, events.size());
     for (const Event& event : events) {
         body.Add(event);
     }

@@ -31,12 +31,11 @@ UnixMicros OverdueAt(const Event& event, UnixMicros margin) {
 }  // namespace
 
 IdSet IdsOf(const std::vector<Event>& events) {
-    std::vector<IdRange> ranges;
-    ranges.reserve(events.size());
+    IdSet ids;
     for (const Event& event : events) {
-        ranges.push_back(IdRange{event.id, event.id});
+        ids.Add(event.id);  // mostly in ascending order, and then at the end
     }
-    return IdSet(std::move(ranges));
+    return ids;
 }
 
 std::vector<OverdueEvent> TakeOverdue(std::vector<Event>* events, UnixMicros now,
@@ -59,32 +58,17 @@ std::vector<OverdueEvent> TakeOverdue(std::vector<Event>* events, UnixMicros now
 }
 
 void DatasetQueue::Owe(int64_t id) {
-    if (!backlog_.empty() && backlog_.back().last == id - 1) {
-        backlog_.back().last = id;
-    } else {
-        backlog_.push_back(IdRange{id, id});
-    }
+    backlog_.Push(id);
 }
 
 void DatasetQueue::OweInOrder(const IdSet& ids) {
-    IdSet all(std::vector<IdRange>(backlog_.begin(), backlog_.end()));
+    IdSet all = backlog_.Ids();
     all.AddAll(ids);
-    backlog_.assign(all.ranges().begin(), all.ranges().end());
+    backlog_.Assign(all);
 }
 
 bool DatasetQueue::TakeIds(int64_t max_count, IdRange* range) {
-    if (backlog_.empty() || max_count <= 0) {
-        return false;
-    }
-    IdRange& front = backlog_.front();
-    range->first = front.first;
-    range->last = std::min(front.last, front.first + max_count - 1);
-    if (range->last == front.last) {
-        backlog_.pop_front();
-    } else {
-        front.first = range->last + 1;
-    }
-    return true;
+    return backlog_.TakeRun(max_count, range);
 }
 
 void DatasetQueue::Load(Event event) {
@@ -168,13 +152,7 @@ void DatasetQueue::Split(Batch batch) {
 
 void DatasetQueue::Drop(const IdSet& ids) {
     const auto dropped = [&ids](const Event& event) { return ids.Contains(event.id); };
-    std::deque<IdRange> backlog;
-    for (const IdRange& run : backlog_) {
-        IdSet left(std::vector<IdRange>{run});
-        left.Subtract(ids);
-        backlog.insert(backlog.end(), left.ranges().begin(), left.ranges().end());
-    }
-    backlog_ = std::move(backlog);
+    backlog_.Drop(ids);
     ready_.erase(std::remove_if(ready_.begin(), ready_.end(), dropped), ready_.end());
     for (auto split = split_batches_.begin(); split != split_batches_.end();) {
         const auto here = split++;
@@ -215,7 +193,7 @@ bool DatasetQueue::HasWaiting() const {
 }
 
 IdSet DatasetQueue::Owed() const {
-    std::vector<IdRange> ranges(backlog_.begin(), backlog_.end());
+    std::vector<IdRange> ranges;
     for (const Event& event : ready_) {
         ranges.push_back(IdRange{event.id, event.id});
     }
@@ -223,6 +201,7 @@ IdSet DatasetQueue::Owed() const {
         split.bisection.AppendWaiting(&ranges);
     }
     IdSet owed(std::move(ranges));
+    owed.AddAll(backlog_.Ids());
     owed.AddAll(in_flight_);
     return owed;
 }

@@ -1,6 +1,6 @@
 // dataset_queue.hpp - what one dataset still owes, and what may go out next.
 //
-//   backlog        ids known to be owed, not loaded yet; held as runs, 16 bytes each
+//   backlog        ids known to be owed, not loaded yet; a quarter of a byte each, or a little more
 //   ready          loaded events, in the order in which they must go
 //   split batches  pieces of refused batches, to be sent one after the other
 //   in flight      batches handed out by NextBatch and not settled yet
@@ -19,6 +19,7 @@
 
 #include "core/bisection.hpp"
 #include "core/event.hpp"
+#include "core/id_queue.hpp"
 #include "core/id_set.hpp"
 #include "core/reason.hpp"
 
@@ -109,7 +110,7 @@ private:
     void ForgetIfOver(std::list<SplitBatch>::iterator split);
     void Leave(const Batch& batch);
 
-    std::deque<IdRange> backlog_;
+    IdQueue backlog_;
     std::deque<Event> ready_;
     std::list<SplitBatch> split_batches_;
     uint64_t last_split_number_ = 0;

@@ -23,6 +23,21 @@ std::string Hex(const unsigned char* bytes, size_t count) {
     return text;
 }
 
+// What a digest needs, made once per process and kept: looking the algorithm up, as
+// EVP_Digest(EVP_sha256()) does each time, takes locks and costs more than the digest of an event.
+struct Hasher {
+    const EVP_MD* algorithm;
+    EVP_MD_CTX* context;
+};
+
+Hasher MakeHasher() {
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+    return {EVP_MD_fetch(nullptr, "SHA256", nullptr), EVP_MD_CTX_new()};
+#else
+    return {EVP_sha256(), EVP_MD_CTX_new()};
+#endif
+}
+
 void AppendLine(int64_t number, std::string* out) {
     char digits[std::numeric_limits<int64_t>::digits10 + 2];
     const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
@@ -32,10 +47,13 @@ void AppendLine(int64_t number, std::string* out) {
 }  // namespace
 
 Sha256Digest Sha256(std::string_view bytes) {
+    static const Hasher hasher = MakeHasher();
     Sha256Digest digest;
     unsigned int size = 0;
-    if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1 ||
-        size != kSha256Bytes) {
+    if (hasher.algorithm == nullptr || hasher.context == nullptr ||
+        EVP_DigestInit_ex(hasher.context, hasher.algorithm, nullptr) != 1 ||
+        EVP_DigestUpdate(hasher.context, bytes.data(), bytes.size()) != 1 ||
+        EVP_DigestFinal_ex(hasher.context, digest.data(), &size) != 1 || size != digest.size()) {
         throw std::runtime_error("could not compute a SHA-256 digest");
     }
     return digest;

@@ -145,12 +145,16 @@ size_t Dispatcher::CountToLoad(const Dataset& dataset, UnixMicros now) const {
     return MustSweep(dataset, now) && ready == 0 ? batch_size : 0;
 }
 
-bool Dispatcher::NextLoad(UnixMicros now, IdRange* range) {
+// A dataset that was given something goes to the end, so that a long queue does not take all that a
+// turn can load.
+bool Dispatcher::NextLoad(UnixMicros now, int64_t max_count, IdRange* range) {
     HeedClock(now);
-    for (auto& dataset : datasets_) {
-        const size_t count = CountToLoad(*dataset, now);
-        if (count > 0 && dataset->queue.TakeIds(static_cast<int64_t>(count), range)) {
-            loading_ = dataset.get();
+    for (auto at = datasets_.begin(); at != datasets_.end(); ++at) {
+        Dataset* const dataset = at->get();
+        const auto wanted = static_cast<int64_t>(CountToLoad(*dataset, now));
+        if (dataset->queue.TakeIds(std::min(wanted, max_count), range)) {
+            loading_ = dataset;
+            datasets_.splice(datasets_.end(), datasets_, at);
             return true;
         }
     }

@@ -82,9 +82,9 @@ public:
     // What may have been delivered by requests of earlier shippers.
     void SetDoubts(Doubts doubts) { doubts_ = std::move(doubts); }
 
-    // The next run of ids that should be fetched from the log, and for which dataset; false if
-    // nothing more can be used now. Each event found is handed over by Load.
-    bool NextLoad(UnixMicros now, IdRange* range);
+    // The next run of at most max_count ids that should be fetched from the log; false if nothing
+    // more can be used now. Each event found is handed over by Load.
+    bool NextLoad(UnixMicros now, int64_t max_count, IdRange* range);
     void Load(Event event);
 
     // Appends the loaded events that the next requests may carry and that need a recheck first.
@@ -138,7 +138,7 @@ private:
         // While it may not send: when the next loaded event is overdue. 0 = nobody has looked yet;
         // the turn in which the pause begins does.
         UnixMicros sweep_at = 0;
-        DatasetHealth health;     // as of the latest answer
+        DatasetHealth health;  // as of the latest answer
         DatasetHealth reported;
         bool must_report = false;  // even if it has not changed
     };

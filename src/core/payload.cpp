@@ -1,6 +1,7 @@
 // payload.cpp - see payload.hpp.
 #include "core/payload.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <utility>
@@ -11,8 +12,9 @@
 namespace crm_capi {
 namespace {
 
-// A batch of the default size without growing more than thrice, and no burden for a single event.
-constexpr size_t kFirstReserve = 32 * 1024;
+// An event without identities beside lead_id, with names of ordinary length. A body that holds more
+// grows on its way.
+constexpr size_t kOrdinaryEventBytes = 320;
 
 constexpr std::string_view kBlanks = " \t\r\n";  // JSON's white space
 
@@ -61,30 +63,46 @@ void AppendUserData(const Event& event, std::string* out) {
     out->push_back('}');
 }
 
-void AppendCustomData(const DatasetConstants& dataset, const Event& event, std::string* out) {
+// The members of custom_data that all events of a dataset share, with what stands before them.
+std::string SharedCustomData(const DatasetConstants& dataset) {
+    std::string text = ",\"custom_data\":{\"event_source\":\"crm\",\"lead_event_source\":";
+    AppendJsonString(dataset.lead_event_source, &text);
+    return text;
+}
+
+void AppendCustomData(const std::string& shared, const Event& event, std::string* out) {
     const std::string_view members = MembersOf(event.custom_data);
-    out->append(",\"custom_data\":{\"event_source\":\"crm\",\"lead_event_source\":");
-    AppendJsonString(dataset.lead_event_source, out);
-    out->append(members.empty() ? "" : ",");
+    out->append(shared).append(members.empty() ? "" : ",");
     AppendValidUtf8(members, out);
     out->push_back('}');
 }
 
 void AppendProcessingOptions(const DatasetConstants& dataset, std::string* out) {
-    if (dataset.data_processing_options.empty()) {
-        return;
-    }
     out->append(",\"data_processing_options\":").append(dataset.data_processing_options);
     AppendMember("data_processing_options_country", dataset.data_processing_options_country, out);
     AppendMember("data_processing_options_state", dataset.data_processing_options_state, out);
 }
 
+// Likewise, what follows custom_data.
+std::string SharedEnd(const DatasetConstants& dataset) {
+    std::string text;
+    if (!dataset.data_processing_options.empty()) {
+        AppendProcessingOptions(dataset, &text);
+    }
+    return text + '}';
+}
+
+// What an ASCII character must be to stand in a JSON string as it is.
+bool IsPlain(char c) {
+    return c >= 0x20 && c != '"' && c != '\\' && static_cast<unsigned char>(c) < 0x80;
+}
+
 // How many bytes at the front of text stand in a JSON string as they are; 0 = the first does not.
 size_t PlainLength(std::string_view text) {
-    const char first = text[0];
-    const bool needs_escape =
-        static_cast<unsigned char>(first) < 0x20 || first == '"' || first == '\\';
-    return needs_escape ? 0 : FirstCodePoint(text).length;
+    const auto* const end = std::find_if_not(text.begin(), text.end(), IsPlain);
+    const auto plain = static_cast<size_t>(end - text.begin());
+    const bool is_ascii = static_cast<unsigned char>(text[0]) < 0x80;
+    return plain != 0 || is_ascii ? plain : FirstCodePoint(text).length;
 }
 
 void AppendEscaped(char byte, std::string* out) {
@@ -119,21 +137,30 @@ void AppendJsonString(std::string_view text, std::string* out) {
     out->append(text.substr(copied)).push_back('"');
 }
 
-void AppendEvent(const DatasetConstants& dataset, const Event& event, std::string* out) {
+namespace {
+
+void AppendEventWith(std::string_view dataset_id, const std::string& custom_data,
+                     const std::string& end, const Event& event, std::string* out) {
     out->append("{\"event_name\":");
     AppendJsonString(event.event_name, out);
     out->append(",\"event_time\":");
     AppendInteger(FloorToSeconds(event.event_time), out);
     out->append(",\"action_source\":\"system_generated\"");
-    AppendMember("event_id", EventId(dataset.dataset_id, event), out);
+    AppendMember("event_id", EventId(dataset_id, event), out);
     AppendUserData(event, out);
-    AppendCustomData(dataset, event, out);
-    AppendProcessingOptions(dataset, out);
-    out->push_back('}');
+    AppendCustomData(custom_data, event, out);
+    out->append(end);
 }
 
-RequestBody::RequestBody(const DatasetConstants& dataset) : dataset_(dataset) {
-    text_.reserve(kFirstReserve);
+}  // namespace
+
+void AppendEvent(const DatasetConstants& dataset, const Event& event, std::string* out) {
+    AppendEventWith(dataset.dataset_id, SharedCustomData(dataset), SharedEnd(dataset), event, out);
+}
+
+RequestBody::RequestBody(const DatasetConstants& dataset, size_t expected_events)
+    : dataset_(dataset), custom_data_(SharedCustomData(dataset)), event_end_(SharedEnd(dataset)) {
+    text_.reserve((expected_events + 1) * (kOrdinaryEventBytes + event_end_.size()));
     text_.append("{\"data\":[");
 }
 
@@ -141,7 +168,7 @@ void RequestBody::Add(const Event& event) {
     if (!is_empty_) {
         text_.push_back(',');
     }
-    AppendEvent(dataset_, event, &text_);
+    AppendEventWith(dataset_.dataset_id, custom_data_, event_end_, event, &text_);
     is_empty_ = false;
 }
 

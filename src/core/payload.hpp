@@ -32,7 +32,7 @@ void AppendEvent(const DatasetConstants& dataset, const Event& event, std::strin
 // A request body grows event by event: {"data":[ e1 , e2 ... ] , "test_event_code":... }
 class RequestBody {
 public:
-    explicit RequestBody(const DatasetConstants& dataset);
+    explicit RequestBody(const DatasetConstants& dataset, size_t expected_events = 1);
     void Add(const Event& event);
     // Closes the array and writes the top-level members. access_token and appsecret_proof are
     // written only if not empty (token_in = body). The object is spent afterwards.
@@ -40,6 +40,8 @@ public:
 
 private:
     const DatasetConstants& dataset_;
+    std::string custom_data_;  // what every event says in the same words
+    std::string event_end_;
     std::string text_;
     bool is_empty_ = true;
 };

@@ -6,7 +6,8 @@
 
 namespace crm_capi {
 
-Window::Window(int64_t position, IdSet holes) : position_(position) {
+Window::Window(int64_t position, IdSet holes, int64_t many_unseen)
+    : many_unseen_(many_unseen), position_(position) {
     if (!holes.empty()) {
         // Restored holes: whoever owned them may have committed meanwhile, so they are read at the
         // first turn, under whatever horizon holds then.
@@ -96,6 +97,9 @@ void Window::ScanEnded(bool to_its_end) {
     Group* group = StaleGroup();
     if (group == nullptr) {
         tail_read_ = to_its_end;
+        if (to_its_end) {
+            PassOverUnseen();
+        }
         KeepNewHoles();
         return;
     }
@@ -114,6 +118,14 @@ void Window::FinishPass(Group* group) {
     // With no owner left, what was not found never comes.
     if (group->running == 0 || group->holes.empty()) {
         groups_.erase(groups_.begin() + (group - groups_.data()));
+    }
+}
+
+// Everything that the snapshot shows behind the position has been seen.
+void Window::PassOverUnseen() {
+    if (snapshot_.last_id - position_ >= many_unseen_) {
+        new_holes_.Add(IdRange{position_ + 1, snapshot_.last_id});
+        position_ = snapshot_.last_id;
     }
 }
 

@@ -36,6 +36,9 @@ namespace crm_capi {
 struct SnapshotView {
     uint64_t xmax = 0;      // every transaction from here on was still running
     uint64_t next_xid = 0;  // first unassigned id, read *after* the snapshot was taken
+    // Highest event id that was handed out, read *before* next_xid: every id up to it belongs to a
+    // transaction below next_xid. 0 = not known.
+    int64_t last_id = 0;
     // Top-level transactions below xmax that were still running. In any order; one that is being
     // prepared may be listed twice.
     std::vector<uint64_t> running;
@@ -43,7 +46,12 @@ struct SnapshotView {
 
 class Window {
 public:
-    Window(int64_t position, IdSet holes);
+    // Ids behind the position that nothing is seen of become holes when there are so many of them:
+    // a bulk load that is still open would else be read again, row by row, at every turn. A few are
+    // read again more cheaply than they are kept.
+    static constexpr int64_t kManyUnseen = 256;
+
+    Window(int64_t position, IdSet holes, int64_t many_unseen = kManyUnseen);
 
     // A new snapshot: finds out which holes have to be looked at again under it. Whatever of the
     // turn before was not done, be it that an error came between, is part of this one.
@@ -88,9 +96,11 @@ private:
     uint64_t CountRunning(uint64_t horizon) const;
     static void StartPass(Group* group);
     void FinishPass(Group* group);
+    void PassOverUnseen();
     void KeepNewHoles();
     void MergeGroups();
 
+    int64_t many_unseen_;
     int64_t position_;
     std::vector<Group> groups_;  // ascending in ids and in horizon
     SnapshotView snapshot_;      // running is in ascending order, without repetitions

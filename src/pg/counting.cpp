@@ -118,7 +118,7 @@ find_first_times(Oid schema, const IdRange* ranges, size_t range_count, DatasetF
     int looks = kLooksForDeadline;
 
     for (size_t i = 0; i < range_count && looks > 0; i++) {
-        LogReader* const reader = open_log(schema, ranges[i]);
+        LogReader* const reader = open_log_at(schema, ranges[i]);
         LoggedEvent event;
         while (looks > 0 && next_event(reader, Columns::kUpkeep, &event)) {
             const TimestampTz time = from_unix_micros(event.event_time);

@@ -51,7 +51,7 @@ write_lead_filters(Oid schema, int64 filtered_up_to, int64 settled_up_to, int mo
 {
     if (filtered_up_to >= settled_up_to)
         return filtered_up_to;
-    LogReader* const reader = open_log(schema, IdRange{filtered_up_to + 1, settled_up_to});
+    LogReader* const reader = open_log_at(schema, IdRange{filtered_up_to + 1, settled_up_to});
     LoggedEvent event;
     LeadFilter filter;
     int events = 0;

@@ -12,11 +12,20 @@ class LogReader {
 public:
     Relation table;
     Relation index;
-    SysScanDesc scan;
-    ScanKeyData keys[2];
+    SysScanDesc scan; /* NULL before the first range */
+    IdRange range;    /* asked for */
+    int64 scan_ends;  /* the scan goes so far */
+    HeapTuple tuple;  /* the latest of the scan; NULL before the first and after the last */
+    int64 id;         /* its id */
+    bool is_ahead;    /* it lies behind the range asked for, and may belong to the next one */
+    bool has_ended;   /* the scan */
 };
 
 namespace {
+
+/* How far a scan looks beyond its range, in case that the next one begins there. Rows that are not
+ * visible, of which there may be millions, are looked at within this as well. */
+constexpr int64 kOverlap = 64;
 
 Datum
 column(const LogReader* reader, HeapTuple tuple, int number, bool* isnull)
@@ -63,34 +72,84 @@ read_content(const LogReader* reader, HeapTuple tuple, LoggedEvent* event)
     event->recheck = isnull ? nullptr : DatumGetJsonbPCopy(value);
 }
 
+/* Moves the scan to the next row of the range; false if there is none. */
+bool
+advance(LogReader* reader)
+{
+    bool isnull;
+
+    while (!reader->has_ended) {
+        if (!reader->is_ahead) {
+            reader->tuple = systable_getnext_ordered(reader->scan, ForwardScanDirection);
+            reader->has_ended = !HeapTupleIsValid(reader->tuple);
+            if (reader->has_ended)
+                break;
+            reader->id =
+                DatumGetInt64(column(reader, reader->tuple, event_log_column::kId, &isnull));
+        }
+        reader->is_ahead = reader->id > reader->range.last;
+        if (reader->is_ahead)
+            return false;
+        if (reader->id >= reader->range.first)
+            return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 LogReader*
-open_log(Oid schema, IdRange range)
+open_log(Oid schema)
 {
     const Relations* const relations = relations_in(schema);
     auto* const reader = static_cast<LogReader*>(palloc0(sizeof(LogReader)));
 
     reader->table = table_open(relations->event_log, AccessShareLock);
     reader->index = index_open(relations->event_log_pkey, AccessShareLock);
-    ScanKeyInit(&reader->keys[0], event_log_column::kId, BTGreaterEqualStrategyNumber, F_INT8GE,
+    return reader;
+}
+
+void
+seek_events(LogReader* reader, IdRange range)
+{
+    const bool goes_on = reader->scan != nullptr && range.first > reader->range.last &&
+                         range.last <= reader->scan_ends;
+    ScanKeyData keys[2];
+
+    reader->range = range;
+    if (goes_on)
+        return;
+    if (reader->scan)
+        systable_endscan_ordered(reader->scan);
+    reader->scan_ends = range.last > PG_INT64_MAX - kOverlap ? range.last : range.last + kOverlap;
+    reader->is_ahead = false;
+    reader->has_ended = false;
+    ScanKeyInit(&keys[0], event_log_column::kId, BTGreaterEqualStrategyNumber, F_INT8GE,
                 Int64GetDatum(range.first));
-    ScanKeyInit(&reader->keys[1], event_log_column::kId, BTLessEqualStrategyNumber, F_INT8LE,
-                Int64GetDatum(range.last));
-    reader->scan = systable_beginscan_ordered(reader->table, reader->index, GetActiveSnapshot(), 2,
-                                              reader->keys);
+    ScanKeyInit(&keys[1], event_log_column::kId, BTLessEqualStrategyNumber, F_INT8LE,
+                Int64GetDatum(reader->scan_ends));
+    reader->scan =
+        systable_beginscan_ordered(reader->table, reader->index, GetActiveSnapshot(), 2, keys);
+}
+
+LogReader*
+open_log_at(Oid schema, IdRange range)
+{
+    LogReader* const reader = open_log(schema);
+
+    seek_events(reader, range);
     return reader;
 }
 
 bool
 next_event(LogReader* reader, Columns columns, LoggedEvent* event)
 {
-    const HeapTuple tuple = systable_getnext_ordered(reader->scan, ForwardScanDirection);
     bool isnull;
 
-    if (!HeapTupleIsValid(tuple))
+    if (!advance(reader))
         return false;
-    event->id = DatumGetInt64(column(reader, tuple, event_log_column::kId, &isnull));
+    const HeapTuple tuple = reader->tuple;
+    event->id = reader->id;
     const Datum dataset = column(reader, tuple, event_log_column::kDataset, &isnull);
     event->dataset = isnull ? 0 : DatumGetInt32(dataset);
     const Datum lead = column(reader, tuple, event_log_column::kLeadId, &isnull);
@@ -106,18 +165,38 @@ next_event(LogReader* reader, Columns columns, LoggedEvent* event)
 void
 close_log(LogReader* reader)
 {
-    systable_endscan_ordered(reader->scan);
+    if (reader->scan)
+        systable_endscan_ordered(reader->scan);
     index_close(reader->index, AccessShareLock);
     table_close(reader->table, AccessShareLock);
     pfree(reader);
 }
 
+namespace {
+
+/* The latest event id that was handed out; 0 if none was. */
+int64
+last_event_id(Oid schema)
+{
+    LOCAL_FCINFO(call, 1);
+
+    InitFunctionCallInfoData(*call, nullptr, 1, InvalidOid, nullptr, nullptr);
+    call->args[0].value = ObjectIdGetDatum(relations_in(schema)->event_id);
+    call->args[0].isnull = false;
+    const Datum last = pg_sequence_last_value(call);
+    return call->isnull ? 0 : DatumGetInt64(last);
+}
+
+}  // namespace
+
 /* Transaction ids of a snapshot have 32 bits; the window compares ids across hours, so they get
  * their epoch from the next id, which none of them can be ahead of. */
 RunningTransactions
-running_transactions()
+running_transactions(Oid schema)
 {
     const Snapshot snapshot = GetActiveSnapshot();
+    /* Before the next transaction id: whoever got one of these ids has a smaller one. */
+    const int64 last_id = last_event_id(schema);
     const uint64 next = U64FromFullTransactionId(ReadNextFullTransactionId());
     const auto widen = [next](TransactionId xid) {
         const uint64 epoch = next >> 32;
@@ -126,6 +205,7 @@ running_transactions()
     };
     RunningTransactions result;
 
+    result.last_id = last_id;
     result.next_xid = next;
     result.xmax = widen(snapshot->xmax);
     result.count = static_cast<int>(snapshot->xcnt);

@@ -45,24 +45,32 @@ MakeEvent(const LoggedEvent& row)
 
 class LogReader; /* opaque: everything needed between open and close */
 
-/* Opens the log for ids of one range, in ascending order, under the active snapshot. */
-LogReader* open_log(Oid schema, IdRange range);
+/* Opens the log under the active snapshot; seek_events says what to read. */
+LogReader* open_log(Oid schema);
+
+/* Next come the events of this range, in ascending order. A range that begins shortly behind the
+ * last one costs no descent of the index: datasets that take turns in the log have many of them. */
+void seek_events(LogReader* reader, IdRange range);
+
+/* Both, for one range. */
+LogReader* open_log_at(Oid schema, IdRange range);
 
 enum class Columns { kKeyOnly, kUpkeep, kAll };
 
-/* The next row; false at the end. kKeyOnly fills id, dataset, lead_id and parked, kUpkeep also the
- * times. */
+/* The next row of the range; false at its end. kKeyOnly fills id, dataset, lead_id and parked,
+ * kUpkeep also the times. */
 bool next_event(LogReader* reader, Columns columns, LoggedEvent* event);
 
 void close_log(LogReader* reader);
 
 /* What the window must know of the active snapshot. The array is allocated in current memory. */
 struct RunningTransactions {
+    int64 last_id; /* the latest event id that they, or others before them, got */
     uint64 xmax;
     uint64 next_xid;
     uint64* running;
     int count;
 };
-RunningTransactions running_transactions();
+RunningTransactions running_transactions(Oid schema);
 
 }  // namespace crm_capi

@@ -91,7 +91,7 @@ capi_payload(PG_FUNCTION_ARGS)
     const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
     const int64 id = PG_GETARG_INT64(0);
     LoggedEvent event;
-    LogReader* const reader = open_log(schema, IdRange{id, id});
+    LogReader* const reader = open_log_at(schema, IdRange{id, id});
     const bool found = next_event(reader, Columns::kAll, &event);
 
     close_log(reader);

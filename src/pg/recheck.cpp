@@ -166,7 +166,7 @@ struct Ended {
 bool
 ends_here(Oid schema, int64 id, Ended* ended)
 {
-    LogReader* const reader = open_log(schema, IdRange{id, id});
+    LogReader* const reader = open_log_at(schema, IdRange{id, id});
     LoggedEvent event;
     const bool found = next_event(reader, Columns::kAll, &event);
 

@@ -38,7 +38,7 @@ Portion
 next_portion(const Shipper* shipper, int64 settled_up_to, TimestampTz cutoff, int most)
 {
     Portion portion = {{shipper->pruned_up_to + 1, settled_up_to}, true};
-    LogReader* const reader = open_log(shipper->schema, portion.range);
+    LogReader* const reader = open_log_at(shipper->schema, portion.range);
     LoggedEvent event;
 
     while (next_event(reader, Columns::kUpkeep, &event)) {
@@ -153,14 +153,21 @@ prune_log(Shipper* shipper, TimestampTz cutoff, int most)
 
 }  // namespace
 
+/* What a copy holds may have come in since this process looked (configure.cpp). */
+bool
+history_is_due(const Shipper* shipper)
+{
+    return setting_retention > 0 && !shipper->serves_copy &&
+           GetCurrentTimestamp() >= shipper->prune_at;
+}
+
 bool
 prune_history(Shipper* shipper, Share share)
 {
     const TimestampTz now = GetCurrentTimestamp();
     const int most = share == Share::kIdle ? kRowsPerIdlePortion : kRowsPerBusyPortion;
 
-    /* What a copy holds may have come in since this process looked (configure.cpp). */
-    if (setting_retention <= 0 || shipper->serves_copy || now < shipper->prune_at)
+    if (!history_is_due(shipper))
         return false;
     if (now >= shipper->prune_anew_at || now < shipper->prune_anew_at - kPassEvery) {
         reconsider_history(shipper);

@@ -10,6 +10,9 @@ namespace crm_capi {
 
 enum class Share { kBusy, kIdle };
 
+/* Whether prune_history would do anything now. */
+bool history_is_due(const Shipper* shipper);
+
 /* Removes one portion of what is too old. True if there may be more. Inside the turn's transaction;
  * takes no lock that a writer could wait for. */
 bool prune_history(Shipper* shipper, Share share);

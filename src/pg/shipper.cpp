@@ -108,6 +108,23 @@ show_waiting()
     return wait_event;
 }
 
+/* What the shipper sleeps on. Made once: WaitLatchOrSocket() makes a set for every call, which
+ * costs half a dozen system calls each time that a socket is ready. */
+WaitEventSet*
+wait_set()
+{
+    static WaitEventSet* set = nullptr;
+
+    if (set == nullptr) {
+        set = create_wait_set(3);
+        AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
+        AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
+        AddWaitEventToSet(set, WL_SOCKET_READABLE, shipper->transport->Descriptor(), nullptr,
+                          nullptr);
+    }
+    return set;
+}
+
 /* Sleeps until the latch is set, a socket is ready, libcurl wants to be called, or the time has
  * come. True if the latch was set. */
 bool
@@ -115,15 +132,31 @@ sleep_until(UnixMicros time)
 {
     const long transport = shipper->transport->TimeoutMs();
     long timeout = static_cast<long>(Max(time - now_micros(), 0) / 1000 + 1);
+    WaitEvent events[3];
+    bool latch_was_set = false;
 
     if (transport >= 0 && transport < timeout)
         timeout = transport;
-    const int events = WaitLatchOrSocket(
-        MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-        shipper->transport->Descriptor(), timeout, show_waiting());
-    if (events & WL_LATCH_SET)
+    const int count =
+        WaitEventSetWait(wait_set(), timeout, events, lengthof(events), show_waiting());
+    for (int i = 0; i < count; i++)
+        latch_was_set = latch_was_set || (events[i].events & WL_LATCH_SET) != 0;
+    if (latch_was_set)
         ResetLatch(MyLatch);
-    return (events & WL_LATCH_SET) != 0;
+    return latch_was_set;
+}
+
+/* Whether a poll can be left out: no transaction has begun to write since the log was last read,
+ * and none was running then. An idle server's shipper thus does nothing but look at a number, but
+ * for a look at its history now and then. */
+bool
+nothing_can_be_new()
+{
+    return shipper->quiet_since != 0 && !shipper->must_read && !shipper->cursor_is_behind &&
+           !shipper->settings_changed && !shipper->decisions_changed &&
+           !shipper->tombstones_changed && !shipper->dispatcher.HasHeld() &&
+           !history_is_due(shipper) &&
+           shipper->quiet_since == U64FromFullTransactionId(ReadNextFullTransactionId());
 }
 
 /* Settings of the database or of the role must not reach into the shipper. */
@@ -210,7 +243,10 @@ serve()
         }
         const bool poll_due =
             now >= polled_at + static_cast<UnixMicros>(setting_poll_interval) * 1000;
-        if (poll_due) {
+        if (poll_due && nothing_can_be_new()) {
+            polled_at = now;
+            turn_at = next_turn_at(polled_at);
+        } else if (poll_due) {
             shipper->must_read = true;
             shipper->settings_changed = shipper->settings_changed || shipper->dispatcher.HasHeld();
         }

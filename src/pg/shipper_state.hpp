@@ -51,10 +51,12 @@ struct Shipper {
     bool decisions_changed = true;  /* capi_retry() or capi_cancel() was called */
     bool tombstones_changed = true; /* capi_forget() was called */
     bool must_read = true;          /* the log may have grown */
-    bool more_to_do = false;        /* the turn ended before everything was done */
-    bool serves_copy = false;       /* a dataset is held because this database is a copy */
-    bool stopping = false;          /* asked to end: no new requests */
-    bool must_start_anew = false;   /* somebody else filled the tables: a new process reads them */
+    /* The next transaction id when the log was read to its end and nobody was writing; else 0. */
+    uint64 quiet_since = 0;
+    bool more_to_do = false;      /* the turn ended before everything was done */
+    bool serves_copy = false;     /* a dataset is held because this database is a copy */
+    bool stopping = false;        /* asked to end: no new requests */
+    bool must_start_anew = false; /* somebody else filled the tables: a new process reads them */
 
     int64_t filtered_up_to = 0; /* by the filters of capi_lead_filter */
     /* The pass of retention.cpp that is under way. */

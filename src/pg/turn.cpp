@@ -35,11 +35,11 @@ namespace crm_capi {
 
 namespace {
 
-/* Rows of the log that a turn looks at, and that it fetches: some ten milliseconds each, so that
- * answers do not wait long. */
-constexpr int kRowsPerTurn = 10000;
+/* Rows of the log that a turn looks at, and that it fetches, and requests that it makes: some
+ * milliseconds each, so that neither answers nor the events of another dataset wait long. */
+constexpr int kRowsPerTurn = 4000;
 
-constexpr size_t kRequestsPerTurn = 16;
+constexpr size_t kRequestsPerTurn = 4;
 
 /* The cursor is written after this many requests, or one poll interval after the last time: often
  * enough to bound what a restart reads again, and seldom enough that its row does not bloat while
@@ -112,13 +112,13 @@ write_health_changes(Shipper* shipper)
 
 /* One range of the window, up to the budget; returns the rows read. */
 int
-read_range(Shipper* shipper, IdRange range, int budget)
+read_range(Shipper* shipper, LogReader* reader, IdRange range, int budget)
 {
-    LogReader* const reader = open_log(shipper->schema, range);
     LoggedEvent event;
     int rows = 0;
     bool ended = false;
 
+    seek_events(reader, range);
     while (rows < budget) {
         CHECK_FOR_INTERRUPTS();
         ended = !next_event(reader, Columns::kKeyOnly, &event);
@@ -135,7 +135,6 @@ read_range(Shipper* shipper, IdRange range, int budget)
                 shipper->dispatcher.Owe(event.dataset, event.id);
         });
     }
-    close_log(reader);
     call_cpp("move the window", [&] { shipper->window->ScanEnded(ended); });
     if (rows > 0)
         shipper->cursor_is_behind = true;
@@ -146,7 +145,8 @@ read_range(Shipper* shipper, IdRange range, int budget)
 void
 read_log(Shipper* shipper)
 {
-    const RunningTransactions running = running_transactions();
+    const RunningTransactions running = running_transactions(shipper->schema);
+    LogReader* const reader = open_log(shipper->schema);
     IdRange range = {};
     int budget = kRowsPerTurn;
 
@@ -154,6 +154,7 @@ read_log(Shipper* shipper)
         SnapshotView view;
         view.xmax = running.xmax;
         view.next_xid = running.next_xid;
+        view.last_id = running.last_id;
         view.running.assign(running.running, running.running + running.count);
         shipper->window->Observe(view);
     });
@@ -163,8 +164,11 @@ read_log(Shipper* shipper)
             shipper->must_read = true;
             break;
         }
-        budget -= read_range(shipper, range, budget);
+        budget -= read_range(shipper, reader, range, budget);
     }
+    close_log(reader);
+    const bool quiet = running.count == 0 && running.xmax == running.next_xid;
+    shipper->quiet_since = quiet && !shipper->must_read ? running.next_xid : 0;
     if (!shipper->final_events.empty() && !shipper->window->HasHoles() &&
         shipper->window->position() >= shipper->final_up_to)
         shipper->final_events.clear();
@@ -174,27 +178,27 @@ read_log(Shipper* shipper)
 bool
 load_events(Shipper* shipper)
 {
+    LogReader* const reader = open_log(shipper->schema);
     IdRange range = {};
     bool wanted = false;
     int budget = kRowsPerTurn;
     const UnixMicros now = now_micros();
 
-    for (;;) {
+    while (budget > 0) {
         call_cpp("choose what to load",
-                 [&] { wanted = shipper->dispatcher.NextLoad(now, &range); });
+                 [&] { wanted = shipper->dispatcher.NextLoad(now, budget, &range); });
         if (!wanted)
-            return true;
-        LogReader* const reader = open_log(shipper->schema, range);
+            break;
         LoggedEvent event;
+        seek_events(reader, range);
         while (next_event(reader, Columns::kAll, &event)) {
             call_cpp("load an event", [&] { shipper->dispatcher.Load(MakeEvent(event)); });
             budget--;
         }
-        close_log(reader);
         CHECK_FOR_INTERRUPTS();
-        if (budget <= 0)
-            return false;
     }
+    close_log(reader);
+    return !wanted;
 }
 
 /* What leaves must be on disk, and on the standbys that commits wait for: neither a crash nor a

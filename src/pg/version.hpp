@@ -72,6 +72,17 @@ latch_of_proc(int proc_number)
     return &ProcGlobal->allProcs[proc_number].procLatch;
 }
 
+/* A set of events to wait for, kept for the process; 17 lets a resource owner own it. */
+inline WaitEventSet*
+create_wait_set(int events)
+{
+#if PG_VERSION_NUM >= 170000
+    return CreateWaitEventSet(nullptr, events);
+#else
+    return CreateWaitEventSet(TopMemoryContext, events);
+#endif
+}
+
 /* The number of the running transaction among those of this backend; 17 moved it. */
 inline LocalTransactionId
 my_local_transaction_id()

@@ -42,6 +42,24 @@ TEST_F(DispatcherTest, AnOwedEventIsLoadedSentAndDelivered) {
     EXPECT_EQ(shipper.DueMs(), -1);
 }
 
+TEST_F(DispatcherTest, DatasetsTakeTurnsWithWhatATurnCanLoad) {
+    shipper.Configure({Config(7, {3}), Config(8, {4})});
+    shipper.OweMany(3, 2000);
+    shipper.OweMany(4, 2000);
+    std::vector<IdRange> ranges;
+    for (int i = 0; i < 4; ++i) {
+        IdRange range{};
+        ASSERT_TRUE(shipper.core.NextLoad(shipper.now, 100, &range));
+        ranges.push_back(range);
+        for (int64_t id = range.first; id <= range.last; ++id) {
+            shipper.core.Load(shipper.log[id]);
+        }
+    }
+    EXPECT_EQ(ranges, (std::vector<IdRange>{{1, 100}, {2001, 2100}, {101, 200}, {2101, 2200}}));
+    IdRange range{};
+    EXPECT_FALSE(shipper.core.NextLoad(shipper.now, 0, &range)) << "the turn's budget is used up";
+}
+
 TEST_F(DispatcherTest, RequestsHoldBatchSizeEventsAndMaxInFlightOfThemFly) {
     const struct {
         int batch_size;

@@ -121,6 +121,7 @@ public:
     }
 
     uint64_t next_xid() const { return next_xid_; }
+    int64_t last_id() const { return last_event_; }
 
     bool IsVisible(int64_t id, const Snapshot& snapshot) const {
         const auto row = log_.find(id);
@@ -179,8 +180,10 @@ private:
     std::map<int64_t, Row> log_;
 };
 
-inline SnapshotView ViewOf(const Postgres::Snapshot& snapshot, uint64_t next_xid) {
+inline SnapshotView ViewOf(const Postgres::Snapshot& snapshot, uint64_t next_xid,
+                           int64_t last_id = 0) {
     SnapshotView view;
+    view.last_id = last_id;
     view.xmax = snapshot.xmax;
     view.next_xid = next_xid;
     view.running = snapshot.running;

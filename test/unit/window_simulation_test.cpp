@@ -26,7 +26,10 @@ namespace {
 class Simulation {
 public:
     Simulation(uint32_t seed, bool keep_trace)
-        : random_(seed), keep_trace_(keep_trace), window_(0, IdSet()) {
+        : random_(seed),
+          keep_trace_(keep_trace),
+          many_unseen_(Pick(1, 30)),
+          window_(0, IdSet(), many_unseen_) {
         steps_ = Pick(100, 1000);
         max_writers_ = Pick(1, 12);
         crm_rows_ = Pick(1, 10);
@@ -184,7 +187,7 @@ private:
             observed_ = true;
             Note("observe, next xid ", pg_.next_xid(), ", budget ", budget_);
             next_xid_ = pg_.next_xid();
-            window_.Observe(ViewOf(snapshot_, next_xid_));
+            window_.Observe(ViewOf(snapshot_, next_xid_, pg_.last_id()));
         } else {
             Scan();
         }
@@ -267,7 +270,7 @@ private:
             ForgetWriters([](const Writer&) { return true; });
         }
         Note("restart at ", saved_.position, ", open ", open.ToMultirange());
-        window_ = Window(saved_.position, std::move(open));
+        window_ = Window(saved_.position, std::move(open), many_unseen_);
         Checkpoint();
     }
 
@@ -376,6 +379,7 @@ private:
     std::map<int, uint64_t> lock_owner_;
     std::map<int64_t, int> row_of_;
 
+    int many_unseen_;
     Window window_;
     uint64_t own_xid_ = 0;  // transaction of the turn, if it has taken an id
     bool turn_is_open_ = false;

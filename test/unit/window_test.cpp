@@ -28,7 +28,7 @@ public:
     Ids Turn(const Postgres::Snapshot& snapshot, uint64_t next_xid, size_t budget = 1000000) {
         Ids read;
         IdRange range{};
-        window.Observe(ViewOf(snapshot, next_xid));
+        window.Observe(ViewOf(snapshot, next_xid, last_id));
         while (read.size() < budget && window.NextScan(&range)) {
             const size_t limit = budget - read.size();
             const Ids ids = postgres_.Read(range, snapshot, limit);
@@ -47,6 +47,7 @@ private:
 
 public:
     Window window;
+    int64_t last_id = 0;  // as told with each snapshot
     size_t hole_scans = 0;
 };
 
@@ -68,6 +69,45 @@ protected:
     Postgres pg;
     Reader reader{pg};
 };
+
+// A bulk load that is still open costs one look, not one at every turn; what it commits is found.
+TEST_F(WindowTest, PassesOverManyIdsThatNothingIsSeenOf) {
+    const uint64_t bulk = pg.Begin();
+    for (int64_t i = 0; i < Window::kManyUnseen; ++i) {
+        pg.Enqueue(bulk);
+    }
+    reader.last_id = pg.last_id();
+    EXPECT_EQ(reader.Turn(), Ids());
+    EXPECT_EQ(reader.window.position(), Window::kManyUnseen);
+    const size_t scans = reader.hole_scans;
+    EXPECT_EQ(reader.Turn(), Ids());
+    EXPECT_EQ(reader.hole_scans, scans);
+    pg.Commit(bulk);
+    EXPECT_EQ(reader.Turn().size(), static_cast<size_t>(Window::kManyUnseen));
+    EXPECT_FALSE(reader.window.HasHoles());
+}
+
+TEST_F(WindowTest, LeavesAFewUnseenIdsBehindThePosition) {
+    const uint64_t writer = OpenWriter();
+    reader.last_id = pg.last_id();
+    EXPECT_EQ(reader.Turn(), Ids());
+    EXPECT_EQ(reader.window.position(), 0);
+    pg.Commit(writer);
+    EXPECT_EQ(reader.Turn(), (Ids{1}));
+}
+
+// Rolled back, and nobody left who could own them: no hole is kept for them.
+TEST_F(WindowTest, ForgetsManyUnseenIdsThatNobodyOwns) {
+    const uint64_t bulk = pg.Begin();
+    for (int64_t i = 0; i < Window::kManyUnseen; ++i) {
+        pg.Enqueue(bulk);
+    }
+    pg.Abort(bulk);
+    reader.last_id = pg.last_id();
+    EXPECT_EQ(reader.Turn(), Ids());
+    EXPECT_EQ(reader.window.position(), Window::kManyUnseen);
+    EXPECT_FALSE(reader.window.HasHoles());
+}
 
 TEST_F(WindowTest, ReadsNothingFromAnEmptyLog) {
     EXPECT_EQ(reader.Turn(), Ids());
