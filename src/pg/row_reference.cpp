@@ -4,6 +4,7 @@
 #include "pg/row_reference.hpp"
 
 #include "pg/reached_stage.hpp"
+#include "pg/trigger_row.hpp"
 
 extern "C" {
 #include "utils/json.h"
@@ -66,31 +67,6 @@ add_key(StringInfo json, Relation table, Oid primary_key, TupleTableSlot* slot)
     index_close(index, AccessShareLock);
 }
 
-/* Table and name of a trigger. */
-struct TriggerPlace {
-    Oid table;
-    const char* name;
-};
-
-TriggerPlace
-place_of_trigger(Oid trigger)
-{
-    ScanKeyData key;
-    ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ,
-                ObjectIdGetDatum(trigger));
-    const Relation catalog = table_open(TriggerRelationId, AccessShareLock);
-    const SysScanDesc scan = systable_beginscan(catalog, TriggerOidIndexId, true, nullptr, 1, &key);
-    const HeapTuple tuple = systable_getnext(scan);
-
-    if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "could not find trigger %u", trigger);
-    const auto row = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
-    const TriggerPlace place = {row->tgrelid, pstrdup(NameStr(row->tgname))};
-    systable_endscan(scan);
-    table_close(catalog, AccessShareLock);
-    return place;
-}
-
 /* NULL if there is no such member. */
 const char*
 text_member(JsonbContainer* object, const char* name)
@@ -146,7 +122,9 @@ reference_to_row(const Watch* watch, TupleTableSlot* slot)
     Jsonb* reference = nullptr;
 
     if (OidIsValid(primary_key)) {
-        const TriggerPlace place = place_of_trigger(watch->root);
+        TriggerRow place;
+        if (!find_trigger_row(watch->root, &place))
+            elog(ERROR, "could not find trigger %u", watch->root);
         initStringInfo(&json);
         add_member(&json, "{", "schema", get_namespace_name(get_rel_namespace(place.table)));
         add_member(&json, ",", "table", get_rel_name(place.table));

@@ -10,6 +10,7 @@
 #include "core/digest.hpp"
 #include "pg/guard.hpp"
 #include "pg/relations.hpp"
+#include "pg/trigger_row.hpp"
 #include "pg/unique_insert.hpp"
 
 extern "C" {
@@ -58,32 +59,22 @@ add_room(List** approvals)
     return approval;
 }
 
-/* What the arguments of a trigger and the owner of its table need. */
+/* What the watch needs. */
 void
-note_use(HeapTuple trigger, TupleDesc columns, List** used)
+note_use(const TriggerRow& trigger, List** used)
 {
-    constexpr int kMostArguments = 6;
-    const auto row = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(trigger));
-    const HeapTuple table = SearchSysCache1(RELOID, ObjectIdGetDatum(row->tgrelid));
-    const char* arguments[kMostArguments];
-    bool isnull;
+    const HeapTuple table = SearchSysCache1(RELOID, ObjectIdGetDatum(trigger.table));
 
     if (!HeapTupleIsValid(table))
         return;
     const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(table))->relowner;
     ReleaseSysCache(table);
     const char* const name = GetUserNameFromId(owner, true);
-    const Datum packed = heap_getattr(trigger, Anum_pg_trigger_tgargs, columns, &isnull);
-    if (name == nullptr || isnull || row->tgnargs > kMostArguments)
+    if (name == nullptr)
         return;
-    const char* argument = VARDATA_ANY(DatumGetByteaPP(packed));
-    for (int i = 0; i < row->tgnargs; i++) {
-        arguments[i] = argument;
-        argument += strlen(argument) + 1;
-    }
     Approval* const approval = add_room(used);
     namestrcpy(&approval->owner, name);
-    approval->digest = TextDatumGetCString(digest(arguments, row->tgnargs));
+    approval->digest = TextDatumGetCString(digest(trigger.arguments, trigger.argument_count));
 }
 
 List*
@@ -100,7 +91,7 @@ find_used(Oid schema)
          tuple = systable_getnext(scan)) {
         CHECK_FOR_INTERRUPTS();
         if (reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple))->tgfoid == function)
-            note_use(tuple, RelationGetDescr(catalog), &used);
+            note_use(read_trigger_row(tuple, RelationGetDescr(catalog)), &used);
     }
     systable_endscan(scan);
     table_close(catalog, AccessShareLock);

@@ -3,6 +3,8 @@
  */
 #include "pg/watch_definition.hpp"
 
+#include "pg/trigger_row.hpp"
+
 extern "C" {
 #include "utils/json.h"
 }
@@ -126,23 +128,6 @@ write_options(const WatchDefinition& definition)
     return json.data;
 }
 
-Oid
-parent_trigger(Oid trigger)
-{
-    ScanKeyData key;
-    ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ,
-                ObjectIdGetDatum(trigger));
-    const Relation catalog = table_open(TriggerRelationId, AccessShareLock);
-    const SysScanDesc scan = systable_beginscan(catalog, TriggerOidIndexId, true, nullptr, 1, &key);
-    const HeapTuple tuple = systable_getnext(scan);
-    Oid parent = InvalidOid;
-    if (HeapTupleIsValid(tuple))
-        parent = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple))->tgparentid;
-    systable_endscan(scan);
-    table_close(catalog, AccessShareLock);
-    return parent;
-}
-
 }  // namespace
 
 const char*
@@ -187,11 +172,12 @@ Oid
 root_trigger(const Trigger* trigger)
 {
     Oid root = trigger->tgoid;
+    TriggerRow row;
 
     if (!trigger->tgisclone)
         return root;
-    for (Oid parent = parent_trigger(root); OidIsValid(parent); parent = parent_trigger(root))
-        root = parent;
+    while (find_trigger_row(root, &row) && OidIsValid(row.parent))
+        root = row.parent;
     return root;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "core/reason.hpp"
 #include "pg/pg_prelude.hpp"
+#include "pg/trigger_row.hpp"
 #include "pg/watch_approval.hpp"
 #include "pg/watch_cache.hpp"
 #include "pg/watch_compilation.hpp"
@@ -17,24 +18,6 @@ PG_FUNCTION_INFO_V1(capi_watch_problem);
 namespace crm_capi {
 
 namespace {
-
-/* The table of a trigger, or InvalidOid. */
-Oid
-table_of(Oid trigger)
-{
-    ScanKeyData key;
-    ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ,
-                ObjectIdGetDatum(trigger));
-    const Relation catalog = table_open(TriggerRelationId, AccessShareLock);
-    const SysScanDesc scan = systable_beginscan(catalog, TriggerOidIndexId, true, nullptr, 1, &key);
-    const HeapTuple tuple = systable_getnext(scan);
-    Oid table = InvalidOid;
-    if (HeapTupleIsValid(tuple))
-        table = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple))->tgrelid;
-    systable_endscan(scan);
-    table_close(catalog, AccessShareLock);
-    return table;
-}
 
 const Trigger*
 find_trigger(Relation table, Oid oid)
@@ -68,9 +51,9 @@ bool
 open_watch(FunctionCallInfo fcinfo, Relation* table, const Trigger** trigger)
 {
     const Oid oid = PG_GETARG_OID(0);
-    const Oid target = table_of(oid);
+    TriggerRow row;
 
-    *table = OidIsValid(target) ? try_relation_open(target, AccessShareLock) : nullptr;
+    *table = find_trigger_row(oid, &row) ? try_relation_open(row.table, AccessShareLock) : nullptr;
     if (*table == nullptr)
         return false;
     *trigger = find_trigger(*table, oid);
@@ -90,27 +73,13 @@ using namespace crm_capi;
 extern "C" Datum
 capi_trigger_arguments(PG_FUNCTION_ARGS)
 {
-    ScanKeyData key;
-    ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, PG_GETARG_DATUM(0));
-    const Relation catalog = table_open(TriggerRelationId, AccessShareLock);
-    const SysScanDesc scan = systable_beginscan(catalog, TriggerOidIndexId, true, nullptr, 1, &key);
-    const HeapTuple tuple = systable_getnext(scan);
+    TriggerRow row = {};
     ArrayBuildState* arguments = initArrayResult(TEXTOID, CurrentMemoryContext, false);
 
-    if (HeapTupleIsValid(tuple)) {
-        bool isnull;
-        const int count = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple))->tgnargs;
-        const Datum packed =
-            heap_getattr(tuple, Anum_pg_trigger_tgargs, RelationGetDescr(catalog), &isnull);
-        const char* argument = isnull ? "" : VARDATA_ANY(DatumGetByteaPP(packed));
-        for (int i = 0; i < count; i++) {
-            arguments = accumArrayResult(arguments, CStringGetTextDatum(argument), false, TEXTOID,
-                                         CurrentMemoryContext);
-            argument += strlen(argument) + 1;
-        }
-    }
-    systable_endscan(scan);
-    table_close(catalog, AccessShareLock);
+    (void)find_trigger_row(PG_GETARG_OID(0), &row);
+    for (int i = 0; i < row.argument_count; i++)
+        arguments = accumArrayResult(arguments, CStringGetTextDatum(row.arguments[i]), false,
+                                     TEXTOID, CurrentMemoryContext);
     PG_RETURN_DATUM(makeArrayResult(arguments, CurrentMemoryContext));
 }
 
