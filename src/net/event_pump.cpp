@@ -12,9 +12,11 @@ namespace crm_capi {
 
 namespace {
 
-// More ready sockets than this stay ready for the next turn; the caller gets back to its interrupts
-// in between.
-constexpr int kEventsPerTurn = 64;
+// libcurl writes a body in portions, one each time that its socket is ready: a large one should be
+// out before the caller turns to its other work. What is ready after so many rounds, or beyond so
+// many sockets, stays so for the next turn; the caller gets back to its interrupts in between.
+constexpr int kRoundsPerTurn = 8;
+constexpr int kEventsPerRound = 64;
 
 uint32_t EpollEvents(int what) {
     switch (what) {
@@ -66,8 +68,19 @@ long EventPump::TimeoutMs() const {
 }
 
 CURLMcode EventPump::Run(CURLM* multi) {
-    std::array<epoll_event, kEventsPerTurn> events;
-    const int count = epoll_wait(epoll_, events.data(), kEventsPerTurn, 0);
+    for (int round = 0; round < kRoundsPerTurn; round++) {
+        bool any = false;
+        const CURLMcode code = RunOnce(multi, &any);
+        if (code != CURLM_OK || !any) {
+            return code;
+        }
+    }
+    return CURLM_OK;
+}
+
+CURLMcode EventPump::RunOnce(CURLM* multi, bool* any) {
+    std::array<epoll_event, kEventsPerRound> events;
+    const int count = epoll_wait(epoll_, events.data(), kEventsPerRound, 0);
     int running = 0;
     for (int i = 0; i < count; i++) {
         const epoll_event& event = events[i];
@@ -77,6 +90,7 @@ CURLMcode EventPump::Run(CURLM* multi) {
             return code;
         }
     }
+    *any = count > 0;
     if (TimeoutMs() != 0) {
         return CURLM_OK;
     }

@@ -33,6 +33,8 @@ public:
     CURLMcode Run(CURLM* multi);
 
 private:
+    // Sets *any if a socket was ready.
+    CURLMcode RunOnce(CURLM* multi, bool* any);
     static int OnSocket(CURL* easy, curl_socket_t socket, int what, void* self,
                         void* socket_data) noexcept;
     static int OnTimer(CURLM* multi, long timeout_ms, void* self) noexcept;
