@@ -13,6 +13,9 @@ namespace {
 // batch should be full all the same.
 constexpr size_t kLoadAhead = 2;
 
+// While requests fly, what so many of the next ones will carry is loaded: an answer finds it ready.
+constexpr int kSlotsAhead = 2;
+
 bool SameConstants(const DatasetConstants& a, const DatasetConstants& b) {
     const auto all = [](const DatasetConstants& c) {
         return std::tie(c.dataset_id, c.lead_event_source, c.test_event_code, c.partner_agent,
@@ -139,7 +142,8 @@ size_t Dispatcher::CountToLoad(const Dataset& dataset, UnixMicros now) const {
     const auto batch_size = static_cast<size_t>(dataset.config.batch_size);
     const size_t ready = dataset.queue.ready_count();
     if (MaySend(dataset, now)) {
-        const size_t wanted = static_cast<size_t>(FreeSlots(dataset)) * batch_size * kLoadAhead;
+        const int slots = std::max(FreeSlots(dataset), std::min(dataset.in_flight, kSlotsAhead));
+        const size_t wanted = static_cast<size_t>(slots) * batch_size * kLoadAhead;
         return wanted > ready ? wanted - ready : 0;
     }
     return MustSweep(dataset, now) && ready == 0 ? batch_size : 0;
@@ -159,6 +163,12 @@ bool Dispatcher::NextLoad(UnixMicros now, int64_t max_count, IdRange* range) {
         }
     }
     return false;
+}
+
+bool Dispatcher::WantsLoad(UnixMicros now) const {
+    return std::any_of(datasets_.begin(), datasets_.end(), [=](const auto& dataset) {
+        return dataset->queue.HasBacklog() && CountToLoad(*dataset, now) > 0;
+    });
 }
 
 void Dispatcher::Load(Event event) {

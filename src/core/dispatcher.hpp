@@ -86,6 +86,8 @@ public:
     // more can be used now. Each event found is handed over by Load.
     bool NextLoad(UnixMicros now, int64_t max_count, IdRange* range);
     void Load(Event event);
+    // Whether NextLoad would have more.
+    bool WantsLoad(UnixMicros now) const;
 
     // Appends the loaded events that the next requests may carry and that need a recheck first.
     // What has failed it ends here, unsent.

@@ -174,8 +174,8 @@ read_log(Shipper* shipper)
         shipper->final_events.clear();
 }
 
-/* Fetches what can be sent now. False if the turn's budget ended before everything was fetched. */
-bool
+/* Fetches what can be sent now or next, as far as the turn's budget goes. */
+void
 load_events(Shipper* shipper)
 {
     LogReader* const reader = open_log(shipper->schema);
@@ -198,7 +198,6 @@ load_events(Shipper* shipper)
         CHECK_FOR_INTERRUPTS();
     }
     close_log(reader);
-    return !wanted;
 }
 
 /* What leaves must be on disk, and on the standbys that commits wait for: neither a crash nor a
@@ -220,7 +219,7 @@ prepare_requests(Shipper* shipper)
     const UnixMicros now = now_micros();
     const TimestampTz started_at = from_unix_micros(now);
 
-    const bool all_loaded = load_events(shipper);
+    load_events(shipper);
     recheck_events(shipper);
     call_cpp("build requests", [&] { shipper->dispatcher.Prepare(now, kRequestsPerTurn); });
     for (OutgoingRequest& request : shipper->dispatcher.outgoing()) {
@@ -231,7 +230,8 @@ prepare_requests(Shipper* shipper)
         shipper->cursor_is_behind = true;
     }
     const size_t prepared = shipper->dispatcher.outgoing().size();
-    shipper->more_to_do = shipper->must_read || !all_loaded || prepared == kRequestsPerTurn;
+    shipper->more_to_do =
+        shipper->must_read || prepared == kRequestsPerTurn || shipper->dispatcher.WantsLoad(now);
     commit_durably(prepared > 0);
 }
 

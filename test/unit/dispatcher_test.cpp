@@ -117,13 +117,33 @@ TEST_F(DispatcherTest, LoadsNoMoreThanItCanUseSoon) {
     config.max_in_flight = 3;
     shipper.Configure({config});
     shipper.OweMany(1, 1000);
+    EXPECT_TRUE(shipper.core.WantsLoad(shipper.now));
     EXPECT_EQ(shipper.LoadAll(), 60);
     EXPECT_EQ(shipper.LoadAll(), 0);
     const auto sent = shipper.Turn();
     EXPECT_EQ(sent.size(), 3u);
-    EXPECT_EQ(shipper.LoadAll(), 0) << "no place is free";
+    EXPECT_EQ(shipper.LoadAll(), 10) << "of 30 left, two requests could not be filled up";
     shipper.Accept(sent[0]);
     EXPECT_EQ(shipper.LoadAll(), 0) << "enough is left";
+}
+
+TEST_F(DispatcherTest, WhatTheNextAnswersMakeRoomForIsLoadedWhileRequestsFly) {
+    DatasetConfig config = Config(1, {1});
+    config.batch_size = 10;
+    config.max_in_flight = 8;
+    shipper.Configure({config});
+    shipper.OweMany(1, 165);
+    EXPECT_EQ(shipper.LoadAll(), 160);
+    const auto sent = shipper.Turn();
+    ASSERT_EQ(sent.size(), 8u);
+    EXPECT_FALSE(shipper.core.WantsLoad(shipper.now)) << "80 are left";
+    for (int answers = 0; answers < 5; ++answers) {
+        shipper.Accept(sent[answers]);
+        ASSERT_EQ(shipper.Turn().size(), 1u);
+    }
+    EXPECT_TRUE(shipper.core.WantsLoad(shipper.now)) << "30 are left, and two requests want 40";
+    EXPECT_EQ(shipper.LoadAll(), 5);
+    EXPECT_FALSE(shipper.core.WantsLoad(shipper.now)) << "nothing is owed that is not loaded";
 }
 
 TEST_F(DispatcherTest, EventsThatAreGoneFromTheLogAreOwedNoMore) {
