@@ -294,6 +294,16 @@ save_cursor(Shipper* shipper)
     }
 }
 
+/* Whether anybody writes is told by the next transaction id: what the turn itself has written is no
+ * news to it. */
+void
+disregard_own_transaction(Shipper* shipper)
+{
+    if (shipper->quiet_since != 0 &&
+        U64FromFullTransactionId(GetTopFullTransactionIdIfAny()) == shipper->quiet_since)
+        shipper->quiet_since++;
+}
+
 /* Everything between begin and commit. */
 void
 work(Shipper* shipper)
@@ -320,6 +330,7 @@ work(Shipper* shipper)
     if (!shipper->stopping)
         keep_up(shipper);
     publish_figures(shipper);
+    disregard_own_transaction(shipper);
 }
 
 }  // namespace

@@ -187,5 +187,9 @@ $node->restart;
 $crm->change(21);
 $crm->arrived_as_committed('after a restart nothing is sent twice and nothing is skipped');
 is($crm->sql('SELECT count(*) FROM capi_owed'), 0, 'nothing is owed in the end');
+my $pid = $crm->shipper_pid;
+ok( $crm->until_true(
+		"SELECT clock_timestamp() - state_change > '3s' FROM pg_stat_activity WHERE pid = $pid"),
+	'and when nobody writes, polls pass without a turn');
 
 done_testing();
