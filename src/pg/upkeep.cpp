@@ -25,6 +25,10 @@ filter_leads(Shipper* shipper)
     const int most = shipper->more_to_do ? kFiltersPerBusyTurn : kFiltersPerIdleTurn;
     int64 settled_up_to = 0;
 
+    /* What has not been read yet may hold an event of another dataset, which waits for it. Reading
+     * is faster than sending by far, so its end comes. */
+    if (shipper->must_read)
+        return;
     /* Ids are spent on rolled-back events, too, so this many may be fewer events: a shorter look
      * that comes to nothing. */
     if (shipper->window->position() - shipper->filtered_up_to < kEventsPerFilter)
