@@ -12,6 +12,7 @@
  */
 #include "pg/backfill_batch.hpp"
 #include "pg/pg_prelude.hpp"
+#include "pg/result_columns.hpp"
 #include "pg/row_event.hpp"
 #include "pg/watch_cache.hpp"
 #include "pg/watch_definition.hpp"
@@ -125,9 +126,7 @@ begin_results(FunctionCallInfo fcinfo, TupleDesc* columns)
                         errmsg("capi_backfill returns a set, which cannot be taken here"),
                         errhint("Use SELECT * FROM capi_backfill(...).")));
     const MemoryContext before = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
-    if (get_call_result_type(fcinfo, nullptr, columns) != TYPEFUNC_COMPOSITE)
-        elog(ERROR, "return type must be a row type");
-    *columns = CreateTupleDescCopy(*columns);
+    *columns = CreateTupleDescCopy(result_columns(fcinfo));
     Tuplestorestate* const results = tuplestore_begin_heap(true, false, work_mem);
     MemoryContextSwitchTo(before);
     result->returnMode = SFRM_Materialize;

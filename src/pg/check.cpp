@@ -13,6 +13,7 @@
 #include "pg/event_log.hpp"
 #include "pg/guard.hpp"
 #include "pg/owned.hpp"
+#include "pg/result_columns.hpp"
 #include "pg/statement.hpp"
 
 extern "C" {
@@ -167,10 +168,7 @@ capi_check(PG_FUNCTION_ARGS)
     if (SRF_IS_FIRSTCALL()) {
         context = SRF_FIRSTCALL_INIT();
         const MemoryContext before = MemoryContextSwitchTo(context->multi_call_memory_ctx);
-        TupleDesc columns;
-        if (get_call_result_type(fcinfo, nullptr, &columns) != TYPEFUNC_COMPOSITE)
-            elog(ERROR, "return type must be a row type");
-        context->tuple_desc = BlessTupleDesc(columns);
+        context->tuple_desc = result_columns(fcinfo);
         const bool send = !PG_ARGISNULL(0) && PG_GETARG_BOOL(0);
         context->user_fctx =
             const_cast<Rows*>(check(get_func_namespace(fcinfo->flinfo->fn_oid), send));

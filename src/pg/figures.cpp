@@ -4,6 +4,7 @@
  */
 #include "pg/figures.hpp"
 
+#include "pg/result_columns.hpp"
 #include "pg/shared_state.hpp"
 
 extern "C" {
@@ -60,16 +61,6 @@ read_my_board(FigureBoard* copy)
     FigureBoard* const board = figure_board(MyDatabaseId);
 
     return board != nullptr && read_board(board, copy);
-}
-
-TupleDesc
-result_columns(FunctionCallInfo fcinfo)
-{
-    TupleDesc columns;
-
-    if (get_call_result_type(fcinfo, nullptr, &columns) != TYPEFUNC_COMPOSITE)
-        elog(ERROR, "return type must be a row type");
-    return BlessTupleDesc(columns);
 }
 
 HeapTuple

@@ -9,6 +9,7 @@
 #include "pg/log_reader.hpp"
 #include "pg/pg_prelude.hpp"
 #include "pg/relations.hpp"
+#include "pg/result_columns.hpp"
 #include "pg/shared_state.hpp"
 #include "pg/wakeup.hpp"
 
@@ -122,10 +123,7 @@ capi_reasons(PG_FUNCTION_ARGS)
     if (SRF_IS_FIRSTCALL()) {
         context = SRF_FIRSTCALL_INIT();
         const MemoryContext before = MemoryContextSwitchTo(context->multi_call_memory_ctx);
-        TupleDesc columns;
-        if (get_call_result_type(fcinfo, nullptr, &columns) != TYPEFUNC_COMPOSITE)
-            elog(ERROR, "return type must be a row type");
-        context->tuple_desc = BlessTupleDesc(columns);
+        context->tuple_desc = result_columns(fcinfo);
         MemoryContextSwitchTo(before);
     }
     context = SRF_PERCALL_SETUP();

@@ -42,6 +42,16 @@ raise(Reason reason, const char* detail)
 }
 
 void
+require_argument(FunctionCallInfo fcinfo, int argument, const char* name)
+{
+    if (PG_ARGISNULL(argument))
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                        errmsg("argument \"%s\" must not be null", name),
+                        errdetail("An event cannot be sent without it."),
+                        errhint("Give a value for \"%s\".", name)));
+}
+
+void
 check_lead_id(int64 lead_id)
 {
     const Reason reason = JudgeLeadId(lead_id);

@@ -32,16 +32,6 @@ enum Argument {
 };
 
 void
-require_argument(FunctionCallInfo fcinfo, Argument argument, const char* name)
-{
-    if (PG_ARGISNULL(argument))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-                        errmsg("argument \"%s\" must not be null", name),
-                        errdetail("An event cannot be sent without it."),
-                        errhint("Give a value for \"%s\".", name)));
-}
-
-void
 check_event_time(TimestampTz time, std::optional<UnixMicros> lead_created_at)
 {
     const TimestampTz now = GetCurrentTimestamp();

@@ -47,24 +47,14 @@ utf8_text(const text* value)
     return pg_server_to_any(copy, static_cast<int>(strlen(copy)), PG_UTF8);
 }
 
-void
-require(FunctionCallInfo fcinfo, Argument argument, const char* name)
-{
-    if (PG_ARGISNULL(argument))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-                        errmsg("argument \"%s\" must not be null", name),
-                        errdetail("A test event cannot be sent without it."),
-                        errhint("Give a value for \"%s\".", name)));
-}
-
 TestEvent
 read_arguments(FunctionCallInfo fcinfo)
 {
     TestEvent event;
 
-    require(fcinfo, kLeadId, "lead_id");
-    require(fcinfo, kTestEventCode, "test_event_code");
-    require(fcinfo, kEventName, "event_name");
+    require_argument(fcinfo, kLeadId, "lead_id");
+    require_argument(fcinfo, kTestEventCode, "test_event_code");
+    require_argument(fcinfo, kEventName, "event_name");
     check_lead_id(PG_GETARG_INT64(kLeadId));
     check_event_name(PG_GETARG_TEXT_PP(kEventName));
     const char* const code = text_to_cstring(PG_GETARG_TEXT_PP(kTestEventCode));
