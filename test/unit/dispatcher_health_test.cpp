@@ -343,8 +343,39 @@ TEST_F(DispatcherHealthTest, APauseWithNothingOwedNeedsNoTurn) {
     EXPECT_EQ(shipper.DueMs(), -1);
 }
 
+// What a dataset owes is shown once, under its main number, whatever the log calls it.
+TEST(Figures, ShowWhatEachDatasetOwesHasUnderWayAndDoubts) {
+    DispatcherDriver shipper;
+    DatasetConfig renamed = Config(7, {3, 1});
+    renamed.batch_size = 2;
+    renamed.max_in_flight = 1;
+    shipper.Configure({renamed, Config(8, {4})});
+    shipper.Owe(1);
+    shipper.Owe(3);
+    shipper.Owe(4);
+    shipper.Owe(1);
+    Doubts doubts;
+    doubts.Add(IdSet({{2, 3}}), shipper.now - kHour);
+    shipper.core.SetDoubts(doubts);
+    ASSERT_EQ(shipper.Turn().size(), 2u);
+
+    std::vector<OwedOfDataset> shown = shipper.core.OwedByDataset();
+    std::sort(shown.begin(), shown.end(),
+              [](const auto& a, const auto& b) { return a.dataset < b.dataset; });
+    ASSERT_EQ(shown.size(), 2u);
+    EXPECT_EQ(shown[0].dataset, 3);
+    EXPECT_EQ(shown[0].owed.ToMultirange(), "{[1,3),[4,5)}");
+    EXPECT_EQ(shown[0].in_flight, 2);
+    EXPECT_EQ(shown[0].in_doubt, 1);
+    EXPECT_EQ(shown[1].dataset, 4);
+    EXPECT_EQ(shown[1].owed.ToMultirange(), "{[3,4)}");
+    EXPECT_EQ(shown[1].in_flight, 1);
+    EXPECT_EQ(shown[1].in_doubt, 1);
+}
+
 TEST(Health, NamesEveryState) {
     EXPECT_STREQ(HealthName(Health::kOk), "ok");
+    EXPECT_STREQ(HealthName(Health::kSlowed), "slowed");
     EXPECT_STREQ(HealthName(Health::kRetrying), "retrying");
     EXPECT_STREQ(HealthName(Health::kHeld), "held");
     EXPECT_STREQ(HealthName(Health::kPaused), "paused");

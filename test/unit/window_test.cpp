@@ -109,6 +109,21 @@ TEST_F(WindowTest, ForgetsManyUnseenIdsThatNobodyOwns) {
     EXPECT_FALSE(reader.window.HasHoles());
 }
 
+// What is summarised once, as the filters over leads are, must not grow events afterwards.
+TEST_F(WindowTest, IsSettledUpToTheFirstIdThatMayStillAppear) {
+    EXPECT_EQ(reader.window.SettledUpTo(), 0);
+    CommitOne();
+    CommitOne();
+    const uint64_t writer = OpenWriter();
+    CommitOne();
+    EXPECT_EQ(reader.Turn(), (Ids{1, 2, 4}));
+    EXPECT_EQ(reader.window.position(), 4);
+    EXPECT_EQ(reader.window.SettledUpTo(), 2);
+    pg.Commit(writer);
+    EXPECT_EQ(reader.Turn(), (Ids{3}));
+    EXPECT_EQ(reader.window.SettledUpTo(), 4);
+}
+
 TEST_F(WindowTest, ReadsNothingFromAnEmptyLog) {
     EXPECT_EQ(reader.Turn(), Ids());
     EXPECT_EQ(reader.window.position(), 0);
