@@ -12,7 +12,7 @@
  */
 #include "pg/backfill_batch.hpp"
 #include "pg/pg_prelude.hpp"
-#include "pg/result_columns.hpp"
+#include "pg/results.hpp"
 #include "pg/row_event.hpp"
 #include "pg/watch_cache.hpp"
 #include "pg/watch_definition.hpp"
@@ -114,26 +114,6 @@ require_working_watch(Relation table, const Watch* watch)
 /*
  * Reading
  */
-
-Tuplestorestate*
-begin_results(FunctionCallInfo fcinfo, TupleDesc* columns)
-{
-    auto* const result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
-
-    if (result == nullptr || !IsA(result, ReturnSetInfo) ||
-        (result->allowedModes & SFRM_Materialize) == 0)
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("capi_backfill returns a set, which cannot be taken here"),
-                        errhint("Use SELECT * FROM capi_backfill(...).")));
-    const MemoryContext before = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
-    *columns = CreateTupleDescCopy(result_columns(fcinfo));
-    Tuplestorestate* const results = tuplestore_begin_heap(true, false, work_mem);
-    MemoryContextSwitchTo(before);
-    result->returnMode = SFRM_Materialize;
-    result->setResult = results;
-    result->setDesc = *columns;
-    return results;
-}
 
 void
 read_row(Backfill* backfill, Watch* watch, TupleTableSlot* slot, MemoryContext memory)

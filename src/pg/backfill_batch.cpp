@@ -98,17 +98,11 @@ keep(Backfill* backfill, const NewEvent& event)
 int
 execute_as_queue_owner(Oid schema, const char* sql, int count, Oid* types, Datum* values)
 {
-    const HeapTuple tuple =
-        SearchSysCache1(RELOID, ObjectIdGetDatum(relations_in(schema)->event_log));
     Oid user;
     int context;
 
-    if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "cache lookup failed for the log of events");
-    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
     GetUserIdAndSecContext(&user, &context);
-    SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE);
+    SetUserIdAndSecContext(queue_owner(schema), context | SECURITY_LOCAL_USERID_CHANGE);
     const int result = SPI_execute_with_args(sql, count, types, values, nullptr, false, 0);
     SetUserIdAndSecContext(user, context);
     return result;

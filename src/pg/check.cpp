@@ -13,7 +13,7 @@
 #include "pg/event_log.hpp"
 #include "pg/guard.hpp"
 #include "pg/owned.hpp"
-#include "pg/result_columns.hpp"
+#include "pg/results.hpp"
 #include "pg/statement.hpp"
 
 extern "C" {

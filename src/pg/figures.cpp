@@ -4,7 +4,8 @@
  */
 #include "pg/figures.hpp"
 
-#include "pg/result_columns.hpp"
+#include "pg/counted_figures.hpp"
+#include "pg/results.hpp"
 #include "pg/shared_state.hpp"
 
 extern "C" {
@@ -162,25 +163,18 @@ using namespace crm_capi;
 extern "C" Datum
 capi_figures(PG_FUNCTION_ARGS)
 {
-    FuncCallContext* context;
+    auto* const copy = static_cast<FigureBoard*>(palloc(sizeof(FigureBoard)));
+    TupleDesc columns;
 
-    if (SRF_IS_FIRSTCALL()) {
-        check_right_to_read(fcinfo);
-        context = SRF_FIRSTCALL_INIT();
-        const MemoryContext before = MemoryContextSwitchTo(context->multi_call_memory_ctx);
-        context->tuple_desc = result_columns(fcinfo);
-        auto* const copy = static_cast<FigureBoard*>(palloc(sizeof(FigureBoard)));
-        context->max_calls = read_my_board(copy) ? static_cast<uint64>(copy->count) : 0;
-        context->user_fctx = copy;
-        MemoryContextSwitchTo(before);
+    check_right_to_read(fcinfo);
+    Tuplestorestate* const results = begin_results(fcinfo, &columns);
+    if (!read_my_board(copy)) {
+        count_figures(get_func_namespace(fcinfo->flinfo->fn_oid), results);
+        PG_RETURN_NULL();
     }
-    context = SRF_PERCALL_SETUP();
-    if (context->call_cntr >= context->max_calls)
-        SRF_RETURN_DONE(context);
-    const auto* const board = static_cast<FigureBoard*>(context->user_fctx);
-    /* SRF_RETURN_NEXT counts before it looks at its argument. */
-    const HeapTuple row = form_figures(context->tuple_desc, board->rows[context->call_cntr]);
-    SRF_RETURN_NEXT(context, HeapTupleGetDatum(row));
+    for (int i = 0; i < copy->count; i++)
+        tuplestore_puttuple(results, form_figures(columns, copy->rows[i]));
+    PG_RETURN_NULL();
 }
 
 extern "C" Datum

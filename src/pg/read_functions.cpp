@@ -9,7 +9,7 @@
 #include "pg/log_reader.hpp"
 #include "pg/pg_prelude.hpp"
 #include "pg/relations.hpp"
-#include "pg/result_columns.hpp"
+#include "pg/results.hpp"
 #include "pg/shared_state.hpp"
 #include "pg/wakeup.hpp"
 

@@ -104,6 +104,19 @@ relations_in(Oid schema)
     return &cached;
 }
 
+Oid
+queue_owner(Oid schema)
+{
+    const HeapTuple tuple =
+        SearchSysCache1(RELOID, ObjectIdGetDatum(relations_in(schema)->event_log));
+
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for the log of events");
+    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    return owner;
+}
+
 void
 on_relations_forgotten(void (*listener)())
 {

@@ -98,6 +98,8 @@ Oid lock_extension();
 
 /* The tables in the given schema; an ERROR if one is missing. Valid until the next command. */
 const Relations* relations_in(Oid schema);
+/* Who owns the tables. */
+Oid queue_owner(Oid schema);
 
 /* Called when cached knowledge about our relations is dropped; at most four listeners. */
 void on_relations_forgotten(void (*listener)());

@@ -122,6 +122,11 @@ is($crm->sql("SELECT action, count(*) FROM capi_backfill('keys') GROUP BY 1"),
 $crm->sql('DROP TABLE few, keys');
 like($crm->sql("EXPLAIN SELECT * FROM capi_events WHERE id BETWEEN 20 AND 30"),
 	qr/Index Scan using capi_event_log_pkey/, 'the plan for ids uses theirs');
+my @scans = $crm->sql('EXPLAIN SELECT * FROM capi_status') =~ /(\S+ Scan .*) on capi_event_log/g;
+is_deeply(
+	\@scans,
+	['Index Scan using capi_event_log_pkey'],
+	'capi_status reads the log once, from where the shipper is');
 unlike($crm->sql("EXPLAIN SELECT * FROM capi_undelivered WHERE status IN ('parked', 'expired')"),
 	qr/Seq Scan on capi_event_log/, 'what is parked is found without a scan of the log');
 is($crm->sql("SELECT status, reason_code, count(*) FROM capi_undelivered GROUP BY 1, 2"),

@@ -1,0 +1,56 @@
+/*
+ * counted_figures.cpp - what is owed, counted in the tables: when no shipper is there to be asked.
+ */
+#include "pg/counted_figures.hpp"
+
+#include "pg/relations.hpp"
+#include "pg/statement.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+Statement statement = {
+    "WITH doubt AS ("
+    "  SELECT coalesce(range_agg(ids), '{}') AS ids"
+    "  FROM @.capi_request_log r, LATERAL unnest(r.events) AS ids"
+    "  WHERE r.outcome = 'in_doubt' AND r.started_at > now() - interval '192 hours')"
+    " SELECT w.dataset, sum(w.owed)::bigint, sum(w.in_flight)::bigint, sum(w.in_doubt)::bigint,"
+    "        min(w.enqueued_at), min(w.event_time)"
+    " FROM (SELECT o.dataset, 1 AS owed, 0 AS in_flight, (doubt.ids @> o.id)::integer AS in_doubt,"
+    "              o.enqueued_at, o.event_time"
+    "       FROM @.capi_owed o, doubt"
+    "       UNION ALL"
+    "       SELECT r.dataset, 0, r.event_count, 0, NULL, NULL"
+    "       FROM @.capi_request_log r WHERE r.finished_at IS NULL) w"
+    " WHERE w.dataset IS NOT NULL GROUP BY w.dataset",
+    nullptr, InvalidOid};
+
+void
+count_as_owner(Oid schema, Tuplestorestate* results)
+{
+    Parameters none = {};
+
+    SPI_connect();
+    execute(schema, &statement, &none, SPI_OK_SELECT);
+    for (uint64 row = 0; row < SPI_processed; row++)
+        tuplestore_puttuple(results, SPI_tuptable->vals[row]);
+    SPI_finish();
+}
+
+}  // namespace
+
+/* Whoever may read the view may not read the tables: they are counted as their owner. */
+void
+count_figures(Oid schema, Tuplestorestate* results)
+{
+    Oid user;
+    int context;
+
+    GetUserIdAndSecContext(&user, &context);
+    SetUserIdAndSecContext(queue_owner(schema), context | SECURITY_LOCAL_USERID_CHANGE);
+    count_as_owner(schema, results);
+    SetUserIdAndSecContext(user, context);
+}
+
+}  // namespace crm_capi
