@@ -8,6 +8,7 @@ CREATE TABLE crm_plain (
 CREATE TABLE crm_ours (LIKE crm_plain INCLUDING ALL);
 CREATE TABLE crm_bare (LIKE crm_plain INCLUDING ALL);
 CREATE TABLE crm_compare (LIKE crm_plain INCLUDING ALL);
+CREATE TABLE crm_when (LIKE crm_plain INCLUDING ALL);
 CREATE TABLE crm_json (LIKE crm_plain INCLUDING ALL);
 CREATE TABLE crm_notify (LIKE crm_plain INCLUDING ALL);
 CREATE TABLE crm_set (LIKE crm_plain INCLUDING ALL);
@@ -22,6 +23,8 @@ CREATE FUNCTION capi_bench_insert() RETURNS trigger LANGUAGE C AS :'library';
 CREATE FUNCTION capi_bench_compare() RETURNS trigger LANGUAGE C AS :'library';
 CREATE TRIGGER compare AFTER UPDATE ON crm_compare
     FOR EACH ROW EXECUTE FUNCTION capi_bench_compare();
+CREATE TRIGGER compare AFTER UPDATE ON crm_when
+    FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION capi_bench_compare();
 DO $$
 BEGIN
     EXECUTE format('CREATE TRIGGER bare AFTER UPDATE ON crm_bare FOR EACH ROW EXECUTE FUNCTION'
