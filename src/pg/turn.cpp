@@ -15,11 +15,11 @@
  */
 #include "pg/turn.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "pg/configure.hpp"
 #include "pg/counting.hpp"
+#include "pg/cursor.hpp"
 #include "pg/event_log.hpp"
 #include "pg/forgotten_leads.hpp"
 #include "pg/guard.hpp"
@@ -28,7 +28,6 @@
 #include "pg/notices.hpp"
 #include "pg/recheck.hpp"
 #include "pg/relations.hpp"
-#include "pg/settings.hpp"
 #include "pg/upkeep.hpp"
 
 namespace crm_capi {
@@ -40,20 +39,6 @@ namespace {
 constexpr int kRowsPerTurn = 4000;
 
 constexpr size_t kRequestsPerTurn = 4;
-
-/* The cursor is written after this many requests, or one poll interval after the last time: often
- * enough to bound what a restart reads again, and seldom enough that its row does not bloat while
- * somebody holds an old snapshot. */
-constexpr int kRequestsPerCursor = 256;
-
-/* A long list is written more seldom still: so many ranges add as much again to both. Two datasets
- * of which one is held have a range for nearly every event. */
-constexpr size_t kRangesPerDelay = 1000;
-constexpr size_t kLongestDelay = 100;
-
-/* With more open ranges than this the cursor stays where it is: the row would become large, and a
- * restart can read the log instead. */
-constexpr size_t kMostOpenRanges = 50000;
 
 void
 settle(Shipper* shipper, const EndedEvent& event)
@@ -246,52 +231,6 @@ send_requests(Shipper* shipper)
         }
         outgoing.clear();
     });
-}
-
-/* Everything up to the position is final but for what is owed and what was not visible yet.
- * Requests in flight settle later, so requests from the oldest of them on are looked through again.
- */
-void
-save_cursor(Shipper* shipper)
-{
-    const TimestampTz now = GetCurrentTimestamp();
-    const int delay =
-        1 + static_cast<int>(Min(shipper->open_ranges / kRangesPerDelay, kLongestDelay));
-    const bool due =
-        shipper->requests_since_cursor >= kRequestsPerCursor * delay ||
-        now < shipper->cursor_tried_at || /* the clock was put back */
-        TimestampDifferenceExceeds(shipper->cursor_tried_at, now, setting_poll_interval * delay);
-
-    if (shipper->serves_copy || !shipper->cursor_is_behind || !due)
-        return;
-    shipper->requests_since_cursor = 0;
-    shipper->cursor_tried_at = now;
-    bool small_enough = false;
-    int64 request = shipper->latest_request;
-    call_cpp("collect the open ids", [&] {
-        IdSet open = shipper->window->Holes();
-        open.AddAll(shipper->dispatcher.Owed());
-        shipper->open_ranges = open.ranges().size();
-        small_enough = shipper->open_ranges <= kMostOpenRanges;
-        if (small_enough)
-            shipper->open_ids = open.ToMultirange();
-        const int64_t oldest = shipper->dispatcher.OldestRequestInFlight();
-        if (oldest != 0)
-            request = oldest - 1;
-        if (!shipper->dispatcher.outgoing().empty())
-            request = std::min(request, shipper->dispatcher.outgoing().front().request - 1);
-        /* What earlier shippers delivered and this one has not read yet lies behind the position:
-         * only their requests tell. */
-        if (shipper->window->position() < shipper->final_up_to)
-            request = std::min(request, shipper->cursor_request);
-    });
-    if (small_enough) {
-        write_cursor(shipper->schema, shipper->window->position(), shipper->open_ids, request, now);
-        shipper->cursor_written_at = now;
-        shipper->cursor_request = request;
-        save_totals(shipper, now);
-        shipper->cursor_is_behind = false;
-    }
 }
 
 /* Whether anybody writes is told by the next transaction id: what the turn itself has written is no
