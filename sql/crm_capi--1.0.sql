@@ -537,6 +537,8 @@ FROM @extschema@.capi_event_log e
 COMMENT ON VIEW capi_events IS 'events with their state: pending, sending, retry, held, in_doubt (owed) or delivered, dry_run, parked, expired, cancelled (final)';
 
 -- Owed events, found from the cursor on: the cost follows what is owed, not the history.
+-- The union is joined with something, or who asks for the first of them has servers from 17 on take
+-- the plan of each branch that starts soonest: one without an index, which may never come to an end.
 CREATE VIEW capi_owed AS
 WITH at AS (
     SELECT coalesce(max(c.position), 0) AS position,
@@ -548,18 +550,20 @@ WITH at AS (
     FROM @extschema@.capi_request_log r, LATERAL unnest(r.events) AS ids
     WHERE r.id > (SELECT at.request FROM at) AND r.outcome IN ('delivered', 'dry_run')
 )
-SELECT e.id, e.dataset, e.enqueued_at, e.event_time, e.lead_id, e.event_name, false AS retried
-FROM at, final,
-     LATERAL unnest(at.open + int8multirange(int8range(at.position + 1, NULL)) - final.ids) AS hole,
-     LATERAL (SELECT l.id, l.dataset, l.enqueued_at, l.event_time, l.parked, l.lead_id, l.event_name
-              FROM @extschema@.capi_event_log l
-              WHERE l.id >= lower(hole) AND l.id < coalesce(upper(hole), 9223372036854775807)) e
-WHERE NOT e.parked
-      AND NOT EXISTS (SELECT 1 FROM @extschema@.capi_settlement s WHERE s.event = e.id)
-UNION ALL
-SELECT e.id, e.dataset, e.enqueued_at, e.event_time, e.lead_id, e.event_name, true
-FROM @extschema@.capi_settlement s JOIN @extschema@.capi_event_log e ON e.id = s.event
-WHERE s.status = 'retry';
+SELECT o.id, o.dataset, o.enqueued_at, o.event_time, o.lead_id, o.event_name, o.retried
+FROM at, LATERAL (
+    SELECT e.id, e.dataset, e.enqueued_at, e.event_time, e.lead_id, e.event_name, false AS retried
+    FROM final,
+         LATERAL unnest(at.open + int8multirange(int8range(at.position + 1, NULL)) - final.ids) AS hole,
+         LATERAL (SELECT l.id, l.dataset, l.enqueued_at, l.event_time, l.parked, l.lead_id, l.event_name
+                  FROM @extschema@.capi_event_log l
+                  WHERE l.id >= lower(hole) AND l.id < coalesce(upper(hole), 9223372036854775807)) e
+    WHERE NOT e.parked
+          AND NOT EXISTS (SELECT 1 FROM @extschema@.capi_settlement s WHERE s.event = e.id)
+    UNION ALL
+    SELECT e.id, e.dataset, e.enqueued_at, e.event_time, e.lead_id, e.event_name, true
+    FROM @extschema@.capi_settlement s JOIN @extschema@.capi_event_log e ON e.id = s.event
+    WHERE s.status = 'retry') o;
 COMMENT ON VIEW capi_owed IS 'events that are still owed to Meta';
 
 -- The same columns for what is not plainly delivered, found from the settlements and from the cursor:

@@ -40,11 +40,24 @@ finish_installing() {
         stop_with "Packages in $folder are half installed: remove the folder to have it made again."
 }
 
-# Name service and a proxy, if this machine needs them, and nothing else of it.
+# What this machine needs to reach the network, and nothing else of it.
 pass_network_on() {
     cp -L /etc/resolv.conf /etc/hosts "$folder/etc/"
     grep -l -i -r 'proxy' /etc/apt/apt.conf /etc/apt/apt.conf.d 2>/dev/null |
         while read -r file; do cp "$file" "$folder/etc/apt/apt.conf.d/"; done
+    pass_authorities_on
+}
+
+# Whom this machine was told to trust, such as a firewall that opens TLS connections: npm cannot
+# reach its registry without. The package ca-certificates reads them when it is installed.
+pass_authorities_on() {
+    for file in /usr/local/share/ca-certificates/*.crt; do
+        [ -f "$file" ] || continue
+        install -D -m 644 "$file" "$folder$file" || stop_with "Could not copy $file."
+    done
+    [ ! -x "$folder/usr/sbin/update-ca-certificates" ] ||
+        chroot "$folder" update-ca-certificates >/dev/null </dev/null ||
+        stop_with "Could not renew the certificates in $folder."
 }
 
 put_tree() {

@@ -131,6 +131,8 @@ unlike($crm->sql("EXPLAIN SELECT * FROM capi_undelivered WHERE status IN ('parke
 	qr/Seq Scan on capi_event_log/, 'what is parked is found without a scan of the log');
 is($crm->sql("SELECT status, reason_code, count(*) FROM capi_undelivered GROUP BY 1, 2"),
 	'parked|lead_id_length|1', 'all of it');
+unlike($crm->sql('EXPLAIN SELECT EXISTS (SELECT FROM capi_owed)'),
+	qr/Seq Scan on capi_event_log/, 'and so is whether anything is owed');
 
 # A transaction that began before everything else and commits last: its event lies in the middle of
 # what would have been filtered.
