@@ -81,6 +81,10 @@ CurlTransport::CurlTransport(size_t max_response_bytes)
     curl_multi_setopt(multi_.get(), CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_MULTIPLEX));
     curl_multi_setopt(multi_.get(), CURLMOPT_MAX_TOTAL_CONNECTIONS, kMaxConnections);
     curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, kMaxIdleConnections);
+#if LIBCURL_VERSION_NUM >= 0x081700
+    // Its threads that look names up belong to the multi handle, whose end would wait for them.
+    curl_multi_setopt(multi_.get(), CURLMOPT_QUICK_EXIT, 1L);
+#endif
 }
 
 // Requests in flight are dropped where they stand. Transfers go before the multi handle, as libcurl

@@ -254,10 +254,10 @@ TEST_F(CurlTransportTest, EndsAtOnceWithRequestsInFlightAndLeavesNothingOpen) {
     transport_->Start(Request("https://127.0.0.1:" + std::to_string(no_handshake.Port())));
     transport_->Start(Request(std::string("https://") + kStalledHost));
     ASSERT_TRUE(DriveUntil(
-        transport_.get(), [&] { return server.RequestCount() == 1 && no_address.Waiting() == 1; }));
+        transport_.get(), [&] { return server.RequestCount() == 1 && no_address.Waiting() > 0; }));
     EXPECT_EQ(transport_->InFlight(), 3);
     transport_.reset();
-    EXPECT_EQ(no_address.Waiting(), 1);  // else it would have waited for the resolver
+    EXPECT_GT(no_address.Waiting(), 0);  // else it would have waited for the resolver
     server.Release();
     for (int i = 0; i < 1000 && server.Open() > 0; i++) {
         poll(nullptr, 0, 10);
