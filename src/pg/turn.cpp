@@ -34,10 +34,10 @@ namespace crm_capi {
 
 namespace {
 
-/* Rows of the log that a turn looks at, and that it fetches, and requests that it makes: some
+/* Rows of the log that a turn looks at, rows that it fetches, and requests that it makes: some
  * milliseconds each, so that neither answers nor the events of another dataset wait long. */
-constexpr int kRowsPerTurn = 4000;
-
+constexpr int kRowsReadPerTurn = 16000;
+constexpr int kRowsLoadedPerTurn = 4000;
 constexpr size_t kRequestsPerTurn = 4;
 
 void
@@ -133,7 +133,7 @@ read_log(Shipper* shipper)
     const RunningTransactions running = running_transactions(shipper->schema);
     LogReader* const reader = open_log(shipper->schema);
     IdRange range = {};
-    int budget = kRowsPerTurn;
+    int budget = kRowsReadPerTurn;
 
     call_cpp("look through a new snapshot", [&] {
         SnapshotView view;
@@ -166,7 +166,7 @@ load_events(Shipper* shipper)
     LogReader* const reader = open_log(shipper->schema);
     IdRange range = {};
     bool wanted = false;
-    int budget = kRowsPerTurn;
+    int budget = kRowsLoadedPerTurn;
     const UnixMicros now = now_micros();
 
     while (budget > 0) {
