@@ -60,6 +60,7 @@ public:
     int InFlight() const override { return static_cast<int>(running_.size() + finished_.size()); }
 
 private:
+    CURLcode Add(Transfer* transfer);
     void CollectFinished() noexcept;
     void EndAll(CURLMcode code) noexcept;
     void MoveToFinished(Transfer* transfer) noexcept;
@@ -114,14 +115,24 @@ uint64_t CurlTransport::Start(HttpRequest request) {
     CURLcode code = transfer.Load(ticket, std::move(request), max_response_bytes_);
     last_ticket_ = ticket;
     running_.splice(running_.end(), one);
-    if (code == CURLE_OK && curl_multi_add_handle(multi_.get(), transfer.Easy()) != CURLM_OK) {
-        code = CURLE_FAILED_INIT;
+    if (code == CURLE_OK) {
+        code = Add(&transfer);
     }
     if (code != CURLE_OK) {
         transfer.End(code);
         MoveToFinished(&transfer);
     }
     return ticket;
+}
+
+CURLcode CurlTransport::Add(Transfer* transfer) {
+    (void)pump_.TakeRefusal();  // one that came while transfers were ended concerns nobody
+    const CURLMcode added = curl_multi_add_handle(multi_.get(), transfer->Easy());
+    const bool refused = pump_.TakeRefusal();
+    if (added == CURLM_OK && refused) {
+        curl_multi_remove_handle(multi_.get(), transfer->Easy());
+    }
+    return added == CURLM_OK && !refused ? CURLE_OK : CURLE_FAILED_INIT;
 }
 
 void CurlTransport::Pump() {

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <stdexcept>
+#include <utility>
 
 namespace crm_capi {
 
@@ -81,11 +82,9 @@ CURLMcode EventPump::Run(CURLM* multi) {
 CURLMcode EventPump::RunOnce(CURLM* multi, bool* any) {
     std::array<epoll_event, kEventsPerRound> events;
     const int count = epoll_wait(epoll_, events.data(), kEventsPerRound, 0);
-    int running = 0;
     for (int i = 0; i < count; i++) {
         const epoll_event& event = events[i];
-        const CURLMcode code =
-            curl_multi_socket_action(multi, event.data.fd, ReadyFor(event.events), &running);
+        const CURLMcode code = Act(multi, event.data.fd, ReadyFor(event.events));
         if (code != CURLM_OK) {
             return code;
         }
@@ -96,13 +95,24 @@ CURLMcode EventPump::RunOnce(CURLM* multi, bool* any) {
     }
     // Cleared first: libcurl sets the next time during the call, or none.
     due_.reset();
-    return curl_multi_socket_action(multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    return Act(multi, CURL_SOCKET_TIMEOUT, 0);
+}
+
+CURLMcode EventPump::Act(CURLM* multi, curl_socket_t socket, int ready) {
+    int running = 0;
+    const CURLMcode code = curl_multi_socket_action(multi, socket, ready, &running);
+    return TakeRefusal() && code == CURLM_OK ? CURLM_INTERNAL_ERROR : code;
+}
+
+bool EventPump::TakeRefusal() {
+    return std::exchange(refused_, false);
 }
 
 // libcurl closes sockets without a word now and then, and the kernel forgets them on its own. So
 // what the set holds is the kernel's knowledge, not ours: change, and add if there is none.
 int EventPump::OnSocket(CURL*, curl_socket_t socket, int what, void* self, void*) noexcept {
-    const int epoll = static_cast<EventPump*>(self)->epoll_;
+    auto* const pump = static_cast<EventPump*>(self);
+    const int epoll = pump->epoll_;
     if (what == CURL_POLL_REMOVE) {
         epoll_ctl(epoll, EPOLL_CTL_DEL, socket, nullptr);
         return 0;
@@ -116,7 +126,8 @@ int EventPump::OnSocket(CURL*, curl_socket_t socket, int what, void* self, void*
     if (errno == ENOENT && epoll_ctl(epoll, EPOLL_CTL_ADD, socket, &event) == 0) {
         return 0;
     }
-    return -1;  // Run's caller then ends all transfers: unwatched ones would hang
+    pump->refused_ = true;  // Run's caller then ends all transfers: unwatched ones would hang
+    return -1;
 }
 
 int EventPump::OnTimer(CURLM*, long timeout_ms, void* self) noexcept {

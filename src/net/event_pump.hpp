@@ -32,14 +32,20 @@ public:
     // but CURLM_OK means that no transfer of `multi` can be trusted to end.
     CURLMcode Run(CURLM* multi);
 
+    // Whether the kernel has refused to watch a socket since the last call, or the last Run. To be
+    // asked when a transfer was added: not every libcurl tells that a callback has failed.
+    bool TakeRefusal();
+
 private:
     // Sets *any if a socket was ready.
     CURLMcode RunOnce(CURLM* multi, bool* any);
+    CURLMcode Act(CURLM* multi, curl_socket_t socket, int ready);
     static int OnSocket(CURL* easy, curl_socket_t socket, int what, void* self,
                         void* socket_data) noexcept;
     static int OnTimer(CURLM* multi, long timeout_ms, void* self) noexcept;
 
     int epoll_;
+    bool refused_ = false;
     std::optional<std::chrono::steady_clock::time_point> due_;
 };
 

@@ -139,12 +139,18 @@ TEST_F(CurlTransportTest, SendsAThousandRequestsOverOneConnection) {
     EXPECT_EQ(server.Accepted(), 1);
 }
 
+// A libcurl of 2026 looks whether a kept connection is alive only if it has rested for a second.
+// What it sends over a dead one is in doubt, and goes again over a fresh one.
 TEST_F(CurlTransportTest, TakesAFreshConnectionWhenTheServerHasClosedTheKeptOne) {
     HttpServer server(AnswerOk);
     EXPECT_EQ(Exchange(transport_.get(), Request(server.Url())).http_status, 200);
     server.CloseConnections();
     ASSERT_TRUE(DriveUntil(transport_.get(), [&] { return server.Open() == 0; }));
-    EXPECT_EQ(Exchange(transport_.get(), Request(server.Url())).http_status, 200);
+    HttpAnswer answer = Exchange(transport_.get(), Request(server.Url()));
+    if (answer.result == TransportResult::kMaybeDelivered) {
+        answer = Exchange(transport_.get(), Request(server.Url()));
+    }
+    EXPECT_EQ(answer.http_status, 200) << answer.error;
     EXPECT_EQ(server.Accepted(), 2);
 }
 
@@ -253,8 +259,8 @@ TEST_F(CurlTransportTest, EndsAtOnceWithRequestsInFlightAndLeavesNothingOpen) {
     transport_->Start(Request(server.Url()));
     transport_->Start(Request("https://127.0.0.1:" + std::to_string(no_handshake.Port())));
     transport_->Start(Request(std::string("https://") + kStalledHost));
-    ASSERT_TRUE(DriveUntil(
-        transport_.get(), [&] { return server.RequestCount() == 1 && no_address.Waiting() > 0; }));
+    ASSERT_TRUE(DriveUntil(transport_.get(),
+                           [&] { return server.RequestCount() == 1 && no_address.Waiting() > 0; }));
     EXPECT_EQ(transport_->InFlight(), 3);
     transport_.reset();
     EXPECT_GT(no_address.Waiting(), 0);  // else it would have waited for the resolver
