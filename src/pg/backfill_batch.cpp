@@ -98,13 +98,10 @@ keep(Backfill* backfill, const NewEvent& event)
 int
 execute_as_queue_owner(Oid schema, const char* sql, int count, Oid* types, Datum* values)
 {
-    Oid user;
-    int context;
-
-    GetUserIdAndSecContext(&user, &context);
-    SetUserIdAndSecContext(queue_owner(schema), context | SECURITY_LOCAL_USERID_CHANGE);
+    const ActingUser caller = become_queue_owner(schema);
     const int result = SPI_execute_with_args(sql, count, types, values, nullptr, false, 0);
-    SetUserIdAndSecContext(user, context);
+
+    become(caller);
     return result;
 }
 

@@ -26,9 +26,13 @@ Statement statement = {
     " WHERE w.dataset IS NOT NULL GROUP BY w.dataset",
     nullptr, InvalidOid};
 
+}  // namespace
+
+/* Whoever may read the view may not read the tables. */
 void
-count_as_owner(Oid schema, Tuplestorestate* results)
+count_figures(Oid schema, Tuplestorestate* results)
 {
+    const ActingUser caller = become_queue_owner(schema);
     Parameters none = {};
 
     SPI_connect();
@@ -36,21 +40,7 @@ count_as_owner(Oid schema, Tuplestorestate* results)
     for (uint64 row = 0; row < SPI_processed; row++)
         tuplestore_puttuple(results, SPI_tuptable->vals[row]);
     SPI_finish();
-}
-
-}  // namespace
-
-/* Whoever may read the view may not read the tables: they are counted as their owner. */
-void
-count_figures(Oid schema, Tuplestorestate* results)
-{
-    Oid user;
-    int context;
-
-    GetUserIdAndSecContext(&user, &context);
-    SetUserIdAndSecContext(queue_owner(schema), context | SECURITY_LOCAL_USERID_CHANGE);
-    count_as_owner(schema, results);
-    SetUserIdAndSecContext(user, context);
+    become(caller);
 }
 
 }  // namespace crm_capi

@@ -104,17 +104,26 @@ relations_in(Oid schema)
     return &cached;
 }
 
-Oid
-queue_owner(Oid schema)
+ActingUser
+become_queue_owner(Oid schema)
 {
     const HeapTuple tuple =
         SearchSysCache1(RELOID, ObjectIdGetDatum(relations_in(schema)->event_log));
+    ActingUser caller;
 
     if (!HeapTupleIsValid(tuple))
         elog(ERROR, "cache lookup failed for the log of events");
     const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
     ReleaseSysCache(tuple);
-    return owner;
+    GetUserIdAndSecContext(&caller.id, &caller.context);
+    SetUserIdAndSecContext(owner, caller.context | SECURITY_LOCAL_USERID_CHANGE);
+    return caller;
+}
+
+void
+become(const ActingUser& user)
+{
+    SetUserIdAndSecContext(user.id, user.context);
 }
 
 void

@@ -98,8 +98,16 @@ Oid lock_extension();
 
 /* The tables in the given schema; an ERROR if one is missing. Valid until the next command. */
 const Relations* relations_in(Oid schema);
-/* Who owns the tables. */
-Oid queue_owner(Oid schema);
+
+/* As whom a function acts. */
+struct ActingUser {
+    Oid id;
+    int context;
+};
+/* What follows is done as the owner of the tables, whoever calls: knowing something of the queue is
+ * not the right to read it. Returns whom to become again; an error does that by itself. */
+ActingUser become_queue_owner(Oid schema);
+void become(const ActingUser& user);
 
 /* Called when cached knowledge about our relations is dropped; at most four listeners. */
 void on_relations_forgotten(void (*listener)());
