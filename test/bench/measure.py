@@ -69,27 +69,27 @@ def private_bytes(pid):
     return kilobytes * 1024
 
 
-def place(pid, processors):
-    """Where a process and all its threads may run; 0 = this process."""
-    for task in os.listdir(f"/proc/{pid or 'self'}/task"):
-        os.sched_setaffinity(int(task), processors)
+PROCESSORS = sorted(os.sched_getaffinity(0))  # that the benchmark was given
+
+
+def place(pids, processors):
+    """Where processes and all their threads may run."""
+    for pid in pids:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            os.sched_setaffinity(int(task), processors)
 
 
 def keep_apart(pids, others):
-    """Gives the first of this machine's processors to some processes, and the rest to others."""
-    processors = range(os.cpu_count())
-    if len(processors) < 2:
+    """Gives the first processor to some processes, and the rest to others."""
+    if len(PROCESSORS) < 2:
         raise RuntimeError("what a statement costs can be told apart on two processors or more")
-    for pid in pids:
-        place(pid, processors[:1])
-    for pid in others:
-        place(pid, processors[1:])
+    place(pids, PROCESSORS[:1])
+    place(others, PROCESSORS[1:])
 
 
 def release(pids):
     """Lets processes run wherever there is room."""
-    for pid in pids:
-        place(pid, range(os.cpu_count()))
+    place(pids, PROCESSORS)
 
 
 def open_files(pid):
