@@ -126,9 +126,7 @@ TEST_F(DispatcherConfigureTest, ANumberAddedLaterBringsWhatItOwes) {
 }
 
 TEST_F(DispatcherConfigureTest, WhatIsInFlightEndsBeforeTheRestMovesOver) {
-    DatasetConfig one = Config(1, {1});
-    one.batch_size = 1;
-    one.max_in_flight = 1;
+    DatasetConfig one = SizedConfig(1, 1);
     shipper.Configure({one, Config(2, {2})});
     shipper.OweMany(1, 2);
     const SentRequest request = shipper.TurnOfOne();
@@ -227,9 +225,7 @@ TEST_F(DispatcherConfigureTest, SettingsReadAgainAndANewNameChangeNothing) {
 
 // Requests made with the old token fail after the new one is set.
 TEST_F(DispatcherConfigureTest, AnAnswerToOldSettingsSaysNothingAboutTheNew) {
-    DatasetConfig config = Config(1, {1});
-    config.batch_size = 1;
-    config.max_in_flight = 3;
+    DatasetConfig config = SizedConfig(1, 3);
     shipper.Configure({config});
     shipper.OweMany(1, 4);
     const auto old = shipper.Turn();

@@ -50,6 +50,14 @@ inline DatasetConfig Config(uint32_t server, std::vector<int> numbers) {
     return config;
 }
 
+// Dataset 1, with requests of so many events and so many of them at once.
+inline DatasetConfig SizedConfig(int batch_size, int max_in_flight) {
+    DatasetConfig config = Config(1, {1});
+    config.batch_size = batch_size;
+    config.max_in_flight = max_in_flight;
+    return config;
+}
+
 inline HttpAnswer Reply(int http_status, std::string body) {
     HttpAnswer answer;
     answer.result = TransportResult::kAnswered;

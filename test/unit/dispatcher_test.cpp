@@ -96,10 +96,7 @@ TEST_F(DispatcherTest, RequestsHoldBatchSizeEventsAndMaxInFlightOfThemFly) {
 }
 
 TEST_F(DispatcherTest, EachAnswerFreesOnePlace) {
-    DatasetConfig config = Config(1, {1});
-    config.batch_size = 2;
-    config.max_in_flight = 2;
-    shipper.Configure({config});
+    shipper.Configure({SizedConfig(2, 2)});
     shipper.OweMany(1, 9);
     const auto first = shipper.Turn();
     ASSERT_EQ(IdsOf(first), (std::vector<Ids>{{1, 2}, {3, 4}}));
@@ -112,10 +109,7 @@ TEST_F(DispatcherTest, EachAnswerFreesOnePlace) {
 }
 
 TEST_F(DispatcherTest, LoadsNoMoreThanItCanUseSoon) {
-    DatasetConfig config = Config(1, {1});
-    config.batch_size = 10;
-    config.max_in_flight = 3;
-    shipper.Configure({config});
+    shipper.Configure({SizedConfig(10, 3)});
     shipper.OweMany(1, 1000);
     EXPECT_TRUE(shipper.core.WantsLoad(shipper.now));
     EXPECT_EQ(shipper.LoadAll(), 60);
@@ -128,10 +122,7 @@ TEST_F(DispatcherTest, LoadsNoMoreThanItCanUseSoon) {
 }
 
 TEST_F(DispatcherTest, WhatTheNextAnswersMakeRoomForIsLoadedWhileRequestsFly) {
-    DatasetConfig config = Config(1, {1});
-    config.batch_size = 10;
-    config.max_in_flight = 8;
-    shipper.Configure({config});
+    shipper.Configure({SizedConfig(10, 8)});
     shipper.OweMany(1, 165);
     EXPECT_EQ(shipper.LoadAll(), 160);
     const auto sent = shipper.Turn();
@@ -303,9 +294,7 @@ TEST_F(DispatcherTest, ADryRunEndsAtOnceAndSendsNothing) {
 
 // Neither dry runs nor expired events bring an answer, and what is loaded at once is limited.
 TEST_F(DispatcherTest, WantsAnotherTurnAtOnceWhenNoAnswerWillWakeIt) {
-    DatasetConfig config = Config(1, {1});
-    config.batch_size = 1;
-    config.max_in_flight = 1;
+    DatasetConfig config = SizedConfig(1, 1);
     for (const Mode mode : {Mode::kDryRun, Mode::kLive}) {
         DispatcherDriver driver;
         config.mode = mode;

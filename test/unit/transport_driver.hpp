@@ -1,6 +1,7 @@
 // transport_driver.hpp - drives a Transport as the shipper does: poll on its descriptor and time.
 #pragma once
 
+#include <curl/curlver.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 
@@ -17,6 +18,20 @@ namespace crm_capi_test {
 
 // In the URL, a header and the body of every request of these tests, and never in an error text.
 constexpr const char* kToken = "EAABsecrettoken";
+
+// libcurl 8.23 does these things otherwise, 8.14 does not yet.
+constexpr bool kIsLaterLibcurl = LIBCURL_VERSION_NUM > 0x080eff;
+
+// Whether one host name is being looked up: later by a thread each for IPv4 and IPv6.
+inline bool IsOneLookUp(int waiting) {
+    return waiting == 1 || (kIsLaterLibcurl && waiting == 2);
+}
+
+// Whether the request may have met a kept connection that was dead: later ones are looked at only
+// if they have rested for a second. The request is in doubt, and goes again over another one.
+inline bool MayHaveMetADeadConnection(const crm_capi::HttpAnswer& answer) {
+    return kIsLaterLibcurl && answer.result == crm_capi::TransportResult::kMaybeDelivered;
+}
 
 // Proxies of the machine that runs the tests are none of theirs.
 inline void ForgetProxies() {
