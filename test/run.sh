@@ -62,6 +62,13 @@ show_tail() { # FILE LINES
     say "-----"
 }
 
+# What a TAP test expected and what came, wherever in its log that was.
+show_faults() { # FILE
+    say "----- what failed in ${1#"$WORK"/}:"
+    grep -E -A 12 '^(\[[^]]*\]\([^)]*\) )?not ok ' "$1" | head -n 120 | cut -c 1-300
+    say "-----"
+}
+
 # Lines of $log that match an extended expression.
 count() {
     grep -c -E -- "$1" "$log"
@@ -182,6 +189,7 @@ stage_tap() {
     prove_report | sed -n 's/^\([^ ]*\) *(Wstat.*/\1/p' | while read -r file; do
         name=${file##*/}
         find "$WORK/tree" -path "*log/regress_log_${name%.pl}" | while read -r file; do
+            show_faults "$file"
             show_tail "$file" 40
         done
         find "$WORK/tree" -path "*log/${name%.pl}*_*.log" | while read -r file; do
