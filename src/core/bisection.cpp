@@ -73,10 +73,18 @@ std::vector<Event> Bisection::Drop(const IdSet& ids) {
     return dropped;
 }
 
-void Bisection::AppendWaiting(std::vector<IdRange>* ranges) const {
+size_t Bisection::waiting_count() const {
+    size_t count = 0;
+    for (const Part& part : waiting_) {
+        count += part.events.size();
+    }
+    return count;
+}
+
+void Bisection::AddWaitingTo(IdBits* ids) const {
     for (const Part& part : waiting_) {
         for (const Event& event : part.events) {
-            ranges->push_back(IdRange{event.id, event.id});
+            ids->Add(IdRange{event.id, event.id});
         }
     }
 }

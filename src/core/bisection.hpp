@@ -6,10 +6,12 @@
 // so n events with k bad ones take at most k*(2*log2(n/k)+2)+1 requests, the first one included.
 #pragma once
 
+#include <cstddef>
 #include <deque>
 #include <vector>
 
 #include "core/event.hpp"
+#include "core/id_bits.hpp"
 #include "core/id_set.hpp"
 
 namespace crm_capi {
@@ -34,9 +36,9 @@ public:
     std::vector<Event> Drop(const IdSet& ids);
 
     bool HasWaiting() const { return !waiting_.empty(); }
+    size_t waiting_count() const;
     bool IsOver() const { return waiting_.empty() && !under_way_; }
-    // Appends the ids that wait.
-    void AppendWaiting(std::vector<IdRange>* ranges) const;
+    void AddWaitingTo(IdBits* ids) const;
     // Appends the ids of those that wait and need a recheck.
     void AppendRechecks(std::vector<int64_t>* ids) const;
 

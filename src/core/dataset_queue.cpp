@@ -62,9 +62,12 @@ void DatasetQueue::Owe(int64_t id) {
 }
 
 void DatasetQueue::OweInOrder(const IdSet& ids) {
-    IdSet all = backlog_.Ids();
-    all.AddAll(ids);
-    backlog_.Assign(all);
+    IdBits all;
+    backlog_.AddTo(&all);
+    for (const IdRange& range : ids.ranges()) {
+        all.Add(range);
+    }
+    backlog_.Assign(all.ToSet());
 }
 
 bool DatasetQueue::TakeIds(int64_t max_count, IdRange* range) {
@@ -192,18 +195,31 @@ bool DatasetQueue::HasWaiting() const {
                        [](const SplitBatch& split) { return split.bisection.HasWaiting(); });
 }
 
-IdSet DatasetQueue::Owed() const {
-    std::vector<IdRange> ranges;
-    for (const Event& event : ready_) {
-        ranges.push_back(IdRange{event.id, event.id});
-    }
+void DatasetQueue::AddOwedTo(IdBits* ids) const {
+    backlog_.AddTo(ids);
     for (const SplitBatch& split : split_batches_) {
-        split.bisection.AppendWaiting(&ranges);
+        split.bisection.AddWaitingTo(ids);
     }
-    IdSet owed(std::move(ranges));
-    owed.AddAll(backlog_.Ids());
-    owed.AddAll(in_flight_);
-    return owed;
+    for (const Event& event : ready_) {
+        ids->Add(IdRange{event.id, event.id});
+    }
+    for (const IdRange& range : in_flight_.ranges()) {
+        ids->Add(range);
+    }
+}
+
+IdSet DatasetQueue::Owed() const {
+    IdBits owed;
+    AddOwedTo(&owed);
+    return owed.ToSet();
+}
+
+int64_t DatasetQueue::CountOwed() const {
+    size_t loaded = ready_.size();
+    for (const SplitBatch& split : split_batches_) {
+        loaded += split.bisection.waiting_count();
+    }
+    return backlog_.Count() + static_cast<int64_t>(loaded) + in_flight_.Count();
 }
 
 void DatasetQueue::Occupy(const std::vector<Event>& events) {

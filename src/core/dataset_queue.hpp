@@ -19,6 +19,7 @@
 
 #include "core/bisection.hpp"
 #include "core/event.hpp"
+#include "core/id_bits.hpp"
 #include "core/id_queue.hpp"
 #include "core/id_set.hpp"
 #include "core/reason.hpp"
@@ -94,7 +95,9 @@ public:
     bool HasBacklog() const { return !backlog_.empty(); }
     int64_t in_flight_count() const { return in_flight_.Count(); }
     // All that is owed, in flight or not.
+    void AddOwedTo(IdBits* ids) const;
     IdSet Owed() const;
+    int64_t CountOwed() const;
 
 private:
     // A refused batch on its way through bisection.

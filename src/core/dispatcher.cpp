@@ -300,10 +300,10 @@ bool Dispatcher::HasOwed() const {
     });
 }
 
-IdSet Dispatcher::Owed() const {
-    IdSet owed;
+IdBits Dispatcher::OwedBits() const {
+    IdBits owed;
     for (const auto& dataset : datasets_) {
-        owed.AddAll(dataset->queue.Owed());
+        dataset->queue.AddOwedTo(&owed);
     }
     return owed;
 }

@@ -24,6 +24,7 @@
 #include "core/doubts.hpp"
 #include "core/ending.hpp"
 #include "core/http.hpp"
+#include "core/id_bits.hpp"
 #include "core/id_set.hpp"
 #include "core/pacing.hpp"
 #include "core/reason.hpp"
@@ -62,7 +63,7 @@ struct HealthChange {
 // What a dataset owes, for those who look on.
 struct OwedOfDataset {
     int dataset;  // main number in the log
-    IdSet owed;
+    int64_t owed;
     int64_t in_flight;
     int64_t in_doubt;
 };
@@ -120,9 +121,11 @@ public:
     bool HasHeld() const;
     bool HasOwed() const;
     // All owed ids, in flight or not.
-    IdSet Owed() const;
-    // The same, each dataset once.
+    IdBits OwedBits() const;
+    IdSet Owed() const { return OwedBits().ToSet(); }
+    // How many there are, each dataset once; and the lowest of a dataset, so many at most.
     std::vector<OwedOfDataset> OwedByDataset() const;
+    IdSet FirstOwed(int dataset, int64_t count) const;
     // The oldest request in flight, or 0.
     int64_t OldestRequestInFlight() const;
 

@@ -59,15 +59,25 @@ std::vector<OwedOfDataset> Dispatcher::OwedByDataset() const {
         if (!numbers.empty() && numbers.front() != number) {
             continue;
         }
-        OwedOfDataset figures{number, dataset->queue.Owed(), dataset->queue.in_flight_count(), 0};
+        const DatasetQueue& queue = dataset->queue;
+        OwedOfDataset figures{number, queue.CountOwed(), queue.in_flight_count(), 0};
         if (!doubts_.events().empty()) {
-            IdSet certain = figures.owed;
-            certain.Subtract(doubts_.events());
-            figures.in_doubt = figures.owed.Count() - certain.Count();
+            IdBits owed;
+            queue.AddOwedTo(&owed);
+            figures.in_doubt = owed.CountIn(doubts_.events());
         }
-        all.push_back(std::move(figures));
+        all.push_back(figures);
     }
     return all;
+}
+
+IdSet Dispatcher::FirstOwed(int dataset, int64_t count) const {
+    IdBits owed;
+    const auto found = by_number_.find(dataset);
+    if (found != by_number_.end()) {
+        found->second->queue.AddOwedTo(&owed);
+    }
+    return owed.First(count);
 }
 
 bool Dispatcher::HasHeld() const {

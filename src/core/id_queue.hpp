@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <deque>
 
+#include "core/id_bits.hpp"
+#include "core/id_block.hpp"
 #include "core/id_set.hpp"
 
 namespace crm_capi {
@@ -22,20 +24,17 @@ public:
     // Ids leave the queue wherever they are in it.
     void Drop(const IdSet& ids);
 
-    // All ids, and nothing but these in ascending order.
-    IdSet Ids() const;
+    // All ids.
+    void AddTo(IdBits* ids) const;
+    // Nothing but these, in ascending order.
     void Assign(const IdSet& ids);
 
     bool empty() const { return blocks_.empty(); }
+    int64_t Count() const { return count_; }
 
 private:
-    // Bit i stands for the id first + i; first is a multiple of 64, and no block is empty.
-    struct Block {
-        int64_t first;
-        uint64_t bits;
-    };
-
-    std::deque<Block> blocks_;
+    std::deque<IdBlock> blocks_;  // none is empty
+    int64_t count_ = 0;
 };
 
 }  // namespace crm_capi

@@ -5,9 +5,8 @@
 
 #include <string_view>
 
-#include "pg/event_log.hpp"
+#include "pg/first_times.hpp"
 #include "pg/guard.hpp"
-#include "pg/log_reader.hpp"
 #include "pg/shared_state.hpp"
 #include "pg/shipper_state.hpp"
 #include "pg/statement.hpp"
@@ -18,10 +17,6 @@ namespace {
 
 /* While there is more to do, so long passes from one publication to the next. */
 constexpr int kPublishEveryMs = 200;
-
-/* Of so many owed events of a dataset the deadline is looked up. The first to be enqueued are the
- * first to expire, unless event times are far apart; each event expires by its own time anyhow. */
-constexpr int kLooksForDeadline = 1000;
 
 bool
 is_retry(std::string_view outcome)
@@ -111,42 +106,23 @@ take_since(Shipper* shipper, TimestampTz saved_at)
     }
 }
 
-/* Of the first owed events of a dataset. */
-void
-find_first_times(Oid schema, const IdRange* ranges, size_t range_count, DatasetFigures* figures)
-{
-    int looks = kLooksForDeadline;
-
-    for (size_t i = 0; i < range_count && looks > 0; i++) {
-        LogReader* const reader = open_log_at(schema, ranges[i]);
-        LoggedEvent event;
-        while (looks > 0 && next_event(reader, Columns::kUpkeep, &event)) {
-            const TimestampTz time = from_unix_micros(event.event_time);
-            looks--;
-            if (figures->oldest_owed_at == 0 || event.enqueued_at < figures->oldest_owed_at)
-                figures->oldest_owed_at = event.enqueued_at;
-            if (figures->earliest_event_time == 0 || time < figures->earliest_event_time)
-                figures->earliest_event_time = time;
-        }
-        close_log(reader);
-    }
-}
-
 /* Fills a board of our own; false if the datasets are too many for one. */
 bool
-fill_board(Shipper* shipper, FigureBoard* board)
+fill_board(Shipper* shipper, TimestampTz now, FigureBoard* board)
 {
     board->count = 0;
     board->read_up_to = shipper->window->position();
+    shipper->first_times.are_old = false;
     for (const OwedOfDataset& dataset : shipper->owed) {
         DatasetFigures* const row = figures_of(board, dataset.dataset);
         if (row == nullptr)
             return false;
-        const std::vector<IdRange>& ranges = dataset.owed.ranges();
-        row->owed = dataset.owed.Count();
+        const FirstTimes times = first_times(shipper, dataset.dataset, dataset.owed, now);
+        row->owed = dataset.owed;
         row->in_flight = dataset.in_flight;
         row->in_doubt = dataset.in_doubt;
-        find_first_times(shipper->schema, ranges.data(), ranges.size(), row);
+        row->oldest_owed_at = times.oldest_owed_at;
+        row->earliest_event_time = times.earliest_event_time;
     }
     for (const auto& [dataset, totals] : shipper->counting.totals) {
         if (!publish_totals(board, shipper->schema, dataset, totals))
@@ -257,7 +233,7 @@ publish_figures(Shipper* shipper)
     published_at = now;
     call_cpp("collect what is owed", [&] { shipper->owed = shipper->dispatcher.OwedByDataset(); });
     auto* const filled = static_cast<FigureBoard*>(palloc(sizeof(FigureBoard)));
-    const bool fits = fill_board(shipper, filled);
+    const bool fits = fill_board(shipper, now, filled);
     begin_writing(board);
     board->count = fits ? filled->count : -1;
     board->read_up_to = filled->read_up_to;

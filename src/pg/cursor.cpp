@@ -66,11 +66,13 @@ save_cursor(Shipper* shipper)
     int64 request = 0;
     call_cpp("collect the open ids", [&] {
         IdSet open = shipper->window->Holes();
-        open.AddAll(shipper->dispatcher.Owed());
-        shipper->open_ranges = open.ranges().size();
+        IdBits owed = shipper->dispatcher.OwedBits();
+        shipper->open_ranges = open.ranges().size() + owed.CountRanges();
         small_enough = shipper->open_ranges <= kMostOpenRanges;
-        if (small_enough)
+        if (small_enough) {
+            open.AddAll(owed.ToSet());
             shipper->open_ids = open.ToMultirange();
+        }
         request = last_covered_request(shipper);
     });
     if (small_enough) {

@@ -154,7 +154,8 @@ nothing_can_be_new()
 {
     return shipper->quiet_since != 0 && !shipper->must_read && !shipper->cursor_is_behind &&
            !shipper->settings_changed && !shipper->decisions_changed &&
-           !shipper->tombstones_changed && !shipper->dispatcher.HasHeld() &&
+           !shipper->tombstones_changed && !shipper->first_times.are_old &&
+           !shipper->dispatcher.HasHeld() &&
            !history_is_due(shipper) &&
            shipper->quiet_since == U64FromFullTransactionId(ReadNextFullTransactionId());
 }

@@ -17,6 +17,7 @@
 #include "core/window.hpp"
 #include "net/transport.hpp"
 #include "pg/counting.hpp"
+#include "pg/first_times.hpp"
 #include "pg/pg_prelude.hpp"
 
 namespace crm_capi {
@@ -46,6 +47,7 @@ struct Shipper {
     ParkedKinds parked_kinds;
 
     Counting counting;
+    FirstTimesKept first_times;
 
     bool settings_changed = true;   /* options or credentials of some dataset */
     bool decisions_changed = true;  /* capi_retry() or capi_cancel() was called */
@@ -80,6 +82,7 @@ struct Shipper {
     std::vector<IdRange> final_ranges;
     Doubts doubts;
     std::vector<OwedOfDataset> owed;
+    IdSet first_owed;
     std::string open_ids;
     std::string final_ids;
 };

@@ -255,6 +255,10 @@ private:
         if (!(owed.ranges() == expected.ranges())) {
             Fail("owed " + owed.ToMultirange() + ", expected " + expected.ToMultirange());
         }
+        if (queue_.CountOwed() != expected.Count()) {
+            Fail("owes " + std::to_string(queue_.CountOwed()) + ", expected " +
+                 std::to_string(expected.Count()));
+        }
         if (queue_.HasWaiting() != (waiting > 0)) {
             Fail(std::to_string(waiting) + " are waiting, HasWaiting does not say so");
         }

@@ -364,11 +364,15 @@ TEST(Figures, ShowWhatEachDatasetOwesHasUnderWayAndDoubts) {
               [](const auto& a, const auto& b) { return a.dataset < b.dataset; });
     ASSERT_EQ(shown.size(), 2u);
     EXPECT_EQ(shown[0].dataset, 3);
-    EXPECT_EQ(shown[0].owed.ToMultirange(), "{[1,3),[4,5)}");
+    EXPECT_EQ(shown[0].owed, 3);
+    EXPECT_EQ(shipper.core.FirstOwed(3, 100).ToMultirange(), "{[1,3),[4,5)}");
+    EXPECT_EQ(shipper.core.FirstOwed(3, 2).ToMultirange(), "{[1,3)}");
     EXPECT_EQ(shown[0].in_flight, 2);
     EXPECT_EQ(shown[0].in_doubt, 1);
     EXPECT_EQ(shown[1].dataset, 4);
-    EXPECT_EQ(shown[1].owed.ToMultirange(), "{[3,4)}");
+    EXPECT_EQ(shown[1].owed, 1);
+    EXPECT_EQ(shipper.core.FirstOwed(4, 100).ToMultirange(), "{[3,4)}");
+    EXPECT_TRUE(shipper.core.FirstOwed(5, 100).empty()) << "nobody's number";
     EXPECT_EQ(shown[1].in_flight, 1);
     EXPECT_EQ(shown[1].in_doubt, 1);
 }

@@ -1,0 +1,71 @@
+// id_bits_test.cpp - a set of ids held as bits, held against the same set as ranges.
+#include "core/id_bits.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <random>
+
+namespace crm_capi {
+namespace {
+
+TEST(IdBitsTest, MergesWhatComesInAnyOrder) {
+    IdBits ids;
+    ids.Add(IdRange{100, 300});
+    ids.Add(IdRange{1, 1});
+    ids.Add(IdRange{64, 99});
+    ids.Add(IdRange{250, 310});
+    EXPECT_EQ(ids.ToSet().ToMultirange(), "{[1,2),[64,311)}");
+    EXPECT_EQ(ids.CountRanges(), 2u);
+}
+
+TEST(IdBitsTest, TakesTheLowestAcrossBlocks) {
+    IdBits ids;
+    ids.Add(IdRange{60, 70});
+    ids.Add(IdRange{200, 200});
+    EXPECT_EQ(ids.First(5).ToMultirange(), "{[60,65)}");
+    EXPECT_EQ(ids.First(11).ToMultirange(), "{[60,71)}");
+    EXPECT_EQ(ids.First(100).ToMultirange(), "{[60,71),[200,201)}");
+    EXPECT_EQ(ids.First(0).ToMultirange(), "{}");
+}
+
+TEST(IdBitsTest, IsEmptyAtFirst) {
+    IdBits ids;
+    EXPECT_EQ(ids.CountRanges(), 0u);
+    EXPECT_EQ(ids.CountIn(IdSet({{1, 1000}})), 0);
+    EXPECT_TRUE(ids.ToSet().empty());
+}
+
+TEST(IdBitsTest, SaysWhatRangesSay) {
+    for (uint32_t seed = 1; seed <= 500; ++seed) {
+        std::mt19937 random(seed);
+        const auto pick = [&random](int64_t most) { return static_cast<int64_t>(random() % most); };
+        const auto pick_range = [&pick] {
+            const int64_t first = 1 + pick(600);
+            return IdRange{first, first + (pick(2) == 0 ? 0 : pick(150))};
+        };
+        IdBits bits;
+        IdSet set;
+        IdSet others;
+        for (int64_t i = pick(40); i > 0; --i) {
+            const IdRange range = pick_range();
+            bits.Add(range);
+            set.Add(range);
+            others.Add(pick_range());
+            if (pick(8) == 0) {
+                ASSERT_EQ(bits.CountRanges(), set.ranges().size()) << "seed " << seed;
+            }
+        }
+        IdSet apart = set;
+        apart.Subtract(others);
+        EXPECT_EQ(bits.ToSet().ToMultirange(), set.ToMultirange()) << "seed " << seed;
+        EXPECT_EQ(bits.CountRanges(), set.ranges().size()) << "seed " << seed;
+        EXPECT_EQ(bits.CountIn(others), set.Count() - apart.Count()) << "seed " << seed;
+        const int64_t first = pick(300);
+        EXPECT_EQ(bits.First(first).Count(), std::min(first, set.Count())) << "seed " << seed;
+    }
+}
+
+}  // namespace
+}  // namespace crm_capi
