@@ -165,6 +165,18 @@ bool Dispatcher::NextLoad(UnixMicros now, int64_t max_count, IdRange* range) {
     return false;
 }
 
+// An unknown number seen before may turn out to be this dataset's: its events go first then.
+bool Dispatcher::LoadsAtOnce(int number, UnixMicros now) {
+    const auto found = by_number_.find(number);
+    HeedClock(now);
+    if (unknown_dataset_seen_ || found == by_number_.end() || found->second->queue.HasBacklog() ||
+        CountToLoad(*found->second, now) == 0) {
+        return false;
+    }
+    loading_ = found->second;
+    return true;
+}
+
 bool Dispatcher::WantsLoad(UnixMicros now) const {
     return std::any_of(datasets_.begin(), datasets_.end(), [=](const auto& dataset) {
         return dataset->queue.HasBacklog() && CountToLoad(*dataset, now) > 0;

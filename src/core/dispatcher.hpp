@@ -86,6 +86,9 @@ public:
     // The next run of at most max_count ids that should be fetched from the log; false if nothing
     // more can be used now. Each event found is handed over by Load.
     bool NextLoad(UnixMicros now, int64_t max_count, IdRange* range);
+    // Whether an event of this dataset, which was seen just now and may go at once, can be handed
+    // over by Load instead of by Owe: nothing of the dataset waits to be loaded before it.
+    bool LoadsAtOnce(int dataset, UnixMicros now);
     void Load(Event event);
     // Whether NextLoad would have more.
     bool WantsLoad(UnixMicros now) const;
@@ -182,7 +185,7 @@ private:
     std::unordered_map<int, Dataset*> by_number_;
     bool unknown_dataset_seen_ = false;
     bool rechecks_seen_ = false;  // most databases never have one
-    Dataset* loading_ = nullptr;  // the dataset of the latest NextLoad
+    Dataset* loading_ = nullptr;  // what Load gives to
     std::vector<OutgoingRequest> outgoing_;
     std::vector<Flight> departing_;  // same index as outgoing_
     std::unordered_map<uint64_t, Flight> flights_;

@@ -54,7 +54,7 @@ public:
 
     uint64_t Start(HttpRequest request) override;
     int Descriptor() const override { return pump_.Descriptor(); }
-    long TimeoutMs() const override { return pump_.TimeoutMs(); }
+    long TimeoutMs() const override { return finished_.empty() ? pump_.TimeoutMs() : 0; }
     void Pump() override;
     bool NextAnswer(HttpAnswer* answer) override;
     int InFlight() const override { return static_cast<int>(running_.size() + finished_.size()); }

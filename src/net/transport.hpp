@@ -23,7 +23,8 @@ public:
     // life.
     virtual int Descriptor() const = 0;
 
-    // Milliseconds until Pump must be called even if the descriptor stays silent; -1 = no limit.
+    // Milliseconds until Pump must be called even if the descriptor stays silent; -1 = no limit. 0
+    // if an answer is there.
     virtual long TimeoutMs() const = 0;
 
     // Moves all transfers on. Never blocks, never waits.

@@ -15,7 +15,8 @@ namespace {
 
 /* The cursor is written after this many requests, or one poll interval after the last time: often
  * enough to bound what a restart reads again, and seldom enough that its row does not bloat while
- * somebody holds an old snapshot. */
+ * somebody holds an old snapshot. A shipper that is asked to stop leaves it as it should be found.
+ */
 constexpr int kRequestsPerCursor = 256;
 
 /* A long list is written more seldom still: so many ranges add as much again to both. Two datasets
@@ -54,7 +55,7 @@ save_cursor(Shipper* shipper)
     const int delay =
         1 + static_cast<int>(Min(shipper->open_ranges / kRangesPerDelay, kLongestDelay));
     const bool due =
-        shipper->requests_since_cursor >= kRequestsPerCursor * delay ||
+        shipper->stopping || shipper->requests_since_cursor >= kRequestsPerCursor * delay ||
         now < shipper->cursor_tried_at || /* the clock was put back */
         TimestampDifferenceExceeds(shipper->cursor_tried_at, now, setting_poll_interval * delay);
 

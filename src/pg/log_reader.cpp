@@ -155,11 +155,18 @@ next_event(LogReader* reader, Columns columns, LoggedEvent* event)
     const Datum lead = column(reader, tuple, event_log_column::kLeadId, &isnull);
     event->lead_id = isnull ? 0 : DatumGetInt64(lead);
     event->parked = DatumGetBool(column(reader, tuple, event_log_column::kParked, &isnull));
-    if (columns != Columns::kKeyOnly)
-        read_times(reader, tuple, event);
     if (columns == Columns::kAll)
-        read_content(reader, tuple, event);
+        complete_event(reader, event);
+    else if (columns == Columns::kUpkeep)
+        read_times(reader, tuple, event);
     return true;
+}
+
+void
+complete_event(const LogReader* reader, LoggedEvent* event)
+{
+    read_times(reader, reader->tuple, event);
+    read_content(reader, reader->tuple, event);
 }
 
 void

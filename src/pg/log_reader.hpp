@@ -61,6 +61,9 @@ enum class Columns { kKeyOnly, kUpkeep, kAll };
  * kUpkeep also the times. */
 bool next_event(LogReader* reader, Columns columns, LoggedEvent* event);
 
+/* Fills in the rest of the row that next_event has just found. */
+void complete_event(const LogReader* reader, LoggedEvent* event);
+
 void close_log(LogReader* reader);
 
 /* What the window must know of the active snapshot. The array is allocated in current memory. */

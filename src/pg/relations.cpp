@@ -48,17 +48,33 @@ lookup(Oid schema, const char* name)
     return relation;
 }
 
-}  // namespace
+/* Where the extension's row was found last. */
+struct {
+    Oid extension;
+    Oid event_log;
+    Oid schema;
+} found_last = {};
 
-Oid
-lock_extension()
+/* The extension as it was found last, if it is locked and still there. Its row can only be looked
+ * up by a scan; that its table is where it was tells the same, and the caches know that. */
+bool
+lock_as_found_last()
 {
-    const Oid extension = get_extension_oid("crm_capi", true);
-    if (!OidIsValid(extension))
-        return InvalidOid;
-    LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+    if (!OidIsValid(found_last.extension))
+        return false;
+    LockDatabaseObject(ExtensionRelationId, found_last.extension, 0, AccessShareLock);
+    const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(found_last.event_log));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const Oid schema = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relnamespace;
+    ReleaseSysCache(tuple);
+    return schema == found_last.schema;
+}
 
-    /* It may have been dropped while we waited: then there is no row any more. */
+/* The schema of the extension, which is locked; InvalidOid if it has no row any more. */
+Oid
+schema_of_extension(Oid extension)
+{
     ScanKeyData key;
     ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ,
                 ObjectIdGetDatum(extension));
@@ -71,6 +87,25 @@ lock_extension()
         schema = reinterpret_cast<Form_pg_extension>(GETSTRUCT(tuple))->extnamespace;
     systable_endscan(scan);
     table_close(catalog, AccessShareLock);
+    return schema;
+}
+
+}  // namespace
+
+Oid
+lock_extension()
+{
+    if (lock_as_found_last())
+        return found_last.schema;
+    found_last = {};
+    const Oid extension = get_extension_oid("crm_capi", true);
+    if (!OidIsValid(extension))
+        return InvalidOid;
+    LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+    /* It may have been dropped while we waited: then there is no row any more. */
+    const Oid schema = schema_of_extension(extension);
+    if (OidIsValid(schema))
+        found_last = {extension, get_relname_relid("capi_event_log", schema), schema};
     return schema;
 }
 

@@ -25,6 +25,10 @@ namespace {
 constexpr int kRowsPerIdlePortion = 2000;
 constexpr int kRowsPerBusyPortion = 250;
 
+/* How often it is looked for what has become old enough: history may be kept by that part longer.
+ */
+constexpr int64 kLooksPerRetention = 1000;
+
 /* What a pass has left is looked at again after a day: it may have been delivered meanwhile. */
 constexpr int64 kPassEvery = USECS_PER_DAY;
 
@@ -161,6 +165,16 @@ history_is_due(const Shipper* shipper)
            GetCurrentTimestamp() >= shipper->prune_at;
 }
 
+long
+milliseconds_until_history_is_due(const Shipper* shipper)
+{
+    constexpr long kDay = 24 * 60 * 60 * 1000L;
+
+    if (setting_retention <= 0 || shipper->serves_copy)
+        return kDay;
+    return Min(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), shipper->prune_at), kDay);
+}
+
 bool
 prune_history(Shipper* shipper, Share share)
 {
@@ -181,8 +195,9 @@ prune_history(Shipper* shipper, Share share)
         shipper->pruned_up_to_request = last;
         return true;
     }
-    /* Nothing is old enough. Twelve polls are a minute, unless the setting says otherwise. */
-    shipper->prune_at = now + static_cast<int64>(setting_poll_interval) * 12 * 1000;
+    /* Nothing is old enough. */
+    const int64 pause = static_cast<int64>(setting_retention) * USECS_PER_SEC / kLooksPerRetention;
+    shipper->prune_at = now + Min(pause, USECS_PER_HOUR);
     return false;
 }
 

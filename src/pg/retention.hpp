@@ -12,6 +12,8 @@ enum class Share { kBusy, kIdle };
 
 /* Whether prune_history would do anything now. */
 bool history_is_due(const Shipper* shipper);
+/* How long it would not; a day if nothing is ever removed, or not for longer than that. */
+long milliseconds_until_history_is_due(const Shipper* shipper);
 
 /* Removes one portion of what is too old. True if there may be more. Inside the turn's transaction;
  * takes no lock that a writer could wait for. */

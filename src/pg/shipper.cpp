@@ -125,25 +125,33 @@ wait_set()
     return set;
 }
 
-/* Sleeps until the latch is set, a socket is ready, libcurl wants to be called, or the time has
- * come. True if the latch was set. */
-bool
+struct WokenBy {
+    bool latch;
+    bool transport; /* a socket is ready, or libcurl wants to be called */
+};
+
+/* Sleeps until something wakes it or the time has come. */
+WokenBy
 sleep_until(UnixMicros time)
 {
     const long transport = shipper->transport->TimeoutMs();
-    long timeout = static_cast<long>(Max(time - now_micros(), 0) / 1000 + 1);
+    const UnixMicros rest = time - now_micros();
+    long timeout = rest > 0 ? static_cast<long>(rest / 1000 + 1) : 0;
     WaitEvent events[3];
-    bool latch_was_set = false;
+    WokenBy woken = {};
 
     if (transport >= 0 && transport < timeout)
         timeout = transport;
     const int count =
         WaitEventSetWait(wait_set(), timeout, events, lengthof(events), show_waiting());
-    for (int i = 0; i < count; i++)
-        latch_was_set = latch_was_set || (events[i].events & WL_LATCH_SET) != 0;
-    if (latch_was_set)
+    for (int i = 0; i < count; i++) {
+        woken.latch = woken.latch || (events[i].events & WL_LATCH_SET) != 0;
+        woken.transport = woken.transport || (events[i].events & WL_SOCKET_READABLE) != 0;
+    }
+    woken.transport = woken.transport || shipper->transport->TimeoutMs() == 0;
+    if (woken.latch)
         ResetLatch(MyLatch);
-    return latch_was_set;
+    return woken;
 }
 
 /* Whether a poll can be left out: no transaction has begun to write since the log was last read,
@@ -155,9 +163,39 @@ nothing_can_be_new()
     return shipper->quiet_since != 0 && !shipper->must_read && !shipper->cursor_is_behind &&
            !shipper->settings_changed && !shipper->decisions_changed &&
            !shipper->tombstones_changed && !shipper->first_times.are_old &&
-           !shipper->dispatcher.HasHeld() &&
-           !history_is_due(shipper) &&
+           !shipper->dispatcher.HasHeld() && !history_is_due(shipper) &&
            shipper->quiet_since == U64FromFullTransactionId(ReadNextFullTransactionId());
+}
+
+/* Whether there is nothing to wait for but a commit, or the next poll. */
+bool
+is_idle()
+{
+    return !shipper->stopping && !shipper->more_to_do && !shipper->dispatcher.HasOwed() &&
+           shipper->transport->InFlight() == 0 && shipper->transport->TimeoutMs() < 0 &&
+           nothing_can_be_new();
+}
+
+/* The polls of an idle server: a number is compared, and that is all. For a process that has slept
+ * for seconds, each page of memory that it touches costs more than what it does there, so nothing
+ * is asked here that the last turn has answered. True if a turn may be due; else something has
+ * happened, and sleep_until says what. */
+bool
+doze()
+{
+    const uint32 wait_event = show_waiting();
+    WaitEventSet* const set = wait_set();
+    const uint64 quiet_since = shipper->quiet_since;
+    const long poll = setting_poll_interval;
+    long rest = milliseconds_until_history_is_due(shipper);
+    WaitEvent event;
+
+    do {
+        if (WaitEventSetWait(set, Max(Min(poll, rest), 1), &event, 1, wait_event) != 0)
+            return false;
+        rest -= poll;
+    } while (rest > 0 && U64FromFullTransactionId(ReadNextFullTransactionId()) == quiet_since);
+    return true;
 }
 
 /* Settings of the database or of the role must not reach into the shipper. */
@@ -222,6 +260,7 @@ serve()
     UnixMicros turn_at = 0;
     UnixMicros looked_at = 0;
     UnixMicros farewell_ends = 0;
+    WokenBy woken = {};
 
     for (;;) {
         CHECK_FOR_INTERRUPTS();
@@ -230,7 +269,7 @@ serve()
             ProcessConfigFile(PGC_SIGHUP);
             reconsider_history(shipper);
         }
-        const bool answered = take_answers();
+        const bool answered = woken.transport && take_answers();
         const UnixMicros now = now_micros();
         if (now < looked_at) { /* the clock was put back: whatever was to come is due */
             polled_at = 0;
@@ -240,6 +279,7 @@ serve()
         looked_at = now;
         if (asked_to_stop(my_slot) && !shipper->stopping) {
             shipper->stopping = true;
+            turn_at = 0; /* one more, to leave the cursor where it should be found */
             farewell_ends = now + kLongestFarewell;
         }
         const bool poll_due =
@@ -266,7 +306,8 @@ serve()
             return;
         if (shipper->stopping)
             turn_at = farewell_ends;
-        if (sleep_until(shipper->more_to_do ? 0 : turn_at))
+        woken = is_idle() && doze() ? WokenBy{} : sleep_until(shipper->more_to_do ? 0 : turn_at);
+        if (woken.latch)
             shipper->must_read = true;
     }
 }

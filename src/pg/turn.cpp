@@ -40,6 +40,9 @@ constexpr int kRowsReadPerTurn = 16000;
 constexpr int kRowsLoadedPerTurn = 4000;
 constexpr size_t kRequestsPerTurn = 4;
 
+/* So many are loaded when they are seen. A bulk load is first read as a whole. */
+constexpr int kRowsLoadedAtOnce = 64;
+
 void
 settle(Shipper* shipper, const EndedEvent& event)
 {
@@ -95,6 +98,24 @@ write_health_changes(Shipper* shipper)
     }
 }
 
+/* What the reader has found. One that can go in this turn is loaded here and now, instead of being
+ * looked up again: the fewer there are, the more that look costs each of them. */
+void
+note_owed(Shipper* shipper, LogReader* reader, LoggedEvent* event, bool at_once)
+{
+    bool loads = false;
+
+    call_cpp("note an owed event", [&] {
+        loads = at_once && shipper->dispatcher.LoadsAtOnce(event->dataset, now_micros());
+        if (!loads)
+            shipper->dispatcher.Owe(event->dataset, event->id);
+    });
+    if (!loads)
+        return;
+    complete_event(reader, event);
+    call_cpp("load an event", [&] { shipper->dispatcher.Load(MakeEvent(*event)); });
+}
+
 /* One range of the window, up to the budget; returns the rows read. */
 int
 read_range(Shipper* shipper, LogReader* reader, IdRange range, int budget)
@@ -111,14 +132,16 @@ read_range(Shipper* shipper, LogReader* reader, IdRange range, int budget)
             break;
         rows++;
         const bool is_erased = erase_late_event(shipper, event);
-        call_cpp("note an owed event", [&] {
+        bool is_owed = false;
+        call_cpp("note an event", [&] {
             shipper->window->Saw(event.id);
             shipper->counting.Saw(event.dataset, event.id, event.parked);
             if (event.parked)
                 shipper->parked.push_back(event.id);
-            else if (!is_erased && !shipper->final_events.Contains(event.id))
-                shipper->dispatcher.Owe(event.dataset, event.id);
+            is_owed = !event.parked && !is_erased && !shipper->final_events.Contains(event.id);
         });
+        if (is_owed)
+            note_owed(shipper, reader, &event, rows <= kRowsLoadedAtOnce);
     }
     call_cpp("move the window", [&] { shipper->window->ScanEnded(ended); });
     if (rows > 0)
@@ -163,7 +186,7 @@ read_log(Shipper* shipper)
 void
 load_events(Shipper* shipper)
 {
-    LogReader* const reader = open_log(shipper->schema);
+    LogReader* reader = nullptr;
     IdRange range = {};
     bool wanted = false;
     int budget = kRowsLoadedPerTurn;
@@ -174,6 +197,8 @@ load_events(Shipper* shipper)
                  [&] { wanted = shipper->dispatcher.NextLoad(now, budget, &range); });
         if (!wanted)
             break;
+        if (reader == nullptr)
+            reader = open_log(shipper->schema);
         LoggedEvent event;
         seek_events(reader, range);
         while (next_event(reader, Columns::kAll, &event)) {
@@ -182,7 +207,8 @@ load_events(Shipper* shipper)
         }
         CHECK_FOR_INTERRUPTS();
     }
-    close_log(reader);
+    if (reader != nullptr)
+        close_log(reader);
 }
 
 /* What leaves must be on disk, and on the standbys that commits wait for: neither a crash nor a
@@ -220,16 +246,20 @@ prepare_requests(Shipper* shipper)
     commit_durably(prepared > 0);
 }
 
+/* They are on their way when this returns, or wait for their sockets. */
 void
 send_requests(Shipper* shipper)
 {
     call_cpp("start requests", [&] {
         std::vector<OutgoingRequest>& outgoing = shipper->dispatcher.outgoing();
+        if (outgoing.empty())
+            return;
         for (size_t i = 0; i < outgoing.size(); i++) {
             if (!outgoing[i].dry_run)
                 shipper->dispatcher.Sent(i, shipper->transport->Start(std::move(outgoing[i].http)));
         }
         outgoing.clear();
+        shipper->transport->Pump();
     });
 }
 

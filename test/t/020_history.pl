@@ -82,7 +82,23 @@ sub totals_without_server
 	return $code == 0 ? $stdout : undef;
 }
 
-# --- What a shipper that rests shows
+# --- The cursor, and what a shipper that rests shows
+
+sub set_option
+{
+	my ($option, $value) = @_;
+	$crm->sql("ALTER SYSTEM SET crm_capi.$option = '$value'; SELECT pg_reload_conf()");
+	return;
+}
+my $at_end = 'SELECT position = (SELECT max(id) FROM capi_event_log) FROM capi_cursor';
+set_option('poll_interval', '1h');
+live_through(3000);
+set_option('databases', 'elsewhere');
+ok($crm->until_true("SELECT capi_shipper_pid() IS NULL AND ($at_end)"),
+	'a shipper that is asked to stop leaves its cursor at the end of the log');
+set_option('databases',     '');
+set_option('poll_interval', '100ms');
+$crm->shipper_pid;
 
 $crm->sql("SELECT capi_pause('quiet');
            SELECT count(capi_send_lead_event(12345678901240000 + i, 'rests', dataset => 'quiet',
@@ -192,7 +208,7 @@ is($crm->sql("SELECT string_agg(status, ' ' ORDER BY id) FROM capi_events
 	'parked held', 'what is parked and what is owed stays');
 ok($crm->until_true('SELECT count(*) <= 2 FROM capi_request_log'), 'so do the requests go');
 ok($crm->until_true('SELECT count(*) <= 2 FROM capi_lead_filter'), 'and the filters');
-like(totals('quiet'), qr/^53/, 'but not the counters');
+like(totals('quiet'), qr/^56/, 'but not the counters');
 $crm->sql("SELECT capi_cancel(array_agg(id)) FROM capi_undelivered WHERE status = 'parked'");
 ok($crm->until_true("SELECT NOT EXISTS (SELECT FROM capi_events WHERE event_name = 'parked')"),
 	'a parked event that is given up goes as well');

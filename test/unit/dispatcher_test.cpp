@@ -137,6 +137,37 @@ TEST_F(DispatcherTest, WhatTheNextAnswersMakeRoomForIsLoadedWhileRequestsFly) {
     EXPECT_FALSE(shipper.core.WantsLoad(shipper.now)) << "nothing is owed that is not loaded";
 }
 
+TEST_F(DispatcherTest, WhatMayGoAtOnceNeedNotBeOwedFirst) {
+    shipper.Configure({SizedConfig(10, 1), Config(2, {2})});
+    ASSERT_TRUE(shipper.core.LoadsAtOnce(1, shipper.now));
+    Event event;
+    event.id = 1;
+    event.event_time = shipper.now;
+    event.event_name = "qualified";
+    shipper.core.Load(std::move(event));
+    EXPECT_EQ(shipper.Owed(), "{[1,2)}");
+    EXPECT_EQ(shipper.TurnOfOne().ids, (Ids{1}));
+}
+
+TEST_F(DispatcherTest, NothingIsLoadedBeforeWhatWaits) {
+    DatasetConfig paused = Config(2, {2});
+    paused.mode = Mode::kPaused;
+    shipper.Configure({SizedConfig(10, 1), paused});
+    EXPECT_FALSE(shipper.core.LoadsAtOnce(2, shipper.now)) << "it is paused";
+    shipper.core.Owe(1, 1);
+    EXPECT_FALSE(shipper.core.LoadsAtOnce(1, shipper.now)) << "one was owed before";
+}
+
+TEST_F(DispatcherTest, NothingIsLoadedBeforeANumberThatMayBeTheSameDatasets) {
+    shipper.Configure({SizedConfig(10, 1)});
+    EXPECT_FALSE(shipper.core.LoadsAtOnce(3, shipper.now)) << "nobody knows what it is";
+    EXPECT_TRUE(shipper.core.LoadsAtOnce(1, shipper.now));
+    shipper.core.Owe(3, 1);
+    EXPECT_FALSE(shipper.core.LoadsAtOnce(1, shipper.now));
+    shipper.Configure({Config(1, {1, 3})});
+    EXPECT_FALSE(shipper.core.LoadsAtOnce(1, shipper.now)) << "it was, and waits";
+}
+
 TEST_F(DispatcherTest, EventsThatAreGoneFromTheLogAreOwedNoMore) {
     shipper.Configure({Config(1, {1})});
     shipper.OweMany(1, 4);
