@@ -1,22 +1,52 @@
 """footprint.py - P8, P9: what the shipper takes when it has nothing to do, and what it keeps."""
 
+import subprocess
+import sys
 import time
 
 import measure
 
+BARE = """
+import select, sys
+epoll = select.epoll()
+while True:
+    epoll.poll(float(sys.argv[1]))
+"""
+
+
+def cost_of_waking(seconds, others, poll):
+    """(CPU ms, wake-ups) of so many idle seconds: of each of the others, and of a process that wakes
+    up as often and does nothing."""
+    bare = subprocess.Popen([sys.executable, "-c", BARE, str(poll)])
+    try:
+        time.sleep(1)
+        pids = [*others, bare.pid]
+        before = [(measure.cpu_us(pid), measure.sleeps(pid)) for pid in pids]
+        time.sleep(seconds)
+        return [((measure.cpu_us(pid) - cpu) / 1000, measure.sleeps(pid) - sleeps)
+                for pid, (cpu, sleeps) in zip(pids, before)]
+    finally:
+        bare.kill()
+        bare.wait()
+
 
 def measure_idle(world, session, report):
+    """From when the shipper has come to rest: it has written its cursor."""
     seconds = world.pick(15, 60)
-    shipper = session.shipper()
-    time.sleep(1)
-    cpu, sleeps = measure.cpu_us(shipper), measure.sleeps(shipper)
-    time.sleep(seconds)
-    cpu = (measure.cpu_us(shipper) - cpu) / 1000
-    woken = measure.sleeps(shipper) - sleeps
-    poll = session.value("SELECT extract(epoch FROM current_setting('crm_capi.poll_interval')::interval)")
-    allowed = seconds / float(poll) + 1
+    poll = float(session.value(
+        "SELECT extract(epoch FROM current_setting('crm_capi.poll_interval')::interval)"))
+    measure.wait_until(lambda: session.value(
+        "SELECT position = (SELECT max(id) FROM capi_event_log) AND open = '{}' FROM capi_cursor"),
+        "the shipper has written its cursor")
+    time.sleep(poll)
+    wal_writer = session.value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'")
+    (cpu, woken), (wal_cpu, wal_woken), (bare_cpu, _) = cost_of_waking(
+        seconds, [session.shipper(), wal_writer], poll)
     report.add("P8", f"CPU in {seconds} s of idleness: <= 5 ms in 60 s", f"{cpu:.2f} ms",
-               peer="pg_net 0, poll each 100 ms 425 (recorded)", met=cpu <= 5 * seconds / 60)
+               limit=f"a loop that sleeps {bare_cpu:.2f}",
+               peer=f"WAL writer {wal_cpu:.2f} in {wal_woken} wake-ups; pg_net 0, poll each 100 ms 425 (recorded)",
+               met=cpu <= 5 * seconds / 60)
+    allowed = seconds / poll + 1
     report.add("P8", f"  wake-ups: one per poll_interval ({poll:g} s)", f"{woken}", met=woken <= allowed)
 
 

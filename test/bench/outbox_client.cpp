@@ -1,14 +1,17 @@
 // outbox_client.cpp - the peers: a C++ client that drains an outbox whose bodies lie ready in it.
 //
-//     outbox_client skip-locked|cursor CONNINFO URL CA-FILE BATCH THREADS
+//     outbox_client skip-locked|cursor|listen CONNINFO URL CA-FILE BATCH THREADS
 //
 // skip-locked   takes rows FOR UPDATE SKIP LOCKED, sends them, deletes them, commits
 // cursor        one thread that remembers how far it has come, and what its snapshot did not show
+// listen        as skip-locked, each time that somebody has said NOTIFY outbox
 //
 // Table: outbox (id bigint PRIMARY KEY, xid xid8, body text), and for the cursor outbox_position.
-// Ends when the outbox is empty. Each thread has a session and a connection of its own.
+// Ends when the outbox is empty; with listen never, which says "listening" when it does. Each
+// thread has a session and a connection of its own.
 #include <curl/curl.h>
 #include <libpq-fe.h>
+#include <poll.h>
 
 #include <atomic>
 #include <cstdio>
@@ -86,6 +89,20 @@ public:
     void Prepare(const char* name, const char* sql) {
         PQclear(Run(PQprepare(connection_, name, sql, 0, nullptr)));
     }
+    // Until somebody says NOTIFY; what was said meanwhile counts as one.
+    void WaitForNotify() {
+        pollfd socket = {PQsocket(connection_), POLLIN, 0};
+        bool any = false;
+        while (!any) {
+            if (poll(&socket, 1, -1) < 0 || PQconsumeInput(connection_) == 0) {
+                Die("could not wait", PQerrorMessage(connection_));
+            }
+            while (PGnotify* const notify = PQnotifies(connection_)) {
+                PQfreemem(notify);
+                any = true;
+            }
+        }
+    }
     PGresult* Execute(const char* name, std::vector<const char*> values) {
         return Run(PQexecPrepared(connection_, name, static_cast<int>(values.size()), values.data(),
                                   nullptr, nullptr, 0));
@@ -113,22 +130,43 @@ std::string JoinIds(PGresult* rows) {
     return ids + "}";
 }
 
+void PrepareSkipLocked(Session* session) {
+    session->Prepare("take",
+                     "SELECT id, body FROM outbox ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED");
+    session->Prepare("settle", "DELETE FROM outbox WHERE id = ANY ($1::bigint[])");
+}
+
+void EmptyOutbox(const Options& options, Session* session, Sender* sender) {
+    for (bool more = true; more;) {
+        session->Do("BEGIN");
+        PGresult* const rows = session->Execute("take", {options.batch.c_str()});
+        more = PQntuples(rows) > 0;
+        if (more) {
+            sender->Send(JoinBodies(rows, 1));
+            PQclear(session->Execute("settle", {JoinIds(rows).c_str()}));
+        }
+        PQclear(rows);
+        session->Do("COMMIT");
+    }
+}
+
 void DrainSkipLocked(const Options& options) {
     Session session(options.conninfo);
     Sender sender(options);
-    session.Prepare("take",
-                    "SELECT id, body FROM outbox ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED");
-    session.Prepare("settle", "DELETE FROM outbox WHERE id = ANY ($1::bigint[])");
-    for (bool more = true; more;) {
-        session.Do("BEGIN");
-        PGresult* const rows = session.Execute("take", {options.batch.c_str()});
-        more = PQntuples(rows) > 0;
-        if (more) {
-            sender.Send(JoinBodies(rows, 1));
-            PQclear(session.Execute("settle", {JoinIds(rows).c_str()}));
-        }
-        PQclear(rows);
-        session.Do("COMMIT");
+    PrepareSkipLocked(&session);
+    EmptyOutbox(options, &session, &sender);
+}
+
+[[noreturn]] void Listen(const Options& options) {
+    Session session(options.conninfo);
+    Sender sender(options);
+    PrepareSkipLocked(&session);
+    session.Do("LISTEN outbox");
+    std::puts("listening");
+    std::fflush(stdout);
+    for (;;) {
+        EmptyOutbox(options, &session, &sender);
+        session.WaitForNotify();
     }
 }
 
@@ -176,7 +214,9 @@ int main(int argc, char** argv) {
     curl_global_init(CURL_GLOBAL_DEFAULT);
     std::vector<std::thread> threads;
     for (int i = 0; i < options.threads; ++i) {
-        threads.emplace_back(options.mode == "cursor" ? DrainByCursor : DrainSkipLocked,
+        threads.emplace_back(options.mode == "listen"   ? Listen
+                             : options.mode == "cursor" ? DrainByCursor
+                                                        : DrainSkipLocked,
                              std::cref(options));
     }
     for (std::thread& thread : threads) {
