@@ -183,6 +183,13 @@ bool Dispatcher::WantsLoad(UnixMicros now) const {
     });
 }
 
+bool Dispatcher::HasFullBatch(UnixMicros now) const {
+    return std::any_of(datasets_.begin(), datasets_.end(), [=](const auto& dataset) {
+        return MaySend(*dataset, now) && FreeSlots(*dataset) > 0 &&
+               dataset->queue.ready_count() >= static_cast<size_t>(dataset->config.batch_size);
+    });
+}
+
 void Dispatcher::Load(Event event) {
     event.in_doubt_since = doubts_.Since(event.id);
     rechecks_seen_ = rechecks_seen_ || event.needs_recheck;
@@ -252,7 +259,7 @@ bool Dispatcher::PrepareOne(Dataset* dataset, UnixMicros now) {
     }
     OutgoingRequest request;
     request.dataset = dataset->config.numbers.front();
-    request.events = IdsOf(batch.events).ToMultirange();
+    request.events = IdsOf(batch.events);
     request.event_count = static_cast<int>(batch.events.size());
     request.dry_run = dataset->config.mode == Mode::kDryRun;
     request.http = BuildRequest(dataset->config, batch.events);

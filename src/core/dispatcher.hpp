@@ -35,7 +35,7 @@ namespace crm_capi {
 struct OutgoingRequest {
     int64_t request = 0;  // set by the shipper when it has written the request down
     int dataset = 0;      // number in the log
-    std::string events;   // int8multirange
+    IdSet events;
     int event_count = 0;
     bool dry_run = false;  // written down as finished, not sent
     HttpRequest http;
@@ -92,6 +92,8 @@ public:
     void Load(Event event);
     // Whether NextLoad would have more.
     bool WantsLoad(UnixMicros now) const;
+    // Whether enough is loaded for a full request that could go now, unless its leads are busy.
+    bool HasFullBatch(UnixMicros now) const;
 
     // Appends the loaded events that the next requests may carry and that need a recheck first.
     // What has failed it ends here, unsent.

@@ -72,7 +72,7 @@ save_cursor(Shipper* shipper)
         small_enough = shipper->open_ranges <= kMostOpenRanges;
         if (small_enough) {
             open.AddAll(owed.ToSet());
-            shipper->open_ids = open.ToMultirange();
+            shipper->open_ids = std::move(open);
         }
         request = last_covered_request(shipper);
     });

@@ -8,7 +8,9 @@
 
 #include "pg/dataset.hpp"
 #include "pg/event_log.hpp"
+#include "pg/multirange.hpp"
 #include "pg/relations.hpp"
+#include "pg/row_insert.hpp"
 #include "pg/statement.hpp"
 
 namespace crm_capi {
@@ -55,18 +57,18 @@ read_cursor(Oid schema)
 }
 
 void
-write_cursor(Oid schema, int64 position, const std::string& open, int64 request, TimestampTz now)
+write_cursor(Oid schema, int64 position, const IdSet& open, int64 request, TimestampTz now)
 {
     static Statement statement = {
         "INSERT INTO @.capi_cursor AS c (position, open, request, updated_at)"
-        " VALUES ($1, $2::pg_catalog.int8multirange, $3, $4)"
+        " VALUES ($1, $2, $3, $4)"
         " ON CONFLICT (only_row) DO UPDATE SET position = excluded.position,"
         " open = excluded.open, request = excluded.request, updated_at = excluded.updated_at",
         nullptr, InvalidOid};
     Parameters parameters = {};
 
     add_number(&parameters, position, true);
-    add(&parameters, TEXTOID, database_text(open));
+    add(&parameters, INT8MULTIRANGEOID, multirange_datum(open));
     add_number(&parameters, request, true);
     add(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(now));
     execute(schema, &statement, &parameters, SPI_OK_INSERT);
@@ -225,24 +227,32 @@ read_datasets(Oid schema, int* count)
     return datasets;
 }
 
+/* Without a plan: every event waits for it on its way to the wire. */
 int64
 begin_request(Oid schema, const OutgoingRequest& request)
 {
-    static Statement statement = {
-        "INSERT INTO @.capi_request_log (id, started_at, finished_at, dataset, event_count,"
-        " outcome, events) VALUES ($5, pg_catalog.clock_timestamp(),"
-        " CASE WHEN $4 THEN pg_catalog.clock_timestamp() END, $1::integer, $2::integer,"
-        " CASE WHEN $4 THEN 'dry_run' END, $3::pg_catalog.int8multirange)",
-        nullptr, InvalidOid};
-    const int64 id = nextval_internal(relations_in(schema)->request_id, false);
-    Parameters parameters = {};
+    static InsertTarget request_log;
+    const Relations* const relations = relations_in(schema);
+    const int64 id = nextval_internal(relations->request_id, false);
+    const Datum now = TimestampTzGetDatum(GetCurrentTimestamp());
+    Datum values[request_log_column::kEnd - 1] = {};
+    bool nulls[request_log_column::kEnd - 1];
+    const auto set = [&](int column, Datum value) {
+        values[column - 1] = value;
+        nulls[column - 1] = false;
+    };
 
-    add_number(&parameters, request.dataset, true);
-    add_number(&parameters, request.event_count, true);
-    add_text(&parameters, request.events);
-    add(&parameters, BOOLOID, BoolGetDatum(request.dry_run));
-    add_number(&parameters, id, true);
-    execute(schema, &statement, &parameters, SPI_OK_INSERT);
+    memset(nulls, true, sizeof nulls);
+    set(request_log_column::kId, Int64GetDatum(id));
+    set(request_log_column::kStartedAt, now);
+    if (request.dry_run) {
+        set(request_log_column::kFinishedAt, now);
+        set(request_log_column::kOutcome, CStringGetTextDatum("dry_run"));
+    }
+    set(request_log_column::kDataset, Int32GetDatum(request.dataset));
+    set(request_log_column::kEventCount, Int32GetDatum(request.event_count));
+    set(request_log_column::kEvents, multirange_datum(request.events));
+    insert_row(&request_log, relations->request_log, values, nulls);
     return id;
 }
 

@@ -27,8 +27,7 @@ struct TablesSeen {
     TimestampTz cursor_written_at; /* the Unix epoch if it never was */
 };
 TablesSeen look_at_tables(Oid schema);
-void write_cursor(Oid schema, int64 position, const std::string& open, int64 request,
-                  TimestampTz now);
+void write_cursor(Oid schema, int64 position, const IdSet& open, int64 request, TimestampTz now);
 
 /* Requests that were in flight when the last shipper ended: their events are in doubt. Returns how
  * many there were. */

@@ -122,6 +122,7 @@ relations_in(Oid schema)
     found.event_log_pkey = lookup(schema, "capi_event_log_pkey");
     found.event_id = lookup(schema, "capi_event_id");
     found.request_id = lookup(schema, "capi_request_id");
+    found.request_log = lookup(schema, "capi_request_log");
     found.settlement = lookup(schema, "capi_settlement");
     found.settlement_pkey = lookup(schema, "capi_settlement_pkey");
     found.tombstone = lookup(schema, "capi_tombstone");

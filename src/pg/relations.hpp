@@ -16,6 +16,7 @@ struct Relations {
     Oid event_log_pkey;
     Oid event_id;
     Oid request_id;
+    Oid request_log;
     Oid settlement;
     Oid settlement_pkey;
     Oid tombstone;
@@ -43,6 +44,26 @@ enum {
     kUserData,
     kCustomData,
     kRecheck,
+    kEnd
+};
+}
+namespace request_log_column {
+enum {
+    kId = 1,
+    kStartedAt,
+    kFinishedAt,
+    kNextAttemptAt,
+    kDataset,
+    kEventCount,
+    kHttpStatus,
+    kEventsReceived,
+    kErrorCode,
+    kErrorSubcode,
+    kOutcome,
+    kReasonCode,
+    kDetail,
+    kFbtraceId,
+    kEvents,
     kEnd
 };
 }

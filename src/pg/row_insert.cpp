@@ -16,8 +16,8 @@ namespace crm_capi {
 
 namespace {
 
-/* Known targets, for the invalidation callback: capi_event_log, capi_settlement and
- * capi_reached_stage. */
+/* Known targets, for the invalidation callback: capi_event_log, capi_settlement, capi_reached_stage
+ * and, in a shipper, capi_request_log. */
 InsertTarget* targets[4];
 int target_count = 0;
 

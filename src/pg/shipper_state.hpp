@@ -83,7 +83,7 @@ struct Shipper {
     Doubts doubts;
     std::vector<OwedOfDataset> owed;
     IdSet first_owed;
-    std::string open_ids;
+    IdSet open_ids;
     std::string final_ids;
 };
 

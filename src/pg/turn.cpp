@@ -38,7 +38,7 @@ namespace {
  * milliseconds each, so that neither answers nor the events of another dataset wait long. */
 constexpr int kRowsReadPerTurn = 16000;
 constexpr int kRowsLoadedPerTurn = 4000;
-constexpr size_t kRequestsPerTurn = 4;
+constexpr size_t kRequestsPerTurn = 2;
 
 /* So many are loaded when they are seen. A bulk load is first read as a whole. */
 constexpr int kRowsLoadedAtOnce = 64;
@@ -223,16 +223,28 @@ commit_durably(bool durable)
     is_durable = durable;
 }
 
-/* Makes requests and writes them down; they leave after the commit. */
+void
+build_requests(Shipper* shipper, UnixMicros now)
+{
+    recheck_events(shipper);
+    call_cpp("build requests", [&] { shipper->dispatcher.Prepare(now, kRequestsPerTurn); });
+}
+
+/* Makes requests and writes them down; they leave after the commit. What is loaded already goes
+ * before more is loaded: the next turn does that, while these fly. */
 void
 prepare_requests(Shipper* shipper)
 {
     const UnixMicros now = now_micros();
     const TimestampTz started_at = from_unix_micros(now);
 
-    load_events(shipper);
-    recheck_events(shipper);
-    call_cpp("build requests", [&] { shipper->dispatcher.Prepare(now, kRequestsPerTurn); });
+    if (!shipper->dispatcher.HasFullBatch(now))
+        load_events(shipper);
+    build_requests(shipper, now);
+    if (shipper->dispatcher.outgoing().empty()) { /* all that was loaded waits for an answer */
+        load_events(shipper);
+        build_requests(shipper, now);
+    }
     for (OutgoingRequest& request : shipper->dispatcher.outgoing()) {
         request.request = begin_request(shipper->schema, request);
         shipper->latest_request = request.request;

@@ -12,6 +12,7 @@
 extern "C" {
 #include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
+#include "utils/rangetypes.h"
 #if PG_VERSION_NUM >= 160000
 #include "catalog/pg_foreign_server_d.h"
 #endif
@@ -180,6 +181,17 @@ begin_index_scan(Relation table, Relation index, Snapshot snapshot, int key_coun
     return index_beginscan(table, index, snapshot, nullptr, key_count, 0);
 #else
     return index_beginscan(table, index, snapshot, key_count, 0);
+#endif
+}
+
+/* A range that is not empty; 16 lets the caller ask for errors to be saved. */
+inline RangeType*
+make_range_of(TypeCacheEntry* type, RangeBound* lower, RangeBound* upper)
+{
+#if PG_VERSION_NUM >= 160000
+    return make_range(type, lower, upper, false, nullptr);
+#else
+    return make_range(type, lower, upper, false);
 #endif
 }
 

@@ -164,7 +164,7 @@ public:
             SentRequest request;
             request.request = outgoing.request;
             request.dataset = outgoing.dataset;
-            request.ids = IdsIn(outgoing.events);
+            request.ids = IdsIn(outgoing.events.ToMultirange());
             EXPECT_EQ(static_cast<int>(request.ids.size()), outgoing.event_count);
             request.http = std::move(outgoing.http);
             if (!outgoing.dry_run) {

@@ -129,7 +129,7 @@ TEST(DispatcherOverdue, WhatWasLoadedToExpireIsSentWhenTheDatasetGoesOn) {
     turns.core().Configure({config});
     EXPECT_EQ(turns.Take(kNow), Ids{});
     ASSERT_EQ(turns.core().outgoing().size(), 1u);
-    EXPECT_EQ(turns.core().outgoing()[0].events, "{[1,3)}");
+    EXPECT_EQ(turns.core().outgoing()[0].events.ToMultirange(), "{[1,3)}");
 }
 
 // What ended without a request: "ID STATUS CODE".
@@ -232,7 +232,7 @@ TEST(DispatcherCancel, WhatIsCancelledInFlightDoesNotGoAgain) {
     EXPECT_EQ(turns.core().Owed().ToMultirange(), "{[2,3)}");
     turns.Take(kNow + kHour);
     ASSERT_EQ(turns.core().outgoing().size(), 1u);
-    EXPECT_EQ(turns.core().outgoing()[0].events, "{[2,3)}");
+    EXPECT_EQ(turns.core().outgoing()[0].events.ToMultirange(), "{[2,3)}");
 }
 
 TEST(DispatcherCancel, ABatchThatIsCancelledAsAWholeEnds) {

@@ -137,6 +137,16 @@ TEST_F(DispatcherTest, WhatTheNextAnswersMakeRoomForIsLoadedWhileRequestsFly) {
     EXPECT_FALSE(shipper.core.WantsLoad(shipper.now)) << "nothing is owed that is not loaded";
 }
 
+TEST_F(DispatcherTest, TellsWhenAFullRequestCanGo) {
+    shipper.Configure({SizedConfig(2, 1)});
+    shipper.OweMany(1, 6);
+    EXPECT_FALSE(shipper.core.HasFullBatch(shipper.now)) << "nothing is loaded";
+    const SentRequest request = shipper.TurnOfOne();
+    EXPECT_FALSE(shipper.core.HasFullBatch(shipper.now)) << "there is no place for it";
+    shipper.Accept(request);
+    EXPECT_TRUE(shipper.core.HasFullBatch(shipper.now));
+}
+
 TEST_F(DispatcherTest, WhatMayGoAtOnceNeedNotBeOwedFirst) {
     shipper.Configure({SizedConfig(10, 1), Config(2, {2})});
     ASSERT_TRUE(shipper.core.LoadsAtOnce(1, shipper.now));
