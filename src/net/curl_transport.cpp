@@ -25,8 +25,10 @@ namespace {
 // What exceeds it waits its turn.
 constexpr long kMaxConnections = 256;
 
-// Idle connections kept for the next request; there are rarely more than one or two hosts.
-constexpr long kMaxIdleConnections = 8;
+// Connections kept for the next request. libcurl counts those in use as well, and closes each one
+// beyond as soon as its request has ended: with fewer than are in flight, every other request would
+// begin with a handshake.
+constexpr long kMaxKeptConnections = 64;
 
 // Easy handles kept for the next request. An idle one costs about 10 kB.
 constexpr size_t kMaxIdleTransfers = 32;
@@ -81,7 +83,7 @@ CurlTransport::CurlTransport(size_t max_response_bytes)
     }
     curl_multi_setopt(multi_.get(), CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_MULTIPLEX));
     curl_multi_setopt(multi_.get(), CURLMOPT_MAX_TOTAL_CONNECTIONS, kMaxConnections);
-    curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, kMaxIdleConnections);
+    curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, kMaxKeptConnections);
 #if LIBCURL_VERSION_NUM >= 0x081700
     // Its threads that look names up belong to the multi handle, whose end would wait for them.
     curl_multi_setopt(multi_.get(), CURLMOPT_QUICK_EXIT, 1L);

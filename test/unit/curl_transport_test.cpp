@@ -205,7 +205,19 @@ TEST_F(CurlTransportTest, OpensABoundedNumberOfConnections) {
     server.Release();
     TakeAnswers(transport_.get(), 300);
     EXPECT_EQ(server.RequestCount(), 300);
-    EXPECT_TRUE(DriveUntil(transport_.get(), [&] { return server.Open() <= 8; }));
+    EXPECT_TRUE(DriveUntil(transport_.get(), [&] { return server.Open() <= 64; }));
+}
+
+TEST_F(CurlTransportTest, KeepsTheConnectionsOfAllThatAreInFlight) {
+    HttpServer server(AnswerOk);
+    for (int round = 0; round < 4; round++) {
+        for (int i = 0; i < 16; i++) {
+            transport_->Start(Request(server.Url()));
+        }
+        TakeAnswers(transport_.get(), 16);
+    }
+    EXPECT_EQ(server.RequestCount(), 64);
+    EXPECT_LE(server.Accepted(), 16);
 }
 
 TEST_F(CurlTransportTest, PumpReturnsWhileTheServerKeepsSilent) {
