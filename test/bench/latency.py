@@ -108,8 +108,9 @@ def probe_until(world, session, dice, events, first, answered):
 
 
 def latencies_beside(world, session, dice, release, first):
-    """Of probes, with numbers from `first` on, while another dataset's backlog drains, and how long before each one `release` let it
-    go, in ms. Within one dataset an event waits for those before it, however fast they go."""
+    """Of probes, with numbers from `first` on, while another dataset's backlog drains, and how long
+    before each one `release` let it go, in ms. Within one dataset an event waits for those before it,
+    however fast they go."""
     world.endpoint.reset()
     answered = {}
     ages = []
