@@ -90,7 +90,8 @@ CREATE TABLE answered (line jsonb);
 COPY answered FROM '$directory/requests.jsonl' (FORMAT csv, QUOTE e'\\x01', DELIMITER e'\\x02');
 CREATE TABLE fate AS
 SELECT e.*, s.error_code, s.error_subcode,
-       CASE WHEN e.lead_id > 1e14 THEN capi_payload(e.id) ->> 'event_id' END AS event_id
+       CASE WHEN e.lead_id > 1e14 AND e.reason_code IS DISTINCT FROM 'event_time_too_old'
+            THEN capi_payload(e.id) ->> 'event_id' END AS event_id
 FROM capi_events e LEFT JOIN capi_settlement s ON s.event = e.id WHERE e.id >= $first;
 CREATE INDEX ON fate (event_id);
 CREATE TABLE doubt AS
