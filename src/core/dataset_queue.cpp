@@ -64,9 +64,7 @@ void DatasetQueue::Owe(int64_t id) {
 void DatasetQueue::OweInOrder(const IdSet& ids) {
     IdBits all;
     backlog_.AddTo(&all);
-    for (const IdRange& range : ids.ranges()) {
-        all.Add(range);
-    }
+    all.Add(ids);
     backlog_.Assign(all.ToSet());
 }
 
@@ -203,9 +201,7 @@ void DatasetQueue::AddOwedTo(IdBits* ids) const {
     for (const Event& event : ready_) {
         ids->Add(IdRange{event.id, event.id});
     }
-    for (const IdRange& range : in_flight_.ranges()) {
-        ids->Add(range);
-    }
+    ids->Add(in_flight_);
 }
 
 IdSet DatasetQueue::Owed() const {

@@ -29,6 +29,12 @@ void IdBits::Add(IdRange range) {
     }
 }
 
+void IdBits::Add(const IdSet& ids) {
+    for (const IdRange& range : ids.ranges()) {
+        Add(range);
+    }
+}
+
 void IdBits::PutInOrder() {
     const auto starts_before = [](const IdBlock& a, const IdBlock& b) { return a.first < b.first; };
     if (in_order_) {

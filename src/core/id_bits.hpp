@@ -18,6 +18,7 @@ class IdBits {
 public:
     // In any order; what is there already stays.
     void Add(IdRange range);
+    void Add(const IdSet& ids);
     void Add(const IdBlock& block) {
         blocks_.push_back(block);
         in_order_ = false;

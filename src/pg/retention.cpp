@@ -14,6 +14,7 @@
 
 #include "pg/guard.hpp"
 #include "pg/log_reader.hpp"
+#include "pg/multirange.hpp"
 #include "pg/settings.hpp"
 #include "pg/statement.hpp"
 
@@ -72,7 +73,7 @@ delete_events(Shipper* shipper, IdRange range, TimestampTz cutoff)
 {
     static Statement statement = {
         "WITH old AS (DELETE FROM @.capi_event_log e WHERE e.id BETWEEN $1 AND $2"
-        " AND e.id <@ $3::pg_catalog.int8multirange AND e.enqueued_at < $4 AND NOT EXISTS"
+        " AND e.id <@ $3 AND e.enqueued_at < $4 AND NOT EXISTS"
         " (SELECT 1 FROM @.capi_settlement k WHERE k.event = e.id"
         " AND k.status IN ('parked', 'retry')) RETURNING e.id)"
         " DELETE FROM @.capi_settlement s USING old WHERE s.event = old.id",
@@ -80,12 +81,11 @@ delete_events(Shipper* shipper, IdRange range, TimestampTz cutoff)
     Parameters parameters = {};
 
     call_cpp("collect what is final", [&] {
-        IdSet final_ids(std::vector<IdRange>{range});
-        final_ids.Subtract(shipper->dispatcher.Owed());
-        shipper->final_ids = final_ids.ToMultirange();
+        shipper->final_ids = IdSet(std::vector<IdRange>{range});
+        shipper->final_ids.Subtract(shipper->dispatcher.Owed());
     });
     add_range(&parameters, range);
-    add(&parameters, TEXTOID, database_text(shipper->final_ids));
+    add(&parameters, INT8MULTIRANGEOID, multirange_datum(shipper->final_ids));
     add(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(cutoff));
     execute(shipper->schema, &statement, &parameters, SPI_OK_DELETE);
 }
@@ -161,8 +161,7 @@ prune_log(Shipper* shipper, TimestampTz cutoff, int most)
 bool
 history_is_due(const Shipper* shipper)
 {
-    return setting_retention > 0 && !shipper->serves_copy &&
-           GetCurrentTimestamp() >= shipper->prune_at;
+    return milliseconds_until_history_is_due(shipper) == 0;
 }
 
 long

@@ -84,7 +84,7 @@ struct Shipper {
     std::vector<OwedOfDataset> owed;
     IdSet first_owed;
     IdSet open_ids;
-    std::string final_ids;
+    IdSet final_ids;
 };
 
 }  // namespace crm_capi

@@ -238,10 +238,11 @@ prepare_requests(Shipper* shipper)
     const UnixMicros now = now_micros();
     const TimestampTz started_at = from_unix_micros(now);
 
-    if (!shipper->dispatcher.HasFullBatch(now))
+    const bool has_full_batch = shipper->dispatcher.HasFullBatch(now);
+    if (!has_full_batch)
         load_events(shipper);
     build_requests(shipper, now);
-    if (shipper->dispatcher.outgoing().empty()) { /* all that was loaded waits for an answer */
+    if (has_full_batch && shipper->dispatcher.outgoing().empty()) { /* its leads are busy */
         load_events(shipper);
         build_requests(shipper, now);
     }
