@@ -102,6 +102,17 @@ IdSet IdBits::First(int64_t count) {
     return IdSet(std::move(ranges));
 }
 
+IdSet IdBits::Within(IdRange range) {
+    IdBits within;
+    for (const IdBlock& block : blocks_) {
+        const uint64_t bits = block.bits & BitsOf(block.first, range);
+        if (bits != 0) {
+            within.Add(IdBlock{block.first, bits});
+        }
+    }
+    return within.ToSet();
+}
+
 IdSet IdBits::ToSet() {
     return First(std::numeric_limits<int64_t>::max());
 }

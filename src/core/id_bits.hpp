@@ -29,6 +29,7 @@ public:
     int64_t CountIn(const IdSet& ids);
     // The lowest ids, so many at most.
     IdSet First(int64_t count);
+    IdSet Within(IdRange range);
     // Takes sixteen bytes per range: see CountRanges.
     IdSet ToSet();
 

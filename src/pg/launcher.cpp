@@ -44,6 +44,9 @@ struct Candidate {
 
 HTAB* candidates = nullptr;
 bool told_of_missing_slot = false;
+/* Next transaction id when the databases were last looked through and nobody was writing; 0 if
+ * somebody was, or if they must be looked through again. */
+uint64 quiet_since = 0;
 
 Candidate*
 find_candidate(Oid database)
@@ -77,6 +80,25 @@ is_named(const char* database)
     return false;
 }
 
+/* Whoever creates, drops or alters a database takes a transaction id. */
+bool
+databases_can_be_new()
+{
+    return quiet_since == 0 || quiet_since != U64FromFullTransactionId(ReadNextFullTransactionId());
+}
+
+/* Before the catalog is read, so that no transaction falls in between. */
+void
+note_quiet()
+{
+    const uint64 next = U64FromFullTransactionId(ReadNextFullTransactionId());
+    const Snapshot snapshot = GetTransactionSnapshot();
+    const bool quiet = snapshot->xcnt == 0 && !snapshot->suboverflowed &&
+                       snapshot->xmax == static_cast<TransactionId>(next);
+
+    quiet_since = quiet ? next : 0;
+}
+
 /* Finds out which databases should have a shipper. Templates never: a connection to one keeps
  * CREATE DATABASE from copying it. */
 void
@@ -89,13 +111,18 @@ choose_databases()
         candidate->wanted = false;
 
     StartTransactionCommand();
+    note_quiet();
     const Relation catalog = table_open(DatabaseRelationId, AccessShareLock);
     const SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, nullptr, 0, nullptr);
     for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple);
          tuple = systable_getnext(scan)) {
         const auto database = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
-        if (is_chosen_database(NameStr(database->datname)) && database->datallowconn &&
-            !database->datistemplate && !must_stay_away(database->oid))
+        if (!is_chosen_database(NameStr(database->datname)) || !database->datallowconn ||
+            database->datistemplate)
+            continue;
+        if (must_stay_away(database->oid))
+            quiet_since = 0; /* no transaction tells when that ends */
+        else
             find_candidate(database->oid)->wanted = true;
     }
     systable_endscan(scan);
@@ -251,6 +278,8 @@ start()
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
+    /* The snapshot of note_quiet() is to be a plain one. */
+    SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
     pgstat_report_appname("crm_capi launcher");
     memset(&control, 0, sizeof control);
     control.keysize = sizeof(Oid);
@@ -301,9 +330,13 @@ capi_launcher_main(Datum)
             ProcessConfigFile(PGC_SIGHUP);
         }
         heed_announcements();
-        choose_databases();
+        if (databases_can_be_new())
+            choose_databases();
         const long wait = tend_candidates();
-        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, wait, wait_event);
+        const int woken = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, wait,
+                                    wait_event);
         ResetLatch(MyLatch);
+        if ((woken & WL_LATCH_SET) != 0)
+            quiet_since = 0; /* settings, or who must stay away: anything may be new */
     }
 }

@@ -82,7 +82,7 @@ delete_events(Shipper* shipper, IdRange range, TimestampTz cutoff)
 
     call_cpp("collect what is final", [&] {
         shipper->final_ids = IdSet(std::vector<IdRange>{range});
-        shipper->final_ids.Subtract(shipper->dispatcher.Owed());
+        shipper->final_ids.Subtract(shipper->dispatcher.OwedBits().Within(range));
     });
     add_range(&parameters, range);
     add(&parameters, INT8MULTIRANGEOID, multirange_datum(shipper->final_ids));

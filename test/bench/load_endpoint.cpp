@@ -3,11 +3,14 @@
 //     load_endpoint CERTIFICATE KEY
 //
 // Prints its port, then obeys lines on standard input and answers each with one line:
-//   latency MS             every request is answered so long after it came in
-//   slow PATH-PART MS      requests whose path contains the part take that long instead; 0 = no
-//   more reset                  counts from nothing await EVENTS           answers with the counts
-//   when so many events have come in stats                  answers with the counts now probes
-//   answers with [number, ns] of each event named "probe-NUMBER" since reset
+//
+//   - latency MS: every request is answered so long after it came in
+//   - slow PATH-PART MS: those whose path contains the part take that long instead; 0 ends it
+//   - reset: counts from nothing
+//   - await EVENTS: answers with the counts when so many events have come in
+//   - stats: answers with the counts now
+//   - probes: answers with [number, ns] of each event named "probe-NUMBER" since reset
+//
 // What it accepts it does not look at, but for the number of "event_name" members in it.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>

@@ -62,6 +62,12 @@ TEST(IdBitsTest, SaysWhatRangesSay) {
         EXPECT_EQ(bits.ToSet().ToMultirange(), set.ToMultirange()) << "seed " << seed;
         EXPECT_EQ(bits.CountRanges(), set.ranges().size()) << "seed " << seed;
         EXPECT_EQ(bits.CountIn(others), set.Count() - apart.Count()) << "seed " << seed;
+        const IdRange range = pick_range();
+        IdSet without = set;
+        without.Subtract(IdSet({range}));
+        IdSet within = set;
+        within.Subtract(without);
+        EXPECT_EQ(bits.Within(range).ToMultirange(), within.ToMultirange()) << "seed " << seed;
         const int64_t first = pick(300);
         EXPECT_EQ(bits.First(first).Count(), std::min(first, set.Count())) << "seed " << seed;
     }
