@@ -151,10 +151,13 @@ size_t Dispatcher::CountToLoad(const Dataset& dataset, UnixMicros now) const {
 
 // A dataset that was given something goes to the end, so that a long queue does not take all that a
 // turn can load.
-bool Dispatcher::NextLoad(UnixMicros now, int64_t max_count, IdRange* range) {
+bool Dispatcher::NextLoad(UnixMicros now, Whose whose, int64_t max_count, IdRange* range) {
     HeedClock(now);
     for (auto at = datasets_.begin(); at != datasets_.end(); ++at) {
         Dataset* const dataset = at->get();
+        if (whose == Whose::kWithoutFullBatch && HasFullBatch(*dataset)) {
+            continue;
+        }
         const auto wanted = static_cast<int64_t>(CountToLoad(*dataset, now));
         if (dataset->queue.TakeIds(std::min(wanted, max_count), range)) {
             loading_ = dataset;
@@ -185,9 +188,12 @@ bool Dispatcher::WantsLoad(UnixMicros now) const {
 
 bool Dispatcher::HasFullBatch(UnixMicros now) const {
     return std::any_of(datasets_.begin(), datasets_.end(), [=](const auto& dataset) {
-        return MaySend(*dataset, now) && FreeSlots(*dataset) > 0 &&
-               dataset->queue.ready_count() >= static_cast<size_t>(dataset->config.batch_size);
+        return MaySend(*dataset, now) && FreeSlots(*dataset) > 0 && HasFullBatch(*dataset);
     });
+}
+
+bool Dispatcher::HasFullBatch(const Dataset& dataset) const {
+    return dataset.queue.ready_count() >= static_cast<size_t>(dataset.config.batch_size);
 }
 
 void Dispatcher::Load(Event event) {

@@ -83,9 +83,11 @@ public:
     // What may have been delivered by requests of earlier shippers.
     void SetDoubts(Doubts doubts) { doubts_ = std::move(doubts); }
 
-    // The next run of at most max_count ids that should be fetched from the log; false if nothing
-    // more can be used now. Each event found is handed over by Load.
-    bool NextLoad(UnixMicros now, int64_t max_count, IdRange* range);
+    // The next run of at most max_count ids that should be fetched from the log, of any dataset or
+    // of one without a full batch; false if nothing more can be used now. Each event found is
+    // handed over by Load.
+    enum class Whose { kAny, kWithoutFullBatch };
+    bool NextLoad(UnixMicros now, Whose whose, int64_t max_count, IdRange* range);
     // Whether an event of this dataset, which was seen just now and may go at once, can be handed
     // over by Load instead of by Owe: nothing of the dataset waits to be loaded before it.
     bool LoadsAtOnce(int dataset, UnixMicros now);
@@ -162,6 +164,7 @@ private:
 
     Dataset* FindOrAdd(const DatasetConfig& config);
     void TakeOver(int number, Dataset* dataset);
+    bool HasFullBatch(const Dataset& dataset) const;
     bool IsOpen(const Dataset& dataset) const;
     bool MayEndUnsent(const Dataset& dataset, UnixMicros now) const;
     bool MustSweep(const Dataset& dataset, UnixMicros now) const;

@@ -333,8 +333,8 @@ capi_launcher_main(Datum)
         if (databases_can_be_new())
             choose_databases();
         const long wait = tend_candidates();
-        const int woken = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, wait,
-                                    wait_event);
+        const int woken =
+            WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, wait, wait_event);
         ResetLatch(MyLatch);
         if ((woken & WL_LATCH_SET) != 0)
             quiet_since = 0; /* settings, or who must stay away: anything may be new */

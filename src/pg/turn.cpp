@@ -184,7 +184,7 @@ read_log(Shipper* shipper)
 
 /* Fetches what can be sent now or next, as far as the turn's budget goes. */
 void
-load_events(Shipper* shipper)
+load_events(Shipper* shipper, Dispatcher::Whose whose)
 {
     LogReader* reader = nullptr;
     IdRange range = {};
@@ -194,7 +194,7 @@ load_events(Shipper* shipper)
 
     while (budget > 0) {
         call_cpp("choose what to load",
-                 [&] { wanted = shipper->dispatcher.NextLoad(now, budget, &range); });
+                 [&] { wanted = shipper->dispatcher.NextLoad(now, whose, budget, &range); });
         if (!wanted)
             break;
         if (reader == nullptr)
@@ -230,8 +230,9 @@ build_requests(Shipper* shipper, UnixMicros now)
     call_cpp("build requests", [&] { shipper->dispatcher.Prepare(now, kRequestsPerTurn); });
 }
 
-/* Makes requests and writes them down; they leave after the commit. What is loaded already goes
- * before more is loaded: the next turn does that, while these fly. */
+/* Makes requests and writes them down; they leave after the commit. A full batch goes before more
+ * is loaded for its dataset: the next turn does that, while it flies. Other datasets do not wait.
+ */
 void
 prepare_requests(Shipper* shipper)
 {
@@ -239,11 +240,11 @@ prepare_requests(Shipper* shipper)
     const TimestampTz started_at = from_unix_micros(now);
 
     const bool has_full_batch = shipper->dispatcher.HasFullBatch(now);
-    if (!has_full_batch)
-        load_events(shipper);
+    load_events(shipper,
+                has_full_batch ? Dispatcher::Whose::kWithoutFullBatch : Dispatcher::Whose::kAny);
     build_requests(shipper, now);
     if (has_full_batch && shipper->dispatcher.outgoing().empty()) { /* its leads are busy */
-        load_events(shipper);
+        load_events(shipper, Dispatcher::Whose::kAny);
         build_requests(shipper, now);
     }
     for (OutgoingRequest& request : shipper->dispatcher.outgoing()) {

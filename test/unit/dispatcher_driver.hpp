@@ -141,7 +141,7 @@ public:
     int LoadAll() {
         int loaded = 0;
         IdRange range{};
-        while (core.NextLoad(now, 1000, &range)) {
+        while (core.NextLoad(now, Dispatcher::Whose::kAny, 1000, &range)) {
             for (int64_t id = range.first; id <= range.last; ++id) {
                 const auto event = log.find(id);
                 if (event != log.end()) {

@@ -38,7 +38,7 @@ public:
     // One turn; the ids that expired in it.
     std::vector<int64_t> Take(UnixMicros now) {
         IdRange range{};
-        while (core_.NextLoad(now, 1000, &range)) {
+        while (core_.NextLoad(now, Dispatcher::Whose::kAny, 1000, &range)) {
             for (int64_t id = range.first; id <= range.last; ++id) {
                 Event event;
                 event.id = id;

@@ -49,7 +49,7 @@ TEST_F(DispatcherTest, DatasetsTakeTurnsWithWhatATurnCanLoad) {
     std::vector<IdRange> ranges;
     for (int i = 0; i < 4; ++i) {
         IdRange range{};
-        ASSERT_TRUE(shipper.core.NextLoad(shipper.now, 100, &range));
+        ASSERT_TRUE(shipper.core.NextLoad(shipper.now, Dispatcher::Whose::kAny, 100, &range));
         ranges.push_back(range);
         for (int64_t id = range.first; id <= range.last; ++id) {
             shipper.core.Load(shipper.log[id]);
@@ -57,7 +57,22 @@ TEST_F(DispatcherTest, DatasetsTakeTurnsWithWhatATurnCanLoad) {
     }
     EXPECT_EQ(ranges, (std::vector<IdRange>{{1, 100}, {2001, 2100}, {101, 200}, {2101, 2200}}));
     IdRange range{};
-    EXPECT_FALSE(shipper.core.NextLoad(shipper.now, 0, &range)) << "the turn's budget is used up";
+    EXPECT_FALSE(shipper.core.NextLoad(shipper.now, Dispatcher::Whose::kAny, 0, &range))
+        << "the turn's budget is used up";
+}
+
+TEST_F(DispatcherTest, WhoeverHasAFullBatchKeepsNobodyElseFromBeingLoaded) {
+    shipper.Configure({Config(7, {3}), Config(8, {4})});
+    shipper.OweMany(3, 2000);
+    EXPECT_EQ(shipper.LoadAll(), 2000);
+    shipper.OweMany(3, 2000);
+    shipper.OweMany(4, 2);
+    IdRange range{};
+    ASSERT_TRUE(
+        shipper.core.NextLoad(shipper.now, Dispatcher::Whose::kWithoutFullBatch, 100, &range));
+    EXPECT_EQ(range, (IdRange{4001, 4002}));
+    EXPECT_FALSE(
+        shipper.core.NextLoad(shipper.now, Dispatcher::Whose::kWithoutFullBatch, 100, &range));
 }
 
 TEST_F(DispatcherTest, RequestsHoldBatchSizeEventsAndMaxInFlightOfThemFly) {
