@@ -14,10 +14,11 @@ namespace crm_capi {
 namespace {
 
 /* An idle turn may take some ten milliseconds for it, so that an event that comes meanwhile does
- * not wait long. A busy one does a little, so that the part of the log without filters, which a
- * search for a lead has to read as a whole, does not grow for as long as the load lasts. */
+ * not wait long. A busy one does a little more than its requests, two batches, are worth: the
+ * part of the log without filters, which a search for a lead has to read as a whole, must not grow
+ * for as long as the load lasts. */
 constexpr int kFiltersPerIdleTurn = 16;
-constexpr int kFiltersPerBusyTurn = 8;
+constexpr int kFiltersPerBusyTurn = 4;
 
 void
 filter_leads(Shipper* shipper)

@@ -39,13 +39,16 @@ def measure_idle(world, session, report):
         "SELECT position = (SELECT max(id) FROM capi_event_log) AND open = '{}' FROM capi_cursor"),
         "the shipper has written its cursor")
     time.sleep(poll)
-    wal_writer = session.value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'")
-    (cpu, woken), (wal_cpu, wal_woken), (bare_cpu, _) = cost_of_waking(
-        seconds, [session.shipper(), wal_writer], poll)
+    launcher, wal_writer = (
+        session.value("SELECT pid FROM pg_stat_activity WHERE backend_type = %s", kind)
+        for kind in ("crm_capi launcher", "walwriter"))
+    (cpu, woken), (launcher_cpu, launcher_woken), (wal_cpu, wal_woken), (bare_cpu, _) = cost_of_waking(
+        seconds, [session.shipper(), launcher, wal_writer], poll)
     report.add("P8", f"CPU in {seconds} s of idleness: <= 5 ms in 60 s", f"{cpu:.2f} ms",
                limit=f"a loop that sleeps {bare_cpu:.2f}",
                peer=f"WAL writer {wal_cpu:.2f} in {wal_woken} wake-ups; pg_net 0, poll each 100 ms 425 (recorded)",
                met=cpu <= 5 * seconds / 60)
+    report.note(f"P8 the launcher, of which a server has one: {launcher_cpu:.2f} ms in {launcher_woken} wake-ups")
     allowed = seconds / poll + 1
     report.add("P8", f"  wake-ups: one per poll_interval ({poll:g} s)", f"{woken}", met=woken <= allowed)
 

@@ -16,13 +16,13 @@ COMMITS = 50
 
 @contextlib.contextmanager
 def no_shipper(world, session):
-    """Without a shipper in the block, and with one again after it."""
+    """Without a shipper in the block, and with one of this database alone after it."""
     world.set_databases(session, "postgres")
     measure.wait_until(lambda: session.value("SELECT capi_shipper_pid()") is None, "no shipper")
     try:
         yield
     finally:
-        world.set_databases(session, "")
+        world.set_databases(session, session.value("SELECT current_database()"))
 
 
 @contextlib.contextmanager
@@ -103,12 +103,36 @@ def add(report, what, free, hindered, peer):
                 f"{free_cpu.text('{:.2f}')}")
 
 
+@contextlib.contextmanager
+def database(world, name):
+    """A session in a database of that name, which goes at the end."""
+    with world.create_database(name) as session:
+        world.create_dataset(session, "sales")
+        world.register_dataset(session, "sales")
+        yield session
+        world.set_databases(session, "")
+    world.drop_database(name)
+
+
+def compare_history(world, count, rounds, rows):
+    """Runs of a database that is nearly empty and of one with a history, in turn."""
+    free, later = [], []
+    with database(world, "young") as young, database(world, "old") as old:
+        deliver_history(world, old, rows)
+        measure.wait_until(lambda: old.value(
+            "SELECT (SELECT max(last_event) FROM capi_lead_filter) >"
+            " (SELECT max(id) FROM capi_event_log) - 2000"),
+            "the history has its filters", 600)
+        for _ in range(rounds):
+            free.append(drained(world, young, count, nothing))
+            later.append(drained(world, old, count, nothing))
+    return free, later
+
+
 def measure_targets(world, _, report):
     count = world.pick(50000, 150000)
     rounds = world.pick(2, 7)
-    with world.create_database("hindrance") as session:
-        world.create_dataset(session, "sales")
-        world.register_dataset(session, "sales")
+    with database(world, "hindrance") as session:
         drained(world, session, count, nothing)
         add(report, "old snapshot held", *compare(world, session, count, rounds, old_snapshot),
             "SKIP LOCKED 0.16 (recorded)")
@@ -116,9 +140,5 @@ def measure_targets(world, _, report):
             "SKIP LOCKED 0.22 (recorded)")
         add(report, f"{world.pick(50000, 300000)} uncommitted rows",
             *compare(world, session, count, rounds, uncommitted_rows), "SKIP LOCKED 0.10 (recorded)")
-        free = [drained(world, session, count, nothing) for _ in range(rounds)]
-        rows = world.pick(500000, 5000000)
-        deliver_history(world, session, rows)
-        later = [drained(world, session, count, nothing) for _ in range(rounds)]
-        add(report, f"after {rows} delivered rows", free, later, "")
-    world.drop_database("hindrance")
+    rows = world.pick(500000, 5000000)
+    add(report, f"after {rows} delivered rows", *compare_history(world, count, rounds, rows), "")
