@@ -333,9 +333,6 @@ end_turn()
     PopActiveSnapshot();
     SPI_finish();
     CommitTransactionCommand();
-    /* Without this autovacuum never hears of our writes. */
-    pgstat_report_stat(true);
-    pgstat_report_activity(STATE_IDLE, nullptr);
 }
 
 UnixMicros
@@ -366,6 +363,9 @@ take_turn(Shipper* shipper)
     end_turn();
     if (end == TurnEnd::kDone)
         send_requests(shipper);
+    /* Without this autovacuum never hears of our writes. The requests do not wait for it. */
+    pgstat_report_stat(true);
+    pgstat_report_activity(STATE_IDLE, nullptr);
     return end;
 }
 
