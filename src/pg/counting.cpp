@@ -171,10 +171,9 @@ void
 Counting::Settled(const EndedEvent& ended)
 {
     Totals& counted = totals[ended.dataset];
-    if (std::string_view(ended.status) == "expired")
-        counted.expired++;
-    else
-        counted.parked++;
+    const std::string_view status = ended.status;
+    counted.expired += status == "expired" ? 1 : 0;
+    counted.parked += status == "parked" ? 1 : 0;
 }
 
 void

@@ -56,6 +56,8 @@ withdraw(1);
 $endpoint->release;
 is(fates(1, 2), '0 cancelled condition_false, 1 delivered',
 	'the condition counts before the second attempt as well');
+ok($crm->until_true("SELECT (delivered, parked) = (1, 0) FROM capi_counters"),
+	'what it has cancelled is not counted as parked');
 is($crm->sql("SELECT count(*) FROM capi_requests WHERE outcome = 'retry'"), 1, 'which there was');
 
 # --- While the server restarts, and crashes
