@@ -169,10 +169,26 @@ end_scan(IndexScanDesc)
 {
 }
 
+/* Filters tell of the leads of capi_event_log, and an index on another table would show who may
+ * read that one which leads they hold. */
+void
+check_table(Relation table)
+{
+    const Oid extension = getExtensionOfObject(RelationRelationId, RelationGetRelid(table));
+    const char* const name = OidIsValid(extension) ? get_extension_name(extension) : nullptr;
+
+    if (name == nullptr || strcmp(name, "crm_capi") != 0 ||
+        strcmp(RelationGetRelationName(table), "capi_event_log") != 0)
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("access method \"capi_lead\" is for table capi_event_log only"),
+                        errhint("Use another access method, or copy the table without indexes.")));
+}
+
 /* Nothing is built: REINDEX leaves the count of rows as it is known. */
 IndexBuildResult*
 build(Relation table, Relation, IndexInfo*)
 {
+    check_table(table);
     auto* const result = static_cast<IndexBuildResult*>(palloc0(sizeof(IndexBuildResult)));
 
     result->heap_tuples = Max(0, table->rd_rel->reltuples);
