@@ -870,6 +870,7 @@ RETURNS TABLE (subject text, check_name text, status text, detail text, hint tex
 LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER ROWS 50
 SET search_path = pg_catalog, pg_temp
 SET jit = off -- what it would compile runs once
+SET lock_timeout = '1s' -- rather no answer than none for as long as a migration takes
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_check(boolean) IS
 'the doctor: server, datasets, endpoints, funnel and watches, one row per check; with send, Meta is also asked whether it takes the token';

@@ -95,6 +95,7 @@ struct TokenFile {
 struct DatasetFacts {
     DatasetConfig config;
     std::optional<TokenFile> token_file;
+    bool is_standby = false;
     // As capi_status has it.
     std::string health;
     std::string health_reason;  // for people
@@ -106,6 +107,9 @@ struct DatasetFacts {
 };
 
 void JudgeDataset(const DatasetFacts& facts, UnixMicros now, Findings* findings);
+
+// One whose server was dropped while something is owed to it: it has no options any more.
+void JudgeDatasetGone(const DatasetFacts& facts, UnixMicros now, Findings* findings);
 
 // ---- What the endpoint said to a probe ----
 
@@ -132,6 +136,7 @@ struct StageFacts {
 
 struct FunnelFacts {
     std::string dataset;
+    UnixMicros searched_since = 0;   // all events since then were looked at
     UnixMicros since = 0;            // the oldest event that was looked at
     int64_t leads = 0;               // known to the queue
     int64_t leads_sent = 0;          // with an event that Meta has

@@ -100,12 +100,15 @@ void JudgeHealth(const DatasetFacts& facts, Findings* findings) {
         finding.detail += ": " + facts.health_reason;
     }
     finding.detail += '.';
-    if (facts.health == "held" || facts.health == "stopped") {
+    finding.hint = Describe(facts.health_code).hint;
+    if (facts.health == "stopped") {
+        finding.status = facts.is_standby ? CheckStatus::kOk : CheckStatus::kError;
+        finding.hint = "See what the checks launcher and shipper of the server say.";
+    } else if (facts.health == "held") {
         finding.status = CheckStatus::kError;
     } else if (facts.health != "ok") {
         finding.status = CheckStatus::kWarning;
     }
-    finding.hint = Describe(facts.health_code).hint;
     findings->push_back(std::move(finding));
 }
 
@@ -278,6 +281,12 @@ void JudgeDataset(const DatasetFacts& facts, UnixMicros now, Findings* findings)
     JudgeDeadline(facts, now, findings);
     JudgeParked(facts, findings);
     JudgeUpload(facts, now, findings);
+}
+
+void JudgeDatasetGone(const DatasetFacts& facts, UnixMicros now, Findings* findings) {
+    JudgeHealth(facts, findings);
+    JudgeDeadline(facts, now, findings);
+    JudgeParked(facts, findings);
 }
 
 void JudgeProbe(const ProbeFacts& facts, Findings* findings) {

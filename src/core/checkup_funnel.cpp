@@ -11,7 +11,8 @@ namespace crm_capi {
 
 namespace {
 
-constexpr UnixMicros kDay = 24 * 3600 * kMicrosPerSecond;
+constexpr UnixMicros kHour = 3600 * kMicrosPerSecond;
+constexpr UnixMicros kDay = 24 * kHour;
 
 // Reference 1.6.
 constexpr int64_t kLeadsWanted = 200;
@@ -139,6 +140,14 @@ void JudgeSource(const FunnelFacts& facts, Findings* findings) {
          {}});
 }
 
+// Beside the many events of other datasets, less than 28 days may have been looked through.
+std::string NoEvent(const FunnelFacts& facts, UnixMicros now) {
+    const UnixMicros span = std::min(now - facts.searched_since, kDaysToOptimisedStage * kDay);
+    const std::string length = span < kDay ? std::to_string(span / kHour) + " hours"
+                                           : std::to_string(span / kDay) + " days";
+    return "There was no event in the last " + length + '.';
+}
+
 }  // namespace
 
 void JudgeFunnel(const FunnelFacts& facts, UnixMicros now, Findings* findings) {
@@ -146,11 +155,8 @@ void JudgeFunnel(const FunnelFacts& facts, UnixMicros now, Findings* findings) {
     if (facts.leads == 0) {
         for (const Check check : {Check::kLeadVolume, Check::kLeadCoverage, Check::kStages,
                                   Check::kStageOrder, Check::kOptimisedStage}) {
-            findings->push_back({facts.dataset,
-                                 check,
-                                 CheckStatus::kWarning,
-                                 "There was no event in the last 28 days.",
-                                 {}});
+            findings->push_back(
+                {facts.dataset, check, CheckStatus::kWarning, NoEvent(facts, now), {}});
         }
         return;
     }

@@ -101,6 +101,8 @@ Judge(Checkup* checkup, UnixMicros now)
         std::stable_sort(findings.begin() + first, findings.end(),
                          [](const Finding& a, const Finding& b) { return a.check < b.check; });
     }
+    for (const DatasetFacts& dataset : checkup->gone)
+        JudgeDatasetGone(dataset, now, &findings);
     for (const WatchFacts& watch : checkup->watches)
         JudgeWatch(watch, &findings);
 }

@@ -94,45 +94,79 @@ AddDataset(const DatasetSettings& settings, const FileFacts& file, DatasetFacts 
     checkup->funnels.push_back(std::move(funnel));
 }
 
+/* A row of the query below. */
+struct StatusRow {
+    Oid server; /* InvalidOid if it is gone, and something is owed to it */
+    const char* dataset;
+    const char* health;
+    const char* reason;
+    const char* code;
+    int64 owed;
+    int64 parked_lately;
+    UnixMicros next_deadline;
+    UnixMicros last_success_at;
+};
+
+/* C++ regime. */
+DatasetFacts
+MakeFacts(const StatusRow& row, const Checkup& checkup)
+{
+    DatasetFacts facts;
+
+    facts.config.name = row.dataset;
+    facts.is_standby = checkup.server.is_standby;
+    facts.health = row.health;
+    facts.health_reason = row.reason;
+    facts.health_code = ReasonFromCode(row.code);
+    facts.owed = row.owed;
+    facts.next_deadline = row.next_deadline;
+    facts.last_success_at = row.last_success_at;
+    facts.parked_lately = row.parked_lately;
+    return facts;
+}
+
+void
+gather_dataset(const StatusRow& row, Checkup* checkup)
+{
+    if (!OidIsValid(row.server)) {
+        call_cpp("note a dataset that is gone",
+                 [&] { checkup->gone.push_back(MakeFacts(row, *checkup)); });
+        return;
+    }
+    DatasetSettings settings = read_dataset_settings(row.server, Credentials::kRead);
+    const FileFacts file = look_at_file(settings.access_token_file);
+    settings.name = row.dataset;
+    call_cpp("note a dataset",
+             [&] { AddDataset(settings, file, MakeFacts(row, *checkup), checkup); });
+}
+
 void
 gather_datasets(Oid schema, Checkup* checkup)
 {
     static Statement statement = {
-        "SELECT f.oid::bigint, s.owed::bigint, coalesce(s.next_deadline, 'epoch'),"
-        " coalesce(s.last_success_at, 'epoch'), s.health, s.reason,"
-        " (SELECT k.reason_code FROM @.capi_dataset k WHERE k.name = f.srvname"
-        " ORDER BY k.health_since DESC, k.number LIMIT 1)"
-        " FROM pg_catalog.pg_foreign_server f"
-        " JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = f.srvfdw AND w.fdwname = 'crm_capi'"
-        " JOIN @.capi_status s ON s.dataset = f.srvname ORDER BY f.srvname",
+        "SELECT coalesce(f.oid, 0)::bigint, s.dataset, s.health, s.reason,"
+        " (SELECT k.reason_code FROM @.capi_dataset k WHERE k.name = s.dataset"
+        " ORDER BY k.health_since DESC, k.number LIMIT 1), s.owed::bigint,"
+        " coalesce(p.parked, 0), coalesce(s.next_deadline, 'epoch'),"
+        " coalesce(s.last_success_at, 'epoch')"
+        " FROM @.capi_status s LEFT JOIN (pg_catalog.pg_foreign_server f"
+        " JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = f.srvfdw AND w.fdwname = 'crm_capi')"
+        " ON f.srvname = s.dataset"
+        " LEFT JOIN (SELECT d.name, count(*) AS parked FROM @.capi_settlement u"
+        " JOIN @.capi_dataset d ON d.number = u.dataset"
+        " WHERE u.status = 'parked' AND u.settled_at > now() - interval '1 day'"
+        " GROUP BY d.name) p ON p.name = s.dataset ORDER BY s.dataset",
         nullptr, InvalidOid};
     Parameters none = {};
 
     execute(schema, &statement, &none, SPI_OK_SELECT);
-    for (uint64 row = 0; row < SPI_processed; row++) {
-        DatasetSettings settings =
-            read_dataset_settings(static_cast<Oid>(result_int8(row, 1)), Credentials::kRead);
-        const FileFacts file = look_at_file(settings.access_token_file);
-        const char* const health = utf8_result(row, 5);
-        const char* const reason = utf8_result(row, 6);
-        const char* const code = utf8_result(row, 7);
-        settings.name =
-            pg_server_to_any(settings.name, static_cast<int>(strlen(settings.name)), PG_UTF8);
-        const int64 owed = result_int8(row, 2);
-        const UnixMicros deadline = time_result(row, 3);
-        const UnixMicros success = time_result(row, 4);
-        call_cpp("note a dataset", [&] {
-            DatasetFacts facts;
-            facts.owed = owed;
-            facts.next_deadline = deadline;
-            facts.last_success_at = success;
-            facts.health = health;
-            facts.health_reason = reason;
-            facts.health_code = ReasonFromCode(code);
-            AddDataset(settings, file, std::move(facts), checkup);
-        });
-    }
-    checkup->server.datasets = static_cast<int>(SPI_processed);
+    for (uint64 row = 0; row < SPI_processed; row++)
+        gather_dataset(
+            {static_cast<Oid>(result_int8(row, 1)), utf8_result(row, 2), utf8_result(row, 3),
+             utf8_result(row, 4), utf8_result(row, 5), result_int8(row, 6), result_int8(row, 7),
+             time_result(row, 8), time_result(row, 9)},
+            checkup);
+    checkup->server.datasets = static_cast<int>(checkup->datasets.size());
 }
 
 /* A row of the query below. */
@@ -145,7 +179,6 @@ struct FunnelRow {
     int64 entries;
     int64 in_time;
     int64 out_of_order;
-    int64 parked;
     UnixMicros since;
 };
 
@@ -153,8 +186,7 @@ struct FunnelRow {
 void
 AddFunnelRow(const FunnelRow& row, Checkup* checkup)
 {
-    for (size_t i = 0; i < checkup->funnels.size(); i++) {
-        FunnelFacts& funnel = checkup->funnels[i];
+    for (FunnelFacts& funnel : checkup->funnels) {
         if (funnel.dataset != row.dataset)
             continue;
         if (row.is_total) {
@@ -162,26 +194,54 @@ AddFunnelRow(const FunnelRow& row, Checkup* checkup)
             funnel.leads_sent = row.leads_sent;
             funnel.out_of_order = row.out_of_order;
             funnel.since = row.since;
-            checkup->datasets[i].parked_lately = row.parked;
         } else if (row.leads_sent > 0) {
             funnel.stages.push_back({row.stage, row.leads_sent, row.entries, row.in_time});
         }
     }
 }
 
+/* When the latest event was enqueued that the query below does not look at. */
+void
+gather_reach(Oid schema, Checkup* checkup)
+{
+    static Statement statement = {
+        "SELECT coalesce((SELECT e.enqueued_at FROM @.capi_event_log e WHERE e.id <"
+        " (SELECT min(l.id) FROM (SELECT k.id FROM @.capi_event_log k ORDER BY k.id DESC"
+        " LIMIT 50000) l) - 500000 ORDER BY e.id DESC LIMIT 1), 'epoch')",
+        nullptr, InvalidOid};
+    Parameters none = {};
+
+    execute(schema, &statement, &none, SPI_OK_SELECT);
+    const UnixMicros since = time_result(0, 1);
+    for (FunnelFacts& funnel : checkup->funnels)
+        funnel.searched_since = since;
+}
+
 /* The latest events tell how the funnel looks; their number is bounded, because the doctor is to
- * take less than two seconds whatever the size of the queue. What is neither settled nor owed has
- * been sent. */
+ * take less than two seconds whatever the size of the queue. For datasets that have few among them
+ * it looks further back. What is neither settled nor owed has been sent. */
 void
 gather_funnels(Oid schema, Checkup* checkup)
 {
     static Statement statement = {
-        "WITH latest AS MATERIALIZED (SELECT e.id, e.dataset, e.event_name, e.event_time,"
-        " e.enqueued_at, coalesce(e.lead_id::text, md5(e.user_data::text), e.id::text) AS lead"
+        "WITH last AS MATERIALIZED (SELECT e.id, e.dataset, e.event_name, e.event_time,"
+        " e.enqueued_at, e.lead_id, e.user_data"
         " FROM @.capi_event_log e ORDER BY e.id DESC LIMIT 50000),"
+        " first AS MATERIALIZED (SELECT min(l.id) AS id FROM last l),"
+        " rare AS MATERIALIZED (SELECT d.number FROM @.capi_dataset d LEFT JOIN last l"
+        " ON l.dataset = d.number GROUP BY d.number HAVING count(l.id) < 1000),"
+        " earlier AS MATERIALIZED (SELECT e.id, e.dataset, e.event_name, e.event_time,"
+        " e.enqueued_at, e.lead_id, e.user_data FROM @.capi_event_log e"
+        " WHERE e.id BETWEEN (SELECT first.id - 500000 FROM first)"
+        " AND (SELECT first.id - 1 FROM first)"
+        " AND e.dataset = ANY (ARRAY(SELECT rare.number FROM rare))"
+        " ORDER BY e.id DESC LIMIT 20000),"
+        " latest AS MATERIALIZED (SELECT e.id, e.dataset, e.event_name, e.event_time,"
+        " e.enqueued_at, coalesce(e.lead_id::text, md5(e.user_data::text), e.id::text) AS lead"
+        " FROM (SELECT * FROM last UNION ALL SELECT * FROM earlier) e),"
         " owed AS MATERIALIZED (SELECT o.id FROM @.capi_owed o"
         " WHERE o.id >= (SELECT min(l.id) FROM latest l)),"
-        " event AS (SELECT e.*, d.name, s.status, s.settled_at,"
+        " event AS (SELECT e.*, d.name,"
         " s.event IS NULL AND o.id IS NULL AS sent"
         " FROM latest e JOIN @.capi_dataset d ON d.number = e.dataset"
         " LEFT JOIN @.capi_settlement s ON s.event = e.id LEFT JOIN owed o ON o.id = e.id"
@@ -196,7 +256,6 @@ gather_funnels(Oid schema, Checkup* checkup)
         " count(DISTINCT p.lead) FILTER"
         " (WHERE p.sent AND p.event_time <= p.start + interval '28 days'),"
         " count(DISTINCT p.lead) FILTER (WHERE p.sent AND p.event_time < p.before),"
-        " count(*) FILTER (WHERE p.status = 'parked' AND p.settled_at > now() - interval '1 day'),"
         " min(p.enqueued_at)"
         " FROM placed p GROUP BY GROUPING SETS ((p.name), (p.name, p.event_name)) ORDER BY 1, 2",
         nullptr, InvalidOid};
@@ -206,8 +265,7 @@ gather_funnels(Oid schema, Checkup* checkup)
     for (uint64 row = 0; row < SPI_processed; row++) {
         const FunnelRow facts = {utf8_result(row, 1), utf8_result(row, 2), result_bool(row, 3),
                                  result_int8(row, 4), result_int8(row, 5), result_int8(row, 6),
-                                 result_int8(row, 7), result_int8(row, 8), result_int8(row, 9),
-                                 time_result(row, 10)};
+                                 result_int8(row, 7), result_int8(row, 8), time_result(row, 9)};
         call_cpp("note a stage", [&] { AddFunnelRow(facts, checkup); });
     }
 }
@@ -218,6 +276,7 @@ gather_watches(Oid schema, Checkup* checkup)
     static Statement statement = {
         "SELECT w.target::text, CASE"
         " WHEN NOT w.enabled THEN 'Trigger ' || quote_ident(w.trigger) || ' is disabled.'"
+        " WHEN w.problem LIKE 'its table is locked%' THEN 'Cannot be told: ' || w.problem || '.'"
         " WHEN w.problem IS NOT NULL THEN 'The watch does not work: ' || w.problem || '.'"
         " WHEN f.oid IS NULL AND w.dataset IS NULL"
         " THEN 'The watch names no dataset, and there is not exactly one.'"
@@ -254,6 +313,7 @@ gather_facts(Oid schema, Checkup* checkup)
 {
     gather_server(schema, checkup);
     gather_datasets(schema, checkup);
+    gather_reach(schema, checkup);
     gather_funnels(schema, checkup);
     gather_watches(schema, checkup);
 }

@@ -15,6 +15,7 @@ namespace crm_capi {
 struct Checkup {
     ServerFacts server;
     std::vector<DatasetFacts> datasets;
+    std::vector<DatasetFacts> gone; /* owed to, though their servers are dropped */
     std::vector<FunnelFacts> funnels;
     std::vector<ProbeFacts> probes;
     std::vector<WatchFacts> watches;

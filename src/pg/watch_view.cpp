@@ -46,16 +46,17 @@ problem_of(Watch* watch)
     return psprintf("argument \"%s\": %s", work.part, failure.message);
 }
 
-/* The watch that the trigger is, with its table; false if it is none. */
+/* The watch that the trigger is, with its table, which has been locked; false if it is none. */
 bool
-open_watch(FunctionCallInfo fcinfo, Relation* table, const Trigger** trigger)
+open_watch(FunctionCallInfo fcinfo, Oid locked, Relation* table, const Trigger** trigger)
 {
     const Oid oid = PG_GETARG_OID(0);
-    TriggerRow row;
 
-    *table = find_trigger_row(oid, &row) ? try_relation_open(row.table, AccessShareLock) : nullptr;
-    if (*table == nullptr)
+    *table = try_relation_open(locked, NoLock);
+    if (*table == nullptr) {
+        UnlockRelationOid(locked, AccessShareLock);
         return false;
+    }
     *trigger = find_trigger(*table, oid);
     if (*trigger != nullptr && is_watch(*trigger, get_func_namespace(fcinfo->flinfo->fn_oid)))
         return true;
@@ -89,9 +90,13 @@ capi_watch_options(PG_FUNCTION_ARGS)
 {
     Relation table;
     const Trigger* trigger;
+    TriggerRow row;
     const char* options = nullptr;
 
-    if (!open_watch(fcinfo, &table, &trigger))
+    if (!find_trigger_row(PG_GETARG_OID(0), &row))
+        PG_RETURN_NULL();
+    LockRelationOid(row.table, AccessShareLock);
+    if (!open_watch(fcinfo, row.table, &table, &trigger))
         PG_RETURN_NULL();
     if (!is_plain_trigger(trigger) &&
         is_approved(get_func_namespace(trigger->tgfoid), table->rd_rel->relowner, trigger->tgargs,
@@ -103,14 +108,20 @@ capi_watch_options(PG_FUNCTION_ARGS)
     PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(options)));
 }
 
-/* A table that is being dropped or altered is waited for, as by any reader. */
+/* A table that is being altered or dropped is not waited for: the doctor asks this of all watches,
+ * and is to come back. */
 extern "C" Datum
 capi_watch_problem(PG_FUNCTION_ARGS)
 {
     Relation table;
     const Trigger* trigger;
+    TriggerRow row;
 
-    if (!open_watch(fcinfo, &table, &trigger))
+    if (!find_trigger_row(PG_GETARG_OID(0), &row))
+        PG_RETURN_NULL();
+    if (!ConditionalLockRelationOid(row.table, AccessShareLock))
+        PG_RETURN_TEXT_P(cstring_to_text("its table is locked by another transaction"));
+    if (!open_watch(fcinfo, row.table, &table, &trigger))
         PG_RETURN_NULL();
     const char* const problem = problem_of(fresh_watch_of(table, trigger));
     relation_close(table, AccessShareLock);

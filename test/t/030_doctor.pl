@@ -170,6 +170,27 @@ is(check('deadline'), 'ok Nothing is owed.', 'sent after all');
 $crm->sql("INSERT INTO leads (id, fb_lead_id, status) VALUES (-1, 7, 'parked')");
 is(check('parked'), 'warning Events parked within a day: 1.', 'an event that is parked');
 
+# Another dataset has more events than are looked at: what it hides of this one is looked for further back.
+$crm->create_dataset('busy', mode => 'dry_run');
+$crm->sql("SELECT count(capi_send_lead_event(42345678901230000 + i, 'raw', dataset => 'busy'))
+           FROM generate_series(1, 60000) i");
+$crm->until_true('SELECT NOT EXISTS (SELECT FROM capi_owed)');
+is(check('lead_coverage', subject => 'busy'),
+	'ok Events of 50000 of 50000 leads were sent (100.0 %).', 'of a busy dataset the latest events');
+like(check('lead_coverage'), qr/^ok Events of 301 of 302 leads/, 'of one beside it all that are not too old');
+is(check('parked'), 'warning Events parked within a day: 1.', 'and what was parked');
+
+# A dataset that is dropped with what it owes.
+$crm->create_dataset('leaving');
+$crm->sql("SELECT capi_pause('leaving');
+           SELECT capi_send_lead_event(42345678901230000, 'left', now() - interval '100 hours', 'leaving');
+           DROP SERVER leaving CASCADE");
+$crm->until_true("SELECT reason LIKE 'dataset%' AND health = 'held' FROM capi_status WHERE dataset = 'leaving'");
+like(check('health', subject => 'leaving'), qr/^error The dataset is held: /, 'a dataset that is gone');
+is(check('deadline', subject => 'leaving'),
+	'ok The first of the owed events (1) expires in 67 hours.', 'and its events');
+$crm->sql('SELECT capi_cancel(array_agg(id)) FROM capi_owed');
+
 # A funnel upside down: what comes first is sent last, and every lead converts.
 $crm->sql(<<'SQL');
 SELECT capi_send_lead_event(32345678901230000 + i, s.stage, now() - s.ago, 'sales')
@@ -190,6 +211,11 @@ $crm->sql('ALTER TABLE leads DISABLE TRIGGER capi_watch_sales');
 is(check('watch', subject => 'public.leads'), 'error Trigger capi_watch_sales is disabled.', 'a trigger that is disabled');
 $crm->sql('ALTER TABLE leads ENABLE TRIGGER capi_watch_sales; ALTER TABLE leads DROP COLUMN local_time');
 like(check('watch', subject => 'public.leads'), qr/^error .*local_time/, 'a column that is gone');
+my $migration = $node->background_psql('postgres');
+$migration->query_safe('BEGIN; LOCK TABLE leads');
+is(check('watch', subject => 'public.leads'),
+	'error Cannot be told: its table is locked by another transaction.', 'a table that a migration holds');
+$migration->quit;
 $crm->sql("SELECT capi_unwatch('leads')");
 is(check('watches', subject => 'server'),
 	'warning No table is watched: only capi_send_lead_event() brings events.', 'no watch at all');
@@ -211,6 +237,7 @@ $standby->start;
 my $there = $crm->on($standby);
 is(check('shipper', subject => 'server', on => $there),
 	'ok This is a standby: nothing is sent until it is promoted.', 'a standby is silent, and says so');
+like(check('health', on => $there), qr/^ok The dataset is stopped/, 'which is well');
 is(check('endpoint', on => $there), check('endpoint'), 'and can try its way to the endpoint');
 $standby->stop;
 

@@ -122,5 +122,23 @@ TEST(CheckupFunnelTest, NamesTheStagesThatFit) {
               "Stages fit to optimise for: \"converted\" 15.0 %, \"opportunity\" 30.0 %.");
 }
 
+TEST(CheckupFunnelTest, SaysHowFarBackItLookedForEvents) {
+    const struct {
+        UnixMicros searched;
+        const char* detail;
+    } rows[] = {
+        {0, "There was no event in the last 28 days."},
+        {kNow - 90 * kDay, "There was no event in the last 28 days."},
+        {kNow - 3 * kDay, "There was no event in the last 3 days."},
+        {kNow - kDay / 4, "There was no event in the last 6 hours."},
+    };
+    for (const auto& row : rows) {
+        FunnelFacts facts = MetasExample();
+        facts.leads = 0;
+        facts.searched_since = row.searched;
+        EXPECT_EQ(Judged(facts, Check::kStages).detail, row.detail);
+    }
+}
+
 }  // namespace
 }  // namespace crm_capi

@@ -155,6 +155,14 @@ TEST(CheckupTest, ADataset) {
         {"held", [](DatasetFacts* f) { f->health = "held"; }, Check::kHealth, CheckStatus::kError},
         {"retrying", [](DatasetFacts* f) { f->health = "retrying"; }, Check::kHealth,
          CheckStatus::kWarning},
+        {"stopped", [](DatasetFacts* f) { f->health = "stopped"; }, Check::kHealth,
+         CheckStatus::kError},
+        {"standby",
+         [](DatasetFacts* f) {
+             f->health = "stopped";
+             f->is_standby = true;
+         },
+         Check::kHealth, CheckStatus::kOk},
         {"far", [](DatasetFacts* f) { f->next_deadline = kNow + 48 * kHour; }, Check::kDeadline,
          CheckStatus::kOk},
         {"near", [](DatasetFacts* f) { f->next_deadline = kNow + 48 * kHour - 1; },
@@ -180,6 +188,18 @@ TEST(CheckupTest, ADataset) {
         EXPECT_EQ(StatusOf(findings, row.check), row.status) << row.name;
         EXPECT_EQ(Has(findings, Check::kTokenFile), facts.token_file.has_value());
     }
+}
+
+TEST(CheckupTest, ADatasetThatIsGone) {
+    DatasetFacts facts = GoodDataset();
+    facts.health = "held";
+    facts.owed = 1;
+    facts.next_deadline = kNow + kHour;
+    Findings findings;
+    JudgeDatasetGone(facts, kNow, &findings);
+    EXPECT_EQ(findings.size(), 3u);
+    EXPECT_EQ(StatusOf(findings, Check::kHealth), CheckStatus::kError);
+    EXPECT_EQ(StatusOf(findings, Check::kDeadline), CheckStatus::kError);
 }
 
 // ---- Probe ----
