@@ -36,13 +36,15 @@ sub hear
 	return join ', ', @notices;
 }
 
-# What the shipper says it does, once it says so.
+# What the shipper says it does, once it says so. Servers before 17 know no wait events of extensions.
+my %wait_event = (idle => 'Idle', sending => 'Send', waiting => 'Pause');
 sub application_name
 {
 	my ($name) = @_;
+	my $wait_event = $node->pg_version >= 17 ? "CrmCapiShipper$wait_event{$name}" : 'Extension';
 	return $crm->until_true(
-		"SELECT application_name = 'crm_capi shipper: $name' FROM pg_stat_activity
-		 WHERE backend_type = 'crm_capi shipper'");
+		"SELECT (application_name, wait_event) = ('crm_capi shipper: $name', '$wait_event')
+		 FROM pg_stat_activity WHERE backend_type = 'crm_capi shipper'");
 }
 
 # Lines of the log about the dataset, since the last call.
