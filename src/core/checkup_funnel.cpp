@@ -11,7 +11,8 @@ namespace crm_capi {
 
 namespace {
 
-constexpr UnixMicros kHour = 3600 * kMicrosPerSecond;
+constexpr UnixMicros kMinute = 60 * kMicrosPerSecond;
+constexpr UnixMicros kHour = 60 * kMinute;
 constexpr UnixMicros kDay = 24 * kHour;
 
 // Reference 1.6.
@@ -143,8 +144,9 @@ void JudgeSource(const FunnelFacts& facts, Findings* findings) {
 // Beside the many events of other datasets, less than 28 days may have been looked through.
 std::string NoEvent(const FunnelFacts& facts, UnixMicros now) {
     const UnixMicros span = std::min(now - facts.searched_since, kDaysToOptimisedStage * kDay);
-    const std::string length = span < kDay ? std::to_string(span / kHour) + " hours"
-                                           : std::to_string(span / kDay) + " days";
+    const std::string length = span < kHour  ? std::to_string(span / kMinute) + " minutes"
+                               : span < kDay ? std::to_string(span / kHour) + " hours"
+                                             : std::to_string(span / kDay) + " days";
     return "There was no event in the last " + length + '.';
 }
 

@@ -207,7 +207,7 @@ gather_reach(Oid schema, Checkup* checkup)
     static Statement statement = {
         "SELECT coalesce((SELECT e.enqueued_at FROM @.capi_event_log e WHERE e.id <"
         " (SELECT min(l.id) FROM (SELECT k.id FROM @.capi_event_log k ORDER BY k.id DESC"
-        " LIMIT 50000) l) - 500000 ORDER BY e.id DESC LIMIT 1), 'epoch')",
+        " LIMIT 50000) l) - 250000 ORDER BY e.id DESC LIMIT 1), 'epoch')",
         nullptr, InvalidOid};
     Parameters none = {};
 
@@ -232,12 +232,13 @@ gather_funnels(Oid schema, Checkup* checkup)
         " ON l.dataset = d.number GROUP BY d.number HAVING count(l.id) < 1000),"
         " earlier AS MATERIALIZED (SELECT e.id, e.dataset, e.event_name, e.event_time,"
         " e.enqueued_at, e.lead_id, e.user_data FROM @.capi_event_log e"
-        " WHERE e.id BETWEEN (SELECT first.id - 500000 FROM first)"
+        " WHERE e.id BETWEEN (SELECT first.id - 250000 FROM first)"
         " AND (SELECT first.id - 1 FROM first)"
         " AND e.dataset = ANY (ARRAY(SELECT rare.number FROM rare))"
-        " ORDER BY e.id DESC LIMIT 20000),"
-        " latest AS MATERIALIZED (SELECT e.id, e.dataset, e.event_name, e.event_time,"
-        " e.enqueued_at, coalesce(e.lead_id::text, md5(e.user_data::text), e.id::text) AS lead"
+        " ORDER BY e.id DESC LIMIT 10000),"
+        " latest AS MATERIALIZED (SELECT e.id, e.dataset, e.event_time, e.enqueued_at,"
+        " e.event_name COLLATE \"C\" AS event_name,"
+        " coalesce(e.lead_id::text, md5(e.user_data::text), e.id::text) COLLATE \"C\" AS lead"
         " FROM (SELECT * FROM last UNION ALL SELECT * FROM earlier) e),"
         " owed AS MATERIALIZED (SELECT o.id FROM @.capi_owed o"
         " WHERE o.id >= (SELECT min(l.id) FROM latest l)),"

@@ -131,6 +131,7 @@ TEST(CheckupFunnelTest, SaysHowFarBackItLookedForEvents) {
         {kNow - 90 * kDay, "There was no event in the last 28 days."},
         {kNow - 3 * kDay, "There was no event in the last 3 days."},
         {kNow - kDay / 4, "There was no event in the last 6 hours."},
+        {kNow - kDay / 48, "There was no event in the last 30 minutes."},
     };
     for (const auto& row : rows) {
         FunnelFacts facts = MetasExample();
