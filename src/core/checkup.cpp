@@ -23,7 +23,7 @@ constexpr CheckText kTable[] = {
     {Check::kMode, "mode",
      "Set the option mode to live, or drop test_event_code, when the dataset is to count."},
     {Check::kToken, "token",
-     "Create a user mapping with access_token for the server's owner or for PUBLIC."},
+     "Create a user mapping with access_token for the server's owner or for PUBLIC, or see to the file that its access_token_file names."},
     {Check::kTokenFile, "token_file",
      "Let nobody but the account of the server read the file: chmod 600."},
     {Check::kEndpoint, "endpoint",
@@ -155,11 +155,9 @@ void JudgeServer(const ServerFacts& facts, Findings* findings) {
 
 void JudgeWatch(const WatchFacts& facts, Findings* findings) {
     const bool is_intact = facts.problem.empty();
-    findings->push_back({facts.target,
-                         Check::kWatch,
+    findings->push_back({facts.target, Check::kWatch,
                          is_intact ? CheckStatus::kOk : CheckStatus::kError,
-                         is_intact ? "The watch is intact." : facts.problem,
-                         {}});
+                         is_intact ? "The watch is intact." : facts.problem, facts.hint});
     if (!facts.bare_timestamps.empty()) {
         findings->push_back(
             {facts.target,

@@ -152,6 +152,7 @@ void JudgeFunnel(const FunnelFacts& facts, UnixMicros now, Findings* findings);
 struct WatchFacts {
     std::string target;
     std::string problem;  // empty = it is intact
+    std::string hint;     // empty = the check's own
     // Columns of type timestamp without time zone that are read as times.
     std::string bare_timestamps;
 };

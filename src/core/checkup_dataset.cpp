@@ -96,7 +96,7 @@ void JudgeTokenFile(const DatasetFacts& facts, Findings* findings) {
 void JudgeHealth(const DatasetFacts& facts, Findings* findings) {
     Finding finding{facts.config.name, Check::kHealth, CheckStatus::kOk, {}, {}};
     finding.detail = "The dataset is " + facts.health;
-    if (!facts.health_reason.empty()) {
+    if (!facts.health_reason.empty() && facts.health_code != Reason::kPaused) {
         finding.detail += ": " + facts.health_reason;
     }
     finding.detail += '.';
@@ -226,8 +226,12 @@ void JudgeVersion(const ProbeFacts& facts, const Verdict& verdict, Findings* fin
     const VersionLife life = LifeOfVersion(facts.api_version, facts.asked_at);
     const std::string version = "Version " + facts.api_version;
     const std::string ends = life.ends.empty() ? "" : " on " + std::string(life.ends);
-    Finding finding{
-        facts.dataset, Check::kApiVersion, CheckStatus::kOk, version + " is served.", {}};
+    const bool is_answered = facts.answer.result == TransportResult::kAnswered;
+    Finding finding{facts.dataset,
+                    Check::kApiVersion,
+                    CheckStatus::kOk,
+                    version + (is_answered ? " is served." : " has no known end."),
+                    {}};
     if (verdict.reason == Reason::kVersionDead) {
         finding.status = CheckStatus::kError;
         finding.detail = version + " is refused by the endpoint.";

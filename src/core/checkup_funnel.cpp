@@ -36,6 +36,10 @@ std::string Share(int64_t part, int64_t whole) {
     return text;
 }
 
+std::string Counted(int64_t number, const char* noun) {
+    return std::to_string(number) + ' ' + noun + (number == 1 ? "" : "s");
+}
+
 bool IsBelow(int64_t part, int64_t whole, int percentage) {
     return part * 100 < whole * percentage;
 }
@@ -48,12 +52,12 @@ void JudgeVolume(const FunnelFacts& facts, UnixMicros now, Findings* findings) {
     const int64_t days = std::clamp<int64_t>((now - facts.since) / kDay, 0, kDaysToOptimisedStage);
     // A month is judged when it is over; before that the number speaks for itself.
     const bool is_few = facts.leads < kLeadsWanted && days >= kDaysToOptimisedStage - 1;
-    findings->push_back({facts.dataset,
-                         Check::kLeadVolume,
-                         is_few ? CheckStatus::kWarning : CheckStatus::kOk,
-                         std::to_string(facts.leads) + " leads had events in the last " +
-                             std::to_string(days + 1) + " days.",
-                         {}});
+    findings->push_back(
+        {facts.dataset,
+         Check::kLeadVolume,
+         is_few ? CheckStatus::kWarning : CheckStatus::kOk,
+         Counted(facts.leads, "lead") + " had events in the last " + Counted(days + 1, "day") + '.',
+         {}});
 }
 
 void JudgeCoverage(const FunnelFacts& facts, Findings* findings) {
@@ -144,9 +148,9 @@ void JudgeSource(const FunnelFacts& facts, Findings* findings) {
 // Beside the many events of other datasets, less than 28 days may have been looked through.
 std::string NoEvent(const FunnelFacts& facts, UnixMicros now) {
     const UnixMicros span = std::min(now - facts.searched_since, kDaysToOptimisedStage * kDay);
-    const std::string length = span < kHour  ? std::to_string(span / kMinute) + " minutes"
-                               : span < kDay ? std::to_string(span / kHour) + " hours"
-                                             : std::to_string(span / kDay) + " days";
+    const std::string length = span < kHour  ? Counted(span / kMinute, "minute")
+                               : span < kDay ? Counted(span / kHour, "hour")
+                                             : Counted(span / kDay, "day");
     return "There was no event in the last " + length + '.';
 }
 

@@ -132,7 +132,7 @@ constexpr ReasonText kTable[] = {
 
     {Reason::kTokenMissing, "token_missing",
      "dataset has no access token",
-     "Create a user mapping with access_token for the server's owner or for PUBLIC."},
+     "Create a user mapping with access_token for the server's owner or for PUBLIC, or see to the file that its access_token_file names."},
     {Reason::kTokenRefused, "token_refused",
      "access token was refused by Meta",
      "Set a new access_token, and the app_secret that belongs to it, with ALTER USER MAPPING."},

@@ -284,6 +284,16 @@ gather_watches(Oid schema, Checkup* checkup)
         " WHEN f.oid IS NULL THEN 'Dataset ' || quote_ident(w.dataset) || ' does not exist.'"
         " WHEN NOT has_server_privilege(c.relowner, f.oid, 'USAGE')"
         " THEN 'The owner of the table lacks USAGE on dataset ' || quote_ident(f.srvname) || '.'"
+        " END, CASE"
+        " WHEN NOT w.enabled THEN 'Use ALTER TABLE ... ENABLE TRIGGER, and capi_backfill for what"
+        " the watch has missed.'"
+        " WHEN w.problem LIKE 'its table is locked%' THEN 'Ask again when that transaction has"
+        " ended.'"
+        " WHEN w.problem IS NOT NULL THEN NULL"
+        " WHEN f.oid IS NULL THEN 'Create the dataset under that name, or call capi_watch for"
+        " another one.'"
+        " WHEN NOT has_server_privilege(c.relowner, f.oid, 'USAGE')"
+        " THEN 'Use GRANT USAGE ON FOREIGN SERVER for the owner of the table.'"
         " END, bare.columns"
         " FROM @.capi_watches w JOIN pg_catalog.pg_class c ON c.oid = w.target"
         " LEFT JOIN LATERAL (SELECT min(s.oid) AS oid, min(s.srvname) AS srvname"
@@ -301,8 +311,10 @@ gather_watches(Oid schema, Checkup* checkup)
     for (uint64 row = 0; row < SPI_processed; row++) {
         const char* const target = utf8_result(row, 1);
         const char* const problem = utf8_result(row, 2);
-        const char* const bare = utf8_result(row, 3);
-        call_cpp("note a watch", [&] { checkup->watches.push_back({target, problem, bare}); });
+        const char* const hint = utf8_result(row, 3);
+        const char* const bare = utf8_result(row, 4);
+        call_cpp("note a watch",
+                 [&] { checkup->watches.push_back({target, problem, hint, bare}); });
     }
     checkup->server.watches = static_cast<int>(SPI_processed);
 }

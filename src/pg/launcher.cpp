@@ -33,6 +33,7 @@ constexpr int kLongestPause = 60 * 1000;
 
 struct Candidate {
     Oid database; /* hash key */
+    NameData name;
     bool wanted;
     bool absent; /* its shipper found no extension */
     int slot;    /* -1 = not running */
@@ -99,6 +100,15 @@ note_quiet()
     quiet_since = quiet ? next : 0;
 }
 
+void
+want_candidate(const FormData_pg_database* database)
+{
+    Candidate* const candidate = find_candidate(database->oid);
+
+    candidate->name = database->datname;
+    candidate->wanted = true;
+}
+
 /* Finds out which databases should have a shipper. Templates never: a connection to one keeps
  * CREATE DATABASE from copying it. */
 void
@@ -123,7 +133,7 @@ choose_databases()
         if (must_stay_away(database->oid))
             quiet_since = 0; /* no transaction tells when that ends */
         else
-            find_candidate(database->oid)->wanted = true;
+            want_candidate(database);
     }
     systable_endscan(scan);
     table_close(catalog, AccessShareLock);
@@ -173,11 +183,12 @@ find_free_slot()
 }
 
 void
-report_no_room(Oid database, const char* hint)
+report_no_room(const Candidate* candidate, const char* hint)
 {
     if (!told_of_missing_slot)
         ereport(LOG, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-                      errmsg("no worker is free to ship the events of database %u", database),
+                      errmsg("no worker is free to ship the events of database \"%s\"",
+                             NameStr(candidate->name)),
                       errhint("%s", hint)));
     told_of_missing_slot = true;
 }
@@ -188,14 +199,14 @@ start_candidate(Candidate* candidate)
     const int slot = find_free_slot();
 
     if (slot < 0) {
-        report_no_room(candidate->database, "Raise crm_capi.max_shippers.");
+        report_no_room(candidate, "Raise crm_capi.max_shippers.");
         return;
     }
     take_slot(slot, candidate->database);
     candidate->handle = start_shipper(slot, candidate->database);
     if (candidate->handle == nullptr) {
         free_slot(slot);
-        report_no_room(candidate->database, "Raise max_worker_processes.");
+        report_no_room(candidate, "Raise max_worker_processes.");
         return;
     }
     candidate->slot = slot;

@@ -163,7 +163,7 @@ $crm->sql("SELECT capi_pause('sales')");
 $crm->until_true("SELECT health = 'paused' FROM capi_status WHERE dataset = 'sales'");
 $crm->sql("SELECT capi_send_lead_event(12345678901234567, 'late', now() - interval '167 hours', 'sales')");
 is(check('deadline'), 'error The first of the owed events (1) expires in 0 hours.', 'an event near its deadline');
-is(check('health'), 'warning The dataset is paused: dataset is paused.', 'and why it waits');
+is(check('health'), 'warning The dataset is paused.', 'and why it waits');
 $crm->sql("SELECT capi_resume('sales')");
 $crm->until_true('SELECT NOT EXISTS (SELECT FROM capi_owed)');
 is(check('deadline'), 'ok Nothing is owed.', 'sent after all');
@@ -209,6 +209,7 @@ is(check('event_time', subject => 'public.leads'),
 	'warning Taken as UTC, because it has no time zone: local_time.', 'a time without its zone');
 $crm->sql('ALTER TABLE leads DISABLE TRIGGER capi_watch_sales');
 is(check('watch', subject => 'public.leads'), 'error Trigger capi_watch_sales is disabled.', 'a trigger that is disabled');
+like($crm->sql("SELECT hint FROM capi_check() WHERE check_name = 'watch'"), qr/ENABLE TRIGGER/, 'with its remedy');
 $crm->sql('ALTER TABLE leads ENABLE TRIGGER capi_watch_sales; ALTER TABLE leads DROP COLUMN local_time');
 like(check('watch', subject => 'public.leads'), qr/^error .*local_time/, 'a column that is gone');
 my $migration = $node->background_psql('postgres');
