@@ -25,6 +25,7 @@ CHECKS = {
     "open-notes": (text_checks.open_notes, samples.OPEN_NOTES),
     "sql-names": (text_checks.sql_names, samples.SQL_NAMES),
     "reason-codes": (text_checks.reason_codes, samples.REASON_CODES),
+    "check-names": (text_checks.check_names, samples.CHECK_NAMES),
     "versions": (text_checks.versions, samples.VERSIONS),
     "meta": (text_checks.meta, samples.META_FILES),
     "links": (text_checks.links, samples.LINKS),

@@ -107,6 +107,15 @@ REASON_CODES = [
          "docs/operations.md": "### Other\n### `refused`\n"}),
 ]
 
+CHECK_NAMES = [
+    (1, {"src/core/checkup.cpp": '{Check::kClock, "clock",\n', "docs/doctor.md": "### Other\n"}),
+    (1, {"src/core/checkup.cpp": "", "docs/doctor.md": "### `clock`\n"}),
+    (1, {"src/core/checkup.cpp": '{Check::kClock, "clock",\n', "docs/doctor.md": "### `clock`\n",
+         "docs/a.md": "| the time | `capi_check()`, `watch` |\n"}),
+    (0, {"src/core/checkup.cpp": '{Check::kClock, "clock",\n', "docs/doctor.md": "### Other\n### `clock`\n",
+         "docs/a.md": "| the time | `capi_check()`, `clock` |\n| the rest | `capi_check()`; `watch` |\n"}),
+]
+
 VERSIONS = [
     (1, {"sql/crm_capi--1.1.sql": "\n"}),
     (1, {"crm_capi.control": CONTROL, "sql/crm_capi--1.0.sql": "\n"}),

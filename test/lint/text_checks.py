@@ -100,6 +100,19 @@ def reason_codes(tree):
                for code in sections if code not in codes])
 
 
+def check_names(tree):
+    """Each check of the doctor has its section in the manual, and pages name no others."""
+    names = re.findall(r"\{Check::k\w+, \"(\w+)\"", tree.read("src/core/checkup.cpp") or "")
+    sections = re.findall(r"^### `(\w+)`$", tree.read("docs/doctor.md") or "", re.MULTILINE)
+    findings = ([f"docs/doctor.md: no section about {name}" for name in names if name not in sections]
+                + [f"docs/doctor.md: there is no check {name}" for name in sections if name not in names])
+    for page in pages(tree):
+        findings += [f"{page}: there is no check {name}"
+                     for name in re.findall(r"`capi_check\(\)`, `(\w+)`", tree.read(page) or "")
+                     if name not in names]
+    return findings
+
+
 def version_key(version):
     numbers = [int(number) for number in version.split(".") if number]
     while numbers and numbers[-1] == 0:  # META.json wants 1.0.0 where the control file says 1.0
@@ -168,7 +181,10 @@ def meta(tree):
 
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-PAGES = ("README.md", "CHANGELOG.md")
+
+
+def pages(tree):
+    return ["README.md", "CHANGELOG.md", *(path for path in tree.paths("docs") if path.endswith(".md"))]
 
 
 def anchors(markdown):
@@ -180,7 +196,7 @@ def anchors(markdown):
 def links(tree):
     """Each relative link of a page leads to a file, and to a heading if it names one."""
     findings = []
-    for page in [*PAGES, *(path for path in tree.paths("docs") if path.endswith(".md"))]:
+    for page in pages(tree):
         text = tree.read(page)
         for match in LINK.finditer(text or ""):
             target, _, anchor = match.group(1).partition("#")

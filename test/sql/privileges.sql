@@ -3,7 +3,7 @@
 \set SHOW_CONTEXT never
 
 CREATE SERVER privileges_dataset FOREIGN DATA WRAPPER crm_capi
-    OPTIONS (dataset_id '1234567890123456', lead_event_source 'Odoo', mode 'paused');
+    OPTIONS (dataset_id '1234567890123456', lead_event_source 'Odoo', mode 'paused', endpoint 'https://127.0.0.1:9');
 CREATE USER MAPPING FOR PUBLIC SERVER privileges_dataset OPTIONS (access_token 'SECRET-TOKEN', app_secret 'SECRET-APP');
 CREATE TABLE leads (lead bigint, stage text);
 SELECT capi_watch('leads', 'lead', 'stage', 'privileges_dataset');
@@ -39,6 +39,8 @@ SELECT count(*) FROM capi_events;
 SELECT count(*) FROM capi_requests;
 SELECT count(*) FROM capi_status;
 SELECT count(*) FROM capi_watches;
+SELECT count(*) FROM capi_stage_coverage;
+SELECT count(*) FROM capi_check();
 SELECT count(*) FROM capi_event_log;
 SELECT count(*) FROM capi_figures();
 SELECT capi_read_up_to();
@@ -93,10 +95,10 @@ RESET ROLE;
 
 -- An operator reads and decides: the grants of docs/privileges-and-secrets.md are enough, and no more
 CREATE ROLE regress_capi_operator;
-GRANT SELECT ON capi_status, capi_counters, capi_events, capi_undelivered, capi_requests, capi_watches
-    TO regress_capi_operator;
-GRANT EXECUTE ON FUNCTION capi_pause(name), capi_resume(name), capi_retry(bigint[]), capi_cancel(bigint[])
-    TO regress_capi_operator;
+GRANT SELECT ON capi_status, capi_counters, capi_events, capi_undelivered, capi_requests, capi_watches,
+    capi_stage_coverage TO regress_capi_operator;
+GRANT EXECUTE ON FUNCTION capi_check(boolean), capi_pause(name), capi_resume(name), capi_retry(bigint[]),
+    capi_cancel(bigint[]) TO regress_capi_operator;
 SET ROLE regress_capi_operator;
 SELECT capi_pause('privileges_dataset');
 SELECT capi_resume('privileges_dataset');
@@ -104,9 +106,18 @@ SELECT count(*) >= 1 AS readable FROM capi_events WHERE id = :id;
 SELECT count(*) = 1 AS readable FROM capi_undelivered WHERE id = :id;
 SELECT count(*) = 1 AS readable FROM capi_status WHERE dataset = 'privileges_dataset';
 SELECT count(*) >= 0 AS readable FROM capi_counters;
+SELECT count(*) >= 0 AS readable FROM capi_requests;
+SELECT stage FROM capi_watches;
+SELECT event_name, events FROM capi_stage_coverage WHERE dataset = 'privileges_dataset' ORDER BY event_name;
+SELECT status, detail FROM capi_check() WHERE subject = 'privileges_dataset' AND check_name = 'mode';
+SELECT count(*) > 5 AS checked FROM capi_check(send => true) WHERE subject = 'privileges_dataset';
 SELECT capi_cancel(ARRAY[:id]), capi_retry(ARRAY[:id]);
 SELECT count(*) FROM capi_settlement;
+SELECT count(*) FROM capi_event_log;
 SELECT capi_payload(:id);
+SELECT capi_forget(123456789012345);
+SELECT capi_send_lead_event(123456789012345, 'qualified', dataset => 'privileges_dataset');
+SELECT capi_send_test_event(123456789012345, 'TEST1', 'privileges_dataset');
 SELECT umoptions IS NULL AS hidden FROM pg_user_mappings WHERE srvname = 'privileges_dataset';
 RESET ROLE;
 
@@ -115,6 +126,7 @@ SELECT count(*) AS shown FROM (
     SELECT e::text FROM capi_events e UNION ALL SELECT r::text FROM capi_requests r
     UNION ALL SELECT s::text FROM capi_status s UNION ALL SELECT c::text FROM capi_counters c UNION ALL
     SELECT u::text FROM capi_undelivered u UNION ALL SELECT w::text FROM capi_watches w
+    UNION ALL SELECT g::text FROM capi_stage_coverage g UNION ALL SELECT k::text FROM capi_check(send => true) k
     UNION ALL SELECT d::text FROM capi_dataset d UNION ALL SELECT capi_payload(:id)::text) AS all_rows(row)
 WHERE row LIKE '%SECRET%';
 

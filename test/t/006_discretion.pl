@@ -1,5 +1,6 @@
 # What is not said: no line in the log per event, and the token nowhere - not at debug5, not in an
-# error, a view or an activity string, not even when Meta's answer repeats it.
+# error, a view or an activity string, not even when Meta's answer repeats it; nor in a dump by a role that
+# may read all data and not the mapping.
 
 use strict;
 use warnings FATAL => 'all';
@@ -123,5 +124,23 @@ for my $relation ('capi_event_log', 'capi_requests', 'capi_events', 'capi_datase
 $crm->forget;
 $crm->sql('SET ROLE clerk; SELECT change(i) FROM generate_series(1, 3) i');
 $crm->arrived_as_committed('a role without any right on the extension writes, and events are sent');
+
+# --- What a dump holds
+
+sub dump_of
+{
+	my ($role) = @_;
+	my $file = $node->basedir . "/$role.sql";
+	$node->command_ok([ 'pg_dump', '-U', $role, '-f', $file, 'postgres' ], "the database is dumped by $role");
+	return slurp_file($file);
+}
+
+my $superuser = $crm->sql('SELECT current_user');
+$crm->sql('CREATE ROLE archivist LOGIN IN ROLE pg_read_all_data');
+my $dump = dump_of('archivist');
+ok($dump =~ /^COPY public\.capi_event_log .*^\d+\t.*\t12345678901234567\t/ms, 'a role that may read all data dumps the queue');
+ok($dump =~ /^CREATE USER MAPPING FOR public SERVER sales;$/m, 'and that there is a mapping');
+ok($dump !~ /$token|$secret/, 'but neither token nor secret, which it may not read');
+ok(dump_of($superuser) =~ /access_token '$token',\s+app_secret '$secret'/, 'a superuser dumps them');
 
 done_testing();

@@ -1,5 +1,6 @@
 # What docs/monitoring has for Prometheus and Grafana, with the exporter of the distribution: every metric
-# is there, says what is true, and needs no more than its role has; and the dashboard knows no others.
+# is there, says what is true, and needs no more than its role has; and neither the dashboard nor the alerts
+# know others.
 
 use strict;
 use warnings FATAL => 'all';
@@ -19,6 +20,7 @@ my $exporter = '/usr/bin/prometheus-postgres-exporter';
 plan skip_all => 'prometheus-postgres-exporter is not installed' unless -x $exporter;
 
 my $monitoring = File::Spec->rel2abs(dirname(__FILE__) . '/../../docs/monitoring');
+my $page = slurp_file("$monitoring.md");
 my $queries = slurp_file("$monitoring/queries.yaml");
 my $crm = CrmCapi->new('exporter');
 my $endpoint = $crm->endpoint;
@@ -33,6 +35,8 @@ $crm->until_true('SELECT NOT EXISTS (SELECT FROM capi_owed)');
 $crm->create_dataset('waiting', mode => 'paused');
 $crm->sql("SELECT capi_send_lead_event(12345678901234567, 'qualified', now() - interval '100 hours', 'waiting')");
 $crm->until_true("SELECT health = 'paused' FROM capi_status WHERE dataset = 'waiting'");
+$crm->create_dataset('trying', mode => 'dry_run');
+$crm->until_true("SELECT (delivered, parked) = (20, 2) FROM capi_counters WHERE dataset = 'sales'");
 $crm->sql(slurp_file("$monitoring/role.sql"));
 
 # --- The exporter
@@ -94,6 +98,11 @@ my %facts = (
 	'crm_capi_dataset_owed{dataset="sales"}' => 0,
 	'crm_capi_dataset_queue_age_seconds{dataset="sales"}' => 0,
 	'crm_capi_dataset_deadline_seconds{dataset="sales"}' => 604800,
+	'crm_capi_dataset_parked{dataset="sales"}' => 2,
+	'crm_capi_dataset_dry_run{dataset="sales"}' => 0,
+	'crm_capi_dataset_dry_run{dataset="trying"}' => 1,
+	'crm_capi_dataset_last_success_timestamp_seconds{dataset="trying"}' => 0,
+	'crm_capi_events_parked_total{dataset="trying"}' => 0,
 	'crm_capi_events_delivered_total{dataset="sales"}' => 20,
 	'crm_capi_events_parked_total{dataset="sales"}' => 2,
 	'crm_capi_events_expired_total{dataset="sales"}' => 0,
@@ -110,7 +119,15 @@ ok($deadline > 67.9 * 3600 && $deadline < 68 * 3600, 'the deadline of what waits
 cmp_ok($samples{'crm_capi_requests_latency_seconds_max{dataset="sales",outcome="delivered"}'},
 	'>', 0, 'the latency');
 
-# --- The dashboard
+# --- A decision about what is parked
+
+is( $crm->sql("SELECT capi_cancel(array_agg(id)) FROM capi_undelivered WHERE status = 'parked' AND reason_code = 'refused'"),
+	1, 'a parked event is cancelled');
+%samples = scrape();
+is($samples{'crm_capi_dataset_parked{dataset="sales"}'}, 1, 'it is not among the parked ones any more');
+is($samples{'crm_capi_events_parked_total{dataset="sales"}'}, 2, 'but the counter of the parked does not fall');
+
+# --- The dashboard and the alerts
 
 my $dashboard = decode_json(slurp_file("$monitoring/dashboard.json"));
 my @expressions = map { $_->{expr} } map { @{ $_->{targets} } } @{ $dashboard->{panels} };
@@ -118,6 +135,10 @@ my %shown;
 $shown{$_} = 1 for map { /(crm_capi_\w+)/g } @expressions;
 cmp_ok(scalar keys %shown, '>', 10, 'the dashboard shows many metrics');
 is(join(' ', grep { !$names{$_} } sort keys %shown), '', 'and each is there');
+my ($alerts) = $page =~ /^groups:\n(.*?)^```/ms;
+my %asked = map { $_ => 1 } $alerts =~ /(crm_capi_\w+)/g;
+cmp_ok(scalar keys %asked, '>', 4, 'the alerts ask for some');
+is(join(' ', grep { !$names{$_} } sort keys %asked), '', 'and each of these is there');
 
 # --- The role
 
@@ -133,6 +154,8 @@ $crm->until_true('SELECT capi_shipper_pid() IS NULL');
 %samples = scrape();
 is($samples{'crm_capi_shipper_up{}'}, 0, 'a shipper that is gone shows');
 is($samples{'crm_capi_dataset_health{dataset="sales"}'}, 5, 'and so does the dataset');
+is($samples{'crm_capi_events_delivered_total{dataset="sales"}'},
+	undef, 'totals that may be older than those before are not shown');
 
 $process->kill_kill(grace => 5);
 unlike(slurp_file($crm->node->basedir . '/exporter.log'), qr/level=error/, 'the exporter had nothing to complain of');

@@ -1,4 +1,4 @@
-# Documentation.pm - the SQL examples of a page of the documentation, as steps that a test can take.
+# Documentation.pm - the pages of the documentation, and their SQL examples as steps that a test can take.
 #
 # A step is a block of sql, or a comment that begins a line of the page's source:
 #
@@ -26,10 +26,16 @@ sub pages
 	return map { File::Spec->abs2rel($_, $root) } "$root/README.md", sort glob("$root/docs/*.md");
 }
 
+sub text_of_page
+{
+	my ($page) = @_;
+	return slurp_file("$root/$page");
+}
+
 sub steps_of_page
 {
 	my ($page) = @_;
-	return steps($page, slurp_file("$root/$page"));
+	return steps($page, text_of_page($page));
 }
 
 # Steps of a page: { kind, line, text }, a block also with { error } or { skip } if it is so marked.
