@@ -41,7 +41,7 @@ constexpr CheckText kTable[] = {
     {Check::kDeadline, "deadline",
      "Put right what keeps the dataset from sending: Meta refuses events older than seven days."},
     {Check::kParked, "parked",
-     "Look at reason_code and reason of the parked events in capi_events."},
+     "Look at reason_code and reason of the parked events in capi_undelivered."},
     {Check::kUpload, "daily_upload",
      "Meta wants an upload a day at least: check that the CRM changes stages and the dataset sends."},
     {Check::kLeadVolume, "lead_volume",

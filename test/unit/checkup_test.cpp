@@ -321,11 +321,12 @@ TEST(CheckupTest, ARefusalOfNoEventsShowsThatTheTokenIsTaken) {
 
 TEST(CheckupTest, AWatch) {
     Findings findings;
-    JudgeWatch({"leads", "", ""}, &findings);
+    JudgeWatch({"leads", "", "", ""}, &findings);
     EXPECT_EQ(StatusOf(findings, Check::kWatch), CheckStatus::kOk);
     EXPECT_EQ(StatusOf(findings, Check::kEventTime), CheckStatus::kOk);
     findings.clear();
-    JudgeWatch({"leads", "It is gone.", "changed_at"}, &findings);
+    JudgeWatch({"leads", "It is gone.", "Bring it back.", "changed_at"}, &findings);
+    EXPECT_EQ(findings.front().hint, "Bring it back.");
     EXPECT_EQ(StatusOf(findings, Check::kWatch), CheckStatus::kError);
     EXPECT_EQ(StatusOf(findings, Check::kEventTime), CheckStatus::kWarning);
 }
