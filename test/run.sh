@@ -2,7 +2,8 @@
 # run.sh - installs what is missing, builds, runs every test; the last line is "N passed, N failed".
 #
 #     sh test/run.sh                   everything
-#     sh test/run.sh STAGE...          only these: lint unit sanitized sdk endpoint regress isolation tap
+#     sh test/run.sh STAGE...          only these: lint unit sanitized sdk endpoint regress isolation
+#                                      tap bench
 #     TAP_TESTS='test/t/001_x.pl' sh test/run.sh tap         only these files
 #     REGRESS_TESTS='basics' sh test/run.sh regress          only these scripts
 #
@@ -10,7 +11,7 @@
 # to a fresh folder and so is PostgreSQL, and all work is done there by an account without rights.
 # The folder goes at the end, unless a test failed. A stage that finds no test has failed.
 
-STAGES='lint unit sanitized sdk endpoint regress isolation tap'
+STAGES='lint unit sanitized sdk endpoint regress isolation tap bench'
 STAGE_SECONDS=1800 # a hanging stage must not take the others' results with it
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
@@ -202,6 +203,14 @@ prove_report() {
     sed -n '/^Test Summary Report/,/^Files=/p' "$log" | grep -E '\(Wstat: |^  '
 }
 
+# Whether everything that is measured can be: with next to nothing to do, and whatever comes out.
+stage_bench() {
+    show=
+    run_logged make -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" bench-programs
+    [ "$status" != 0 ] || run_logged python3 test/bench/bench.py --pg-config "$PG_CONFIG" --try
+    finish_stage "$(count '^\| P[0-9]+ ')" 0 || show_tail "$log" 60
+}
+
 # ---------------------------------------------------------------------------------- main
 
 run_stage() {
@@ -211,7 +220,7 @@ run_stage() {
     say "== $stage"
     : >"$WORK/log/began"
     case $stage in
-        regress | isolation | tap)
+        regress | isolation | tap | bench)
             if [ "$built" != yes ]; then
                 fail_stage "$stage" "the stage $stage needs a build, and there is none."
                 return
@@ -226,7 +235,7 @@ choose_stages() {
     chosen=
     for name in "$@"; do
         case " $STAGES " in *" $name "*) ;; *) stop_with "No stage $name. There are: $STAGES." ;; esac
-        case $name in regress | isolation | tap) need_build=yes ;; esac
+        case $name in regress | isolation | tap | bench) need_build=yes ;; esac
         chosen="$chosen $name"
     done
     chosen="${need_build:+build}$chosen"

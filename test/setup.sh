@@ -228,7 +228,7 @@ needed_packages() {
     server="postgresql-$PG_MAJOR postgresql-server-dev-$PG_MAJOR"
     case $1 in
         demo) say "$PACKAGES_BUILD $PACKAGES_RUN $server" ;;
-        test) say "$PACKAGES_BUILD $PACKAGES_RUN $PACKAGES_TEST $(node_packages) $server" ;;
+        test) say "$PACKAGES_BUILD $PACKAGES_RUN $PACKAGES_TEST $PACKAGES_BENCH $(node_packages) $server" ;;
         fuzz) say "$PACKAGES_BUILD $PACKAGES_FUZZ $server" ;;
         bench) say "$PACKAGES_BUILD $PACKAGES_RUN $PACKAGES_BENCH $server" ;;
         *) stop_with "set_up_machine: demo, test, fuzz or bench?" ;;

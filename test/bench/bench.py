@@ -1,9 +1,10 @@
 """bench.py - measures P1 to P12 on a throw-away server and prints one table.
 
-    python3 test/bench/bench.py [--quick] [--curves] [P1 ...]
+    python3 test/bench/bench.py [--quick | --try] [--curves] [P1 ...]
 
 Run by test/bench.sh, which builds and installs what is measured. Figures of one run are comparable;
-those of two runs, or of two machines, only as ratios.
+those of two runs, or of two machines, only as ratios. --try is for test/run.sh: it takes the same
+ways with next to nothing to measure, so its figures mean nothing, but that they come out does.
 """
 
 import argparse
@@ -38,7 +39,11 @@ ALL = [f"P{number}" for number in range(1, 13)]
 def read_options():
     here = os.path.dirname(os.path.abspath(__file__))
     parser = argparse.ArgumentParser(description="measures P1 to P12 of the performance goals")
-    parser.add_argument("--quick", action="store_true", help="fewer and smaller runs")
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--quick", dest="size", action="store_const", const="quick", default="full",
+                       help="fewer and smaller runs")
+    sizes.add_argument("--try", dest="size", action="store_const", const="try",
+                       help="next to nothing: does every measurement work?")
     parser.add_argument("--curves", action="store_true",
                         help="also the cost against events, datasets and an idle writer's time")
     parser.add_argument("--pg-config", default=os.environ.get("PG_CONFIG", "pg_config"))
@@ -49,6 +54,9 @@ def read_options():
     if wrong:
         parser.error(f"no target {wrong[0]}")
     options.programs = os.path.abspath(options.programs)
+    if options.size == "try" and not options.targets:
+        options.targets = ALL
+        options.curves = True
     return options
 
 
@@ -56,7 +64,7 @@ def print_machine(options):
     version = subprocess.check_output([options.pg_config, "--version"], text=True).strip()
     load = os.getloadavg()[0]
     print(f"{version}, {os.cpu_count()} processors, load {load:.1f} at the start, "
-          f"{'quick' if options.quick else 'full'} run, {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC",
+          f"{options.size} run, {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC",
           flush=True)
 
 

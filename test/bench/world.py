@@ -8,6 +8,7 @@ import measure
 
 DATASET_ID = "1234567890123456"
 FIRST_LEAD = 123456789012345
+TRY = 10  # so much less than a quick run does one that is only tried
 
 # One transaction takes its id before the ids of its events, as the trigger does; and what is
 # inserted past the trigger wakes nobody, so the last event goes the ordinary way.
@@ -39,7 +40,7 @@ class World:
     def __init__(self, options):
         self.programs = options.programs
         self.directory = options.directory
-        self.quick = options.quick
+        self.size = options.size
         self.cluster = cluster.Cluster(options.pg_config, options.directory)
         try:
             self.endpoint = endpoint.Endpoint(options.programs,
@@ -53,8 +54,14 @@ class World:
         self.cluster.stop()
 
     def pick(self, quick, full):
-        """How much of something this run takes."""
-        return quick if self.quick else full
+        """How much of something this run takes: a number, or several."""
+        if self.size == "full":
+            return full
+        if self.size == "quick":
+            return quick
+        if isinstance(quick, tuple):
+            return tuple(number // TRY for number in quick)
+        return max(1, quick // TRY)
 
     def create_database(self, name):
         """A database with the extension; returns a session in it."""
