@@ -9,6 +9,8 @@
  * milliseconds, DROP DATABASE and CREATE DATABASE ... TEMPLATE wait for longer than that, and no
  * dump carries a mark of ours. crm_capi.databases narrows the choice.
  *
+ * It also looks, for all shippers that doze, whether somebody has written (quiet.hpp).
+ *
  * A database is
  *
  *     waiting --(its time has come, a slot is free)--> running --(shipper ended)--> waiting
@@ -18,6 +20,7 @@
  */
 #include "pg/launcher.hpp"
 
+#include "pg/quiet.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared_state.hpp"
 #include "pg/shipper.hpp"
@@ -47,7 +50,7 @@ HTAB* candidates = nullptr;
 bool told_of_missing_slot = false;
 /* Next transaction id when the databases were last looked through and nobody was writing; 0 if
  * somebody was, or if they must be looked through again. */
-uint64 quiet_since = 0;
+uint64 databases_known_since = 0;
 
 Candidate*
 find_candidate(Oid database)
@@ -81,25 +84,6 @@ is_named(const char* database)
     return false;
 }
 
-/* Whoever creates, drops or alters a database takes a transaction id. */
-bool
-databases_can_be_new()
-{
-    return quiet_since == 0 || quiet_since != U64FromFullTransactionId(ReadNextFullTransactionId());
-}
-
-/* Before the catalog is read, so that no transaction falls in between. */
-void
-note_quiet()
-{
-    const uint64 next = U64FromFullTransactionId(ReadNextFullTransactionId());
-    const Snapshot snapshot = GetTransactionSnapshot();
-    const bool quiet = snapshot->xcnt == 0 && !snapshot->suboverflowed &&
-                       snapshot->xmax == static_cast<TransactionId>(next);
-
-    quiet_since = quiet ? next : 0;
-}
-
 void
 want_candidate(const FormData_pg_database* database)
 {
@@ -109,10 +93,10 @@ want_candidate(const FormData_pg_database* database)
     candidate->wanted = true;
 }
 
-/* Finds out which databases should have a shipper. Templates never: a connection to one keeps
- * CREATE DATABASE from copying it. */
+/* Marks the databases that should have a shipper. Templates never: a connection to one keeps CREATE
+ * DATABASE from copying it. */
 void
-choose_databases()
+want_databases(Relation catalog)
 {
     HASH_SEQ_STATUS position;
 
@@ -120,9 +104,6 @@ choose_databases()
     while (auto* const candidate = static_cast<Candidate*>(hash_seq_search(&position)))
         candidate->wanted = false;
 
-    StartTransactionCommand();
-    note_quiet();
-    const Relation catalog = table_open(DatabaseRelationId, AccessShareLock);
     const SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, nullptr, 0, nullptr);
     for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple);
          tuple = systable_getnext(scan)) {
@@ -131,12 +112,29 @@ choose_databases()
             database->datistemplate)
             continue;
         if (must_stay_away(database->oid))
-            quiet_since = 0; /* no transaction tells when that ends */
+            databases_known_since = 0; /* no transaction tells when that ends */
         else
             want_candidate(database);
     }
     systable_endscan(scan);
-    table_close(catalog, AccessShareLock);
+}
+
+/* While somebody locks the catalog, as VACUUM FULL does, nothing is known of new databases; dozing
+ * shippers must not wait for that. */
+void
+choose_databases()
+{
+    StartTransactionCommand();
+    /* Whoever creates, drops or alters a database takes a transaction id. Asked before the catalog
+     * is read, so that no transaction falls in between. */
+    databases_known_since = quiet_since(GetTransactionSnapshot());
+    if (ConditionalLockRelationOid(DatabaseRelationId, AccessShareLock)) {
+        const Relation catalog = table_open(DatabaseRelationId, NoLock);
+        want_databases(catalog);
+        table_close(catalog, AccessShareLock);
+    } else {
+        databases_known_since = 0;
+    }
     CommitTransactionCommand();
 }
 
@@ -289,7 +287,7 @@ start()
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
-    /* The snapshot of note_quiet() is to be a plain one. */
+    /* The snapshot that quiet_since() looks at is to be a plain one. */
     SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
     pgstat_report_appname("crm_capi launcher");
     memset(&control, 0, sizeof control);
@@ -340,14 +338,15 @@ capi_launcher_main(Datum)
             ConfigReloadPending = false;
             ProcessConfigFile(PGC_SIGHUP);
         }
+        wake_dozing_shippers();
         heed_announcements();
-        if (databases_can_be_new())
+        if (!is_still_quiet(databases_known_since))
             choose_databases();
         const long wait = tend_candidates();
         const int woken =
             WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, wait, wait_event);
         ResetLatch(MyLatch);
         if ((woken & WL_LATCH_SET) != 0)
-            quiet_since = 0; /* settings, or who must stay away: anything may be new */
+            databases_known_since = 0; /* settings, or who must stay away: anything may be new */
     }
 }

@@ -3,6 +3,7 @@
  */
 #include "pg/shared_state.hpp"
 
+#include "pg/quiet.hpp"
 #include "pg/settings.hpp"
 
 namespace crm_capi {
@@ -18,6 +19,7 @@ struct alignas(PG_CACHE_LINE_SIZE) Slot {
     pg_atomic_uint32 heeded;            /* count of announcements when it was found missing */
     pg_atomic_uint32 stop;              /* boolean */
     pg_atomic_uint32 in_good_order;     /* boolean */
+    pg_atomic_uint64 dozing_since;      /* next transaction id then; 0 = awake */
 };
 
 /* Databases that shippers must stay away from. More than these at one moment are not provided for:
@@ -81,6 +83,7 @@ create_shared_state()
             pg_atomic_init_u32(&shared->slots[i].heeded, 0);
             pg_atomic_init_u32(&shared->slots[i].stop, 0);
             pg_atomic_init_u32(&shared->slots[i].in_good_order, 0);
+            pg_atomic_init_u64(&shared->slots[i].dozing_since, 0);
             pg_atomic_init_u32(&boards[i].version, 0);
             boards[i].count = -1;
         }
@@ -114,6 +117,11 @@ void
 leave_as_launcher(int, Datum)
 {
     pg_atomic_write_u32(&shared->launcher_proc, 0);
+    pg_memory_barrier(); /* who begins to doze now is seen here, or sees that nobody looks for it */
+    for (int i = 0; i < setting_max_shippers; i++) {
+        if (pg_atomic_read_u64(&shared->slots[i].dozing_since) != 0)
+            wake_proc(&shared->slots[i].proc);
+    }
 }
 
 void
@@ -301,6 +309,16 @@ ask_to_stop(int number)
     wake_proc(&shared->slots[number].proc);
 }
 
+void
+wake_dozing_shippers()
+{
+    for (int i = 0; i < setting_max_shippers; i++) {
+        const uint64 since = pg_atomic_read_u64(&shared->slots[i].dozing_since);
+        if (since != 0 && !is_still_quiet(since))
+            wake_proc(&shared->slots[i].proc);
+    }
+}
+
 bool
 enter_as_shipper(int number, Oid database)
 {
@@ -309,6 +327,7 @@ enter_as_shipper(int number, Oid database)
     if (pg_atomic_read_u32(&slot->database) != database)
         return false;
     my_slot = number;
+    end_doze(number);          /* an earlier shipper may have ended in its sleep */
     boards[number].count = -1; /* what an earlier shipper has left */
     before_shmem_exit(leave_as_shipper, 0);
     pg_atomic_write_u32(&slot->proc, static_cast<uint32>(my_proc_number()) + 1);
@@ -327,6 +346,19 @@ bool
 asked_to_stop(int number)
 {
     return pg_atomic_read_u32(&shared->slots[number].stop) != 0;
+}
+
+void
+begin_doze(int number, uint64 since)
+{
+    pg_atomic_write_u64(&shared->slots[number].dozing_since, since);
+    pg_memory_barrier(); /* a launcher that ends now either sees this, or is seen to have ended */
+}
+
+void
+end_doze(int number)
+{
+    pg_atomic_write_u64(&shared->slots[number].dozing_since, 0);
 }
 
 void

@@ -61,11 +61,17 @@ void take_slot(int slot, Oid database);
 void free_slot(int slot);
 /* Asks the shipper of a slot to end itself after the turn it is in. */
 void ask_to_stop(int slot);
+/* Wakes each dozing shipper that somebody may have written something for. */
+void wake_dozing_shippers();
 
 /* Shipper: false if another shipper serves the database already. Leaves the slot at process exit.
  */
 bool enter_as_shipper(int slot, Oid database);
 bool asked_to_stop(int slot);
+/* Nobody was writing when `since` was the next transaction id (quiet.hpp): from here on the
+ * launcher looks for this shipper, too, and wakes it. If the launcher ends, it wakes it at once. */
+void begin_doze(int slot, uint64 since);
+void end_doze(int slot);
 void report_good_order(int slot);
 /* `heeded` is the count of announcements before the extension was looked for. */
 void report_extension_missing(int slot, uint32 heeded);

@@ -9,6 +9,7 @@
 #include "pg/shipper.hpp"
 
 #include "pg/guard.hpp"
+#include "pg/quiet.hpp"
 #include "pg/restore.hpp"
 #include "pg/retention.hpp"
 #include "pg/settings.hpp"
@@ -160,11 +161,10 @@ sleep_until(UnixMicros time)
 bool
 nothing_can_be_new()
 {
-    return shipper->quiet_since != 0 && !shipper->must_read && !shipper->cursor_is_behind &&
-           !shipper->settings_changed && !shipper->decisions_changed &&
-           !shipper->tombstones_changed && !shipper->first_times.are_old &&
-           !shipper->dispatcher.HasHeld() && !history_is_due(shipper) &&
-           shipper->quiet_since == U64FromFullTransactionId(ReadNextFullTransactionId());
+    return !shipper->must_read && !shipper->cursor_is_behind && !shipper->settings_changed &&
+           !shipper->decisions_changed && !shipper->tombstones_changed &&
+           !shipper->first_times.are_old && !shipper->dispatcher.HasHeld() &&
+           !history_is_due(shipper) && is_still_quiet(shipper->quiet_since);
 }
 
 /* Whether there is nothing to wait for but a commit, or the next poll. */
@@ -176,26 +176,28 @@ is_idle()
            nothing_can_be_new();
 }
 
-/* The polls of an idle server: a number is compared, and that is all. For a process that has slept
- * for seconds, each page of memory that it touches costs more than what it does there, so nothing
- * is asked here that the last turn has answered. True if a turn may be due; else something has
- * happened, and sleep_until says what. */
+/* Sleeps while nobody writes. The launcher looks for all shippers that do, so that a server's idle
+ * databases cost one process its polls, not each of them; while there is no launcher, a shipper
+ * looks for itself. True if a turn may be due; else something has happened, and sleep_until says
+ * what. */
 bool
 doze()
 {
+    constexpr int kWakeOn = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
     const uint32 wait_event = show_waiting();
-    WaitEventSet* const set = wait_set();
-    const uint64 quiet_since = shipper->quiet_since;
+    const uint64 since = shipper->quiet_since;
     const long poll = setting_poll_interval;
     long rest = milliseconds_until_history_is_due(shipper);
-    WaitEvent event;
+    bool woken;
 
+    begin_doze(my_slot, since);
     do {
-        if (WaitEventSetWait(set, Max(Min(poll, rest), 1), &event, 1, wait_event) != 0)
-            return false;
-        rest -= poll;
-    } while (rest > 0 && U64FromFullTransactionId(ReadNextFullTransactionId()) == quiet_since);
-    return true;
+        const long nap = launcher_runs() ? rest : Min(poll, rest);
+        woken = (WaitLatch(MyLatch, kWakeOn, Max(nap, 1), wait_event) & WL_LATCH_SET) != 0;
+        rest -= nap;
+    } while (!woken && rest > 0 && is_still_quiet(since));
+    end_doze(my_slot);
+    return !woken;
 }
 
 /* Settings of the database or of the role must not reach into the shipper. */

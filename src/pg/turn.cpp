@@ -26,6 +26,7 @@
 #include "pg/ledger.hpp"
 #include "pg/log_reader.hpp"
 #include "pg/notices.hpp"
+#include "pg/quiet.hpp"
 #include "pg/recheck.hpp"
 #include "pg/relations.hpp"
 #include "pg/upkeep.hpp"
@@ -175,8 +176,7 @@ read_log(Shipper* shipper)
         budget -= read_range(shipper, reader, range, budget);
     }
     close_log(reader);
-    const bool quiet = running.count == 0 && running.xmax == running.next_xid;
-    shipper->quiet_since = quiet && !shipper->must_read ? running.next_xid : 0;
+    shipper->quiet_since = shipper->must_read ? 0 : quiet_since(GetActiveSnapshot());
     if (!shipper->final_events.empty() && !shipper->window->HasHoles() &&
         shipper->window->position() >= shipper->final_up_to)
         shipper->final_events.clear();

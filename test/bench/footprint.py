@@ -14,9 +14,9 @@ while True:
 """
 
 
-def cost_of_waking(seconds, others, poll):
+def cost_of_idling(seconds, others, poll):
     """(CPU ms, wake-ups) of so many idle seconds: of each of the others, and of a process that wakes
-    up as often and does nothing."""
+    up at each poll and does nothing."""
     bare = subprocess.Popen([sys.executable, "-c", BARE, str(poll)])
     try:
         time.sleep(1)
@@ -31,7 +31,8 @@ def cost_of_waking(seconds, others, poll):
 
 
 def measure_idle(world, session, report):
-    """From when the shipper has come to rest: it has written its cursor."""
+    """From when the shipper has come to rest: it has written its cursor. The launcher, of which a
+    server has one, looks for all shippers whether somebody writes, so its share counts, too."""
     seconds = world.pick(15, 60)
     poll = float(session.value(
         "SELECT extract(epoch FROM current_setting('crm_capi.poll_interval')::interval)"))
@@ -42,15 +43,15 @@ def measure_idle(world, session, report):
     launcher, wal_writer = (
         session.value("SELECT pid FROM pg_stat_activity WHERE backend_type = %s", kind)
         for kind in ("crm_capi launcher", "walwriter"))
-    (cpu, woken), (launcher_cpu, launcher_woken), (wal_cpu, wal_woken), (bare_cpu, _) = cost_of_waking(
-        seconds, [session.shipper(), launcher, wal_writer], poll)
-    report.add("P8", f"CPU in {seconds} s of idleness: <= 5 ms in 60 s", f"{cpu:.2f} ms",
-               limit=f"a loop that sleeps {bare_cpu:.2f}",
+    idle = cost_of_idling(seconds, [session.shipper(), launcher, wal_writer], poll)
+    (cpu, woken), (launcher_cpu, launcher_woken), (wal_cpu, wal_woken), (bare_cpu, _) = idle
+    report.add("P8", f"CPU in {seconds} s of idleness: <= 5 ms in 60 s",
+               f"shipper {cpu:.2f} + launcher {launcher_cpu:.2f} ms", limit=f"a loop that sleeps {bare_cpu:.2f}",
                peer=f"WAL writer {wal_cpu:.2f} in {wal_woken} wake-ups; pg_net 0, poll each 100 ms 425 (recorded)",
-               met=cpu <= 5 * seconds / 60)
-    report.note(f"P8 the launcher, of which a server has one: {launcher_cpu:.2f} ms in {launcher_woken} wake-ups")
+               met=cpu + launcher_cpu <= 5 * seconds / 60)
     allowed = seconds / poll + 1
-    report.add("P8", f"  wake-ups: one per poll_interval ({poll:g} s)", f"{woken}", met=woken <= allowed)
+    report.add("P8", f"  wake-ups: one per poll_interval ({poll:g} s)", f"{woken} + {launcher_woken}",
+               met=woken + launcher_woken <= allowed)
 
 
 def measure_memory(world, session, report):

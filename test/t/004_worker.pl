@@ -38,14 +38,6 @@ sub repetitions
 	return join ' ', sort values %seen;
 }
 
-# How often a process has gone to sleep in its life.
-sub sleeps
-{
-	my ($pid) = @_;
-	my ($count) = slurp_file("/proc/$pid/status") =~ /^voluntary_ctxt_switches:\s+(\d+)/m;
-	return $count;
-}
-
 # Waits until these processes have gone to sleep: a while without a change. Returns their counts.
 sub sleeps_of_sleepers
 {
@@ -54,7 +46,7 @@ sub sleeps_of_sleepers
 	while ($unchanged < 10)
 	{
 		$crm->sql('SELECT 1');
-		my $now = join ' ', map { sleeps($_) } @pids;
+		my $now = join ' ', map { $crm->sleeps($_) } @pids;
 		$unchanged = $now eq $counts ? $unchanged + 1 : 0;
 		$counts = $now;
 	}
@@ -167,8 +159,7 @@ $crm->change(1, 1);
 $endpoint->wait_for('accepted', 2);
 $crm->until_true('SELECT NOT EXISTS (SELECT FROM capi_owed)');
 $pid = $crm->shipper_pid;
-my $launcher =
-  $crm->sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'crm_capi launcher'");
+my $launcher = $crm->launcher_pid;
 my $cpu_of = sub { (split / /, slurp_file("/proc/$_[0]/stat"))[13] };
 my $before = sleeps_of_sleepers($pid, $launcher);
 my $cpu = $cpu_of->($pid);

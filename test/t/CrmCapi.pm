@@ -187,6 +187,20 @@ sub shipper_pid
 	return $self->sql('SELECT capi_shipper_pid()', $database);
 }
 
+sub launcher_pid
+{
+	my ($self) = @_;
+	return $self->sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'crm_capi launcher'");
+}
+
+# How often a process has gone to sleep in its life.
+sub sleeps
+{
+	my ($self, $pid) = @_;
+	my ($count) = slurp_file("/proc/$pid/status") =~ /^voluntary_ctxt_switches:\s+(\d+)/m;
+	return $count;
+}
+
 # kill -9 of the shipper: PostgreSQL restarts all its sessions.
 sub kill_shipper
 {
