@@ -159,10 +159,10 @@ std::string NoEvent(const FunnelFacts& facts, UnixMicros now) {
 void JudgeFunnel(const FunnelFacts& facts, UnixMicros now, Findings* findings) {
     JudgeSource(facts, findings);
     if (facts.leads == 0) {
+        const std::string detail = NoEvent(facts, now);
         for (const Check check : {Check::kLeadVolume, Check::kLeadCoverage, Check::kStages,
                                   Check::kStageOrder, Check::kOptimisedStage}) {
-            findings->push_back(
-                {facts.dataset, check, CheckStatus::kWarning, NoEvent(facts, now), {}});
+            findings->push_back({facts.dataset, check, CheckStatus::kWarning, detail, {}});
         }
         return;
     }

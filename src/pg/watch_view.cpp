@@ -46,22 +46,32 @@ problem_of(Watch* watch)
     return psprintf("argument \"%s\": %s", work.part, failure.message);
 }
 
-/* The watch that the trigger is, with its table, which has been locked; false if it is none. */
-bool
-open_watch(FunctionCallInfo fcinfo, Oid locked, Relation* table, const Trigger** trigger)
+enum class Opening { kOpened, kNoWatch, kTableLocked };
+
+/* Opens the table of the watch that the first argument names, under a lock of readers. If `waits`
+ * is false, nobody who holds a stronger one is waited for. */
+Opening
+open_watch(FunctionCallInfo fcinfo, bool waits, Relation* table, const Trigger** trigger)
 {
     const Oid oid = PG_GETARG_OID(0);
+    TriggerRow row;
 
-    *table = try_relation_open(locked, NoLock);
+    if (!find_trigger_row(oid, &row))
+        return Opening::kNoWatch;
+    if (waits)
+        LockRelationOid(row.table, AccessShareLock);
+    else if (!ConditionalLockRelationOid(row.table, AccessShareLock))
+        return Opening::kTableLocked;
+    *table = try_relation_open(row.table, NoLock);
     if (*table == nullptr) {
-        UnlockRelationOid(locked, AccessShareLock);
-        return false;
+        UnlockRelationOid(row.table, AccessShareLock);
+        return Opening::kNoWatch;
     }
     *trigger = find_trigger(*table, oid);
     if (*trigger != nullptr && is_watch(*trigger, get_func_namespace(fcinfo->flinfo->fn_oid)))
-        return true;
+        return Opening::kOpened;
     relation_close(*table, AccessShareLock);
-    return false;
+    return Opening::kNoWatch;
 }
 
 }  // namespace
@@ -90,13 +100,9 @@ capi_watch_options(PG_FUNCTION_ARGS)
 {
     Relation table;
     const Trigger* trigger;
-    TriggerRow row;
     const char* options = nullptr;
 
-    if (!find_trigger_row(PG_GETARG_OID(0), &row))
-        PG_RETURN_NULL();
-    LockRelationOid(row.table, AccessShareLock);
-    if (!open_watch(fcinfo, row.table, &table, &trigger))
+    if (open_watch(fcinfo, true, &table, &trigger) != Opening::kOpened)
         PG_RETURN_NULL();
     if (!is_plain_trigger(trigger) &&
         is_approved(get_func_namespace(trigger->tgfoid), table->rd_rel->relowner, trigger->tgargs,
@@ -115,14 +121,15 @@ capi_watch_problem(PG_FUNCTION_ARGS)
 {
     Relation table;
     const Trigger* trigger;
-    TriggerRow row;
 
-    if (!find_trigger_row(PG_GETARG_OID(0), &row))
-        PG_RETURN_NULL();
-    if (!ConditionalLockRelationOid(row.table, AccessShareLock))
-        PG_RETURN_TEXT_P(cstring_to_text("its table is locked by another transaction"));
-    if (!open_watch(fcinfo, row.table, &table, &trigger))
-        PG_RETURN_NULL();
+    switch (open_watch(fcinfo, false, &table, &trigger)) {
+        case Opening::kOpened:
+            break;
+        case Opening::kNoWatch:
+            PG_RETURN_NULL();
+        case Opening::kTableLocked:
+            PG_RETURN_TEXT_P(cstring_to_text("its table is locked by another transaction"));
+    }
     const char* const problem = problem_of(fresh_watch_of(table, trigger));
     relation_close(table, AccessShareLock);
     if (problem == nullptr)
