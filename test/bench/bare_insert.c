@@ -31,6 +31,9 @@ PG_FUNCTION_INFO_V1(capi_bench_insert);
 
 enum { LEAD_ID = 2, STATUS = 3 };
 
+/* Those of capi_event_log. */
+enum { COLUMNS = 10 };
+
 static bool
 stage_changed(const TriggerData *data)
 {
@@ -81,13 +84,15 @@ capi_bench_insert(PG_FUNCTION_ARGS)
 	const TriggerData *data = (TriggerData *) fcinfo->context;
 	char **arguments = data->tg_trigger->tgargs;
 	TupleTableSlot *row = data->tg_newslot;
-	bool nulls[9] = {false, false, false, false, false, false, false, true, true};
-	Datum values[9] = {0};
+	bool nulls[COLUMNS] = {false, false, false, false, false, false, false, true, true, true};
+	Datum values[COLUMNS] = {0};
 	Relation table;
 
 	if (!stage_changed(data))
 		return PointerGetDatum(NULL);
 	table = table_open(atooid(arguments[0]), RowExclusiveLock);
+	if (RelationGetDescr(table)->natts != COLUMNS)
+		elog(ERROR, "capi_event_log has other columns than the bare insert knows");
 	values[0] = Int64GetDatum(nextval_internal(atooid(arguments[1]), false));
 	values[1] = TimestampTzGetDatum(GetCurrentTimestamp());
 	values[2] = values[1];

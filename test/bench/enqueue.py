@@ -6,6 +6,7 @@ aside, and it is charged with finding its caches cold. The peers carry nothing m
 """
 
 import os
+import random
 
 from measure import Sample, cpu_us, keep_apart, median, ratio, release
 
@@ -48,12 +49,13 @@ def single_updates(session, table, column, count, step):
 
 
 def interleaved(tables, rounds, run):
-    """{table: values of all rounds}. Each round visits every table, beginning at another one; the
-    first is thrown away: it warms caches and writes the full pages that follow a checkpoint."""
+    """{table: values of all rounds}. Each round visits every table, in an order of its own: what a
+    table costs depends on which one came before. The first round is thrown away: it warms caches and
+    writes the full pages that follow a checkpoint."""
+    dice = random.Random(2)
     values = {table: [] for table in tables}
     for number in range(rounds + 1):
-        turn = number % len(tables)
-        for table in tables[turn:] + tables[:turn]:
+        for table in dice.sample(tables, len(tables)):
             value = run(table, number + 1)
             if number > 0:
                 values[table].append(value)
