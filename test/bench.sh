@@ -2,7 +2,8 @@
 # bench.sh - measures what crm_capi costs and how fast it is, against its peers and the limits.
 #
 #     sh test/bench.sh                 everything, in under twenty minutes
-#     sh test/bench.sh --quick         the same with fewer and smaller runs, in under three
+#     sh test/bench.sh --quick         the same with fewer and smaller runs, in under three after
+#                                      the build, which takes one
 #     sh test/bench.sh --curves        cost against events, datasets and an idle writer's time
 #     sh test/bench.sh P1 P4           only these targets
 #

@@ -1,7 +1,7 @@
 # bench.mk - what `make bench` measures with: clients, the endpoint for load, the bare insert.
 #
 #   make bench                      everything, in under twenty minutes; as root or not
-#   make bench BENCH_FLAGS=--quick  the same with fewer and smaller runs, in under three
+#   make bench BENCH_FLAGS=--quick  the same with fewer and smaller runs, in under three after the build
 #   make bench BENCH_FLAGS='P1 P4'  only these targets
 #
 # Included by the Makefile after PGXS.
