@@ -110,7 +110,7 @@ def measure_p5(world, session, peers, report):
     world.endpoint.set_latency(100)
     for in_flight in (4, 16):
         bound = in_flight * BATCH / 0.1
-        count = int(bound * world.pick(2, 6))
+        count = int(bound * world.pick(1, 6))
         set_in_flight(session, in_flight)
         ours, loop, skip = [], [], []
         for _ in range(world.pick(1, 3)):

@@ -33,7 +33,7 @@ def cost_of_idling(seconds, others, poll):
 def measure_idle(world, session, report):
     """From when the shipper has come to rest: it has written its cursor. The launcher, of which a
     server has one, looks for all shippers whether somebody writes, so its share counts, too."""
-    seconds = world.pick(15, 60)
+    seconds = world.pick(10, 60)
     poll = float(session.value(
         "SELECT extract(epoch FROM current_setting('crm_capi.poll_interval')::interval)"))
     measure.wait_until(lambda: session.value(
@@ -56,7 +56,7 @@ def measure_idle(world, session, report):
 
 def measure_memory(world, session, report):
     """Two datasets that take turns in the log: each of their events is a run of its own."""
-    count = world.pick(200000, 1000000)
+    count = world.pick(100000, 1000000)
     session.do("ALTER SERVER sales OPTIONS (ADD mode 'paused')")
     session.do("ALTER SERVER archive OPTIONS (ADD mode 'paused')")
     shipper = session.shipper()

@@ -104,7 +104,7 @@ def compare_idle(world, session, dice):
     """Ours, the listener's, and what a flush takes: of each a list of (p50, p99), one of each round."""
     ours, theirs, flush = [], [], []
     with listener(world, session), world.cluster.connect("latency") as other:
-        for turn in range(world.pick(2, 5)):
+        for turn in range(world.pick(1, 5)):
             for found, latencies in (
                     (ours, idle_latencies(world, session, dice, "leads", turn * SAMPLES)),
                     (theirs, idle_latencies(world, session, dice, "listened", turn * SAMPLES)),
