@@ -10,8 +10,8 @@ namespace crm_capi {
 
 namespace {
 
-/* One cache line each: a commit reads the slot of its database and nothing else is written there
- * while the shipper runs. */
+/* A commit reads the slot of its database, and nothing is written to that cache line while the
+ * shipper runs: what a shipper writes each time that it falls asleep has a line of its own. */
 struct alignas(PG_CACHE_LINE_SIZE) Slot {
     pg_atomic_uint32 database;          /* 0 = free */
     pg_atomic_uint32 proc;              /* proc number + 1; 0 = not running */
@@ -19,7 +19,8 @@ struct alignas(PG_CACHE_LINE_SIZE) Slot {
     pg_atomic_uint32 heeded;            /* count of announcements when it was found missing */
     pg_atomic_uint32 stop;              /* boolean */
     pg_atomic_uint32 in_good_order;     /* boolean */
-    pg_atomic_uint64 dozing_since;      /* next transaction id then; 0 = awake */
+    /* The next transaction id when the shipper fell asleep; 0 = it is awake. */
+    alignas(PG_CACHE_LINE_SIZE) pg_atomic_uint64 dozing_since;
 };
 
 /* Databases that shippers must stay away from. More than these at one moment are not provided for:
