@@ -97,8 +97,7 @@ shippers_become('postgres', 'a database with a shipper can be dropped without fo
 
 # --- The launcher
 
-my $launcher =
-  $crm->sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'crm_capi launcher'");
+my $launcher = $crm->launcher_pid;
 my $pid = $crm->shipper_pid;
 $crm->sql("SELECT pg_terminate_backend($launcher)");
 delivers('postgres', 'sales', 'without a launcher the shipper delivers');

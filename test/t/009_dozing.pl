@@ -36,20 +36,8 @@ sub doze
 		my $sleeps = sub { join ' ', map { $crm->sleeps($_) } @shippers };
 		my $before = $sleeps->();
 		my $enough = $crm->sleeps($launcher) + 5;
-		$crm->sql('SELECT 1') until $crm->sleeps($launcher) >= $enough;
+		$crm->wait_until(sub { $crm->sleeps($launcher) >= $enough }) or return 0;
 		return 1 if $sleeps->() eq $before;
-	}
-	return 0;
-}
-
-# Waits, in a session that is there already, until the condition is met; false after a minute.
-sub wait_in
-{
-	my ($session, $condition) = @_;
-	for (1 .. 600)
-	{
-		return 1 if $condition->();
-		$session->query_safe('SELECT pg_sleep(0.1)');
 	}
 	return 0;
 }
@@ -92,14 +80,14 @@ change_silently($session, 3);
 ok($endpoint->wait_for('accepted', 3), 'what is written while nobody may read pg_database arrives');
 # Three polls long nothing: the shipper sleeps again.
 my ($sleeps, $unchanged) = ('', 0);
-wait_in(
-	$session,
+$crm->wait_until(
 	sub {
 		my $now = $crm->sleeps($shippers[0]);
 		$unchanged = $now eq $sleeps ? $unchanged + 1 : 0;
 		$sleeps = $now;
 		return $unchanged >= 9;
-	});
+	},
+	60);
 change_silently($session, 4);
 ok($endpoint->wait_for('accepted', 4), 'and so does more of it: the launcher does not wait');
 $locker->query_safe('ROLLBACK');
@@ -117,7 +105,7 @@ without_postmaster(
 		change_silently($session, 5);
 		ok($endpoint->wait_for('accepted', 5), 'what is written while there is no launcher arrives');
 		my $enough = $crm->sleeps($shippers[1]) + 3;
-		ok( wait_in($session, sub { $crm->sleeps($shippers[1]) >= $enough }),
+		ok( $crm->wait_until(sub { $crm->sleeps($shippers[1]) >= $enough }, 60),
 			'each shipper looks for itself');
 		change_silently($session, 6);
 		ok($endpoint->wait_for('accepted', 6), 'and finds more');

@@ -63,6 +63,18 @@ sub sql
 	return $self->node->safe_psql($database // 'postgres', $sql);
 }
 
+# Waits until the condition is met; false if it is not within so many seconds.
+sub wait_until
+{
+	my ($self, $condition, $seconds) = @_;
+	for (1 .. 10 * ($seconds // $PostgreSQL::Test::Utils::timeout_default))
+	{
+		return 1 if $condition->();
+		Time::HiRes::usleep(100_000);
+	}
+	return 0;
+}
+
 # Waits until the query says t. Also while the server restarts: unlike poll_query_until this writes
 # nothing to psql, which may be gone already: that would be a broken pipe.
 sub until_true
@@ -71,12 +83,11 @@ sub until_true
 	my @command =
 	  ('psql', '-XAt', '-d', $self->node->connstr($database // 'postgres'), '-c', $query);
 	my ($stdout, $stderr);
-	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
-	{
+	my $says_t = sub {
 		IPC::Run::run(\@command, '<', \undef, '>', \$stdout, '2>', \$stderr);
-		return 1 if $stdout eq "t\n" && $stderr eq '';
-		Time::HiRes::usleep(100_000);
-	}
+		return $stdout eq "t\n" && $stderr eq '';
+	};
+	return 1 if $self->wait_until($says_t);
 	diag "never true: $query\nin the end: $stdout$stderr";
 	return 0;
 }
@@ -191,6 +202,14 @@ sub launcher_pid
 {
 	my ($self) = @_;
 	return $self->sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'crm_capi launcher'");
+}
+
+# Puts on disk what was committed without waiting for it, as settlements are.
+sub flush
+{
+	my ($self) = @_;
+	$self->sql("SELECT pg_logical_emit_message(true, 'test', 'flush')");
+	return;
 }
 
 # How often a process has gone to sleep in its life.
