@@ -9,7 +9,7 @@ EXTENSION = crm_capi
 DATA = $(wildcard sql/*--*.sql)
 PGFILEDESC = "crm_capi - CRM lead stages to the Meta Conversions API"
 
-OBJS = $(patsubst %.cpp,%.o,$(wildcard src/core/*.cpp src/net/*.cpp src/pg/*.cpp src/module.cpp))
+OBJS = $(patsubst %.cpp,%.o,$(wildcard src/core/*/*.cpp src/net/*.cpp src/pg/*/*.cpp src/module.cpp))
 
 TESTS = $(wildcard test/sql/*.sql)
 REGRESS = $(patsubst test/sql/%.sql,%,$(TESTS))
@@ -66,7 +66,8 @@ include test/sdk/sdk.mk
 lint:
 	sh test/lint.sh
 
-FORMATTED = $(wildcard src/*.cpp src/*/*.cpp src/*/*.hpp test/unit/*.cpp test/unit/*.hpp test/fuzz/*.cpp test/fuzz/*.hpp test/bench/*.cpp test/bench/*.hpp test/sdk/*.cpp)
+FORMATTED = $(wildcard src/*.cpp $(foreach depth,*/* */*/*,$(addprefix src/$(depth),.cpp .hpp)) \
+	$(foreach folder,unit fuzz bench sdk,$(addprefix test/$(folder)/*,.cpp .hpp)))
 CLANG_FORMAT ?= clang-format-19
 
 format:

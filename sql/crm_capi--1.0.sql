@@ -88,7 +88,7 @@ COMMENT ON COLUMN capi_event_log.custom_data IS 'further members of custom_data'
 COMMENT ON COLUMN capi_event_log.recheck IS 'what is looked at once more before the event is sent: watch and primary key of the row whose condition counts, and whether no other event of the lead may have the stage';
 
 -- Find the events of a lead. The indexes themselves are empty and cost the CRM nothing: they answer from
--- the filters below them, which the shipper writes when it has time (src/pg/lead_index.cpp).
+-- the filters below them, which the shipper writes when it has time (src/pg/queue/lead_index.cpp).
 CREATE FUNCTION capi_lead_handler(internal)
 RETURNS index_am_handler
 LANGUAGE C STRICT PARALLEL SAFE

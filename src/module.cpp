@@ -1,13 +1,13 @@
 /*
  * module.cpp - what happens when the library is loaded.
  */
-#include "pg/database_ddl.hpp"
-#include "pg/identities.hpp"
-#include "pg/launcher.hpp"
-#include "pg/pg_prelude.hpp"
-#include "pg/settings.hpp"
-#include "pg/shared_state.hpp"
-#include "pg/totals.hpp"
+#include "pg/shared/database_ddl.hpp"
+#include "pg/queue/identities.hpp"
+#include "pg/shipper/launcher.hpp"
+#include "pg/base/pg_prelude.hpp"
+#include "pg/base/settings.hpp"
+#include "pg/shared/shared_state.hpp"
+#include "pg/shared/published_totals.hpp"
 
 extern "C" {
 #ifdef PG_MODULE_MAGIC_EXT

@@ -5,7 +5,7 @@
 #include <new>
 #include <string_view>
 
-#include "core/endpoint.hpp"
+#include "core/dispatch/endpoint.hpp"
 
 namespace crm_capi {
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "core/http.hpp"
+#include "core/answer/http.hpp"
 
 namespace crm_capi {
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include "core/identity_field.hpp"
-#include "core/phone_region.hpp"
-#include "core/utf8.hpp"
+#include "core/identity/identity_field.hpp"
+#include "core/identity/phone_region.hpp"
+#include "core/text/utf8.hpp"
 
 using namespace crm_capi;
 

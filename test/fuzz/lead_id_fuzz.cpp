@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/validation.hpp"
+#include "core/event/validation.hpp"
 
 using namespace crm_capi;
 

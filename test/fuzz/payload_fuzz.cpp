@@ -6,8 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/payload.hpp"
-#include "core/utf8.hpp"
+#include "core/event/payload.hpp"
+#include "core/text/utf8.hpp"
 
 using namespace crm_capi;
 using Json = nlohmann::json;

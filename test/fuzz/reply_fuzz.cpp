@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
-#include "core/reply.hpp"
-#include "core/utf8.hpp"
-#include "core/verdict.hpp"
+#include "core/answer/reply.hpp"
+#include "core/text/utf8.hpp"
+#include "core/answer/verdict.hpp"
 
 using namespace crm_capi;
 

@@ -7,10 +7,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/identities.hpp"
-#include "core/identity_field.hpp"
-#include "core/phone_region.hpp"
-#include "core/validation.hpp"
+#include "core/identity/identities.hpp"
+#include "core/identity/identity_field.hpp"
+#include "core/identity/phone_region.hpp"
+#include "core/event/validation.hpp"
 
 using namespace crm_capi;
 using Json = nlohmann::json;

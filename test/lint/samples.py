@@ -14,14 +14,14 @@ ROOMS = [
     (1, {"src/core/a.cpp": "#include <unistd.h>\n"}),
     (1, {"src/core/a.cpp": '#include "a.hpp"\n'}),
     (1, {"src/net/a.cpp": '  #  include "postgres.h"\n'}),
-    (1, {"src/net/a.cpp": '#include "pg/pg_prelude.hpp"\n'}),
+    (1, {"src/net/a.cpp": '#include "pg/base/pg_prelude.hpp"\n'}),
     (1, {"src/pg/a.cpp": '#include "module.hpp"\n'}),
     (1, {"src/module.cpp": '#include "postgres.h"\n'}),
     (0, {"src/core/a.cpp": '#include "core/a.hpp"\n#include <string>\n#include <nlohmann/json.hpp>\n'
                            '#include <openssl/evp.h>\n// #include "postgres.h"\n',
          "src/net/a.cpp": '#include "core/a.hpp"\n#include <curl/curl.h>\n#include <sys/epoll.h>\n',
          "src/pg/a.hpp": 'extern "C" {\n#include "postgres.h"\n}\n#include "net/transport.hpp"\n',
-         "src/module.cpp": '#include "pg/launcher.hpp"\n'}),
+         "src/module.cpp": '#include "pg/shipper/launcher.hpp"\n'}),
 ]
 
 PG_TRY_BODIES = [
@@ -100,19 +100,19 @@ SQL_NAMES = [
 ]
 
 REASON_CODES = [
-    (1, {"src/core/reason.cpp": '{Reason::kNone, "", ""},\n{Reason::kRefused, "refused",\n',
+    (1, {"src/core/event/reason.cpp": '{Reason::kNone, "", ""},\n{Reason::kRefused, "refused",\n',
          "docs/operations.md": "### Other\n"}),
-    (1, {"src/core/reason.cpp": "", "docs/operations.md": "### `refused`\n"}),
-    (0, {"src/core/reason.cpp": '{Reason::kNone, "", ""},\n{Reason::kRefused, "refused",\n',
+    (1, {"src/core/event/reason.cpp": "", "docs/operations.md": "### `refused`\n"}),
+    (0, {"src/core/event/reason.cpp": '{Reason::kNone, "", ""},\n{Reason::kRefused, "refused",\n',
          "docs/operations.md": "### Other\n### `refused`\n"}),
 ]
 
 CHECK_NAMES = [
-    (1, {"src/core/checkup.cpp": '{Check::kClock, "clock",\n', "docs/doctor.md": "### Other\n"}),
-    (1, {"src/core/checkup.cpp": "", "docs/doctor.md": "### `clock`\n"}),
-    (1, {"src/core/checkup.cpp": '{Check::kClock, "clock",\n', "docs/doctor.md": "### `clock`\n",
+    (1, {"src/core/checkup/checkup.cpp": '{Check::kClock, "clock",\n', "docs/doctor.md": "### Other\n"}),
+    (1, {"src/core/checkup/checkup.cpp": "", "docs/doctor.md": "### `clock`\n"}),
+    (1, {"src/core/checkup/checkup.cpp": '{Check::kClock, "clock",\n', "docs/doctor.md": "### `clock`\n",
          "docs/a.md": "| the time | `capi_check()`, `watch` |\n"}),
-    (0, {"src/core/checkup.cpp": '{Check::kClock, "clock",\n', "docs/doctor.md": "### Other\n### `clock`\n",
+    (0, {"src/core/checkup/checkup.cpp": '{Check::kClock, "clock",\n', "docs/doctor.md": "### Other\n### `clock`\n",
          "docs/a.md": "| the time | `capi_check()`, `clock` |\n| the rest | `capi_check()`; `watch` |\n"}),
 ]
 

@@ -93,7 +93,7 @@ def sql_names(tree):
 
 def reason_codes(tree):
     """Each reason code has its section in the runbook, with cause and remedy, and no other has."""
-    codes = re.findall(r"\{Reason::k\w+, \"(\w+)\"", tree.read("src/core/reason.cpp") or "")
+    codes = re.findall(r"\{Reason::k\w+, \"(\w+)\"", tree.read("src/core/event/reason.cpp") or "")
     sections = re.findall(r"^### `(\w+)`$", tree.read("docs/operations.md") or "", re.MULTILINE)
     return ([f"docs/operations.md: no section about {code}" for code in codes if code not in sections]
             + [f"docs/operations.md: there is no reason code {code}"
@@ -102,7 +102,7 @@ def reason_codes(tree):
 
 def check_names(tree):
     """Each check of the doctor has its section in the manual, and pages name no others."""
-    names = re.findall(r"\{Check::k\w+, \"(\w+)\"", tree.read("src/core/checkup.cpp") or "")
+    names = re.findall(r"\{Check::k\w+, \"(\w+)\"", tree.read("src/core/checkup/checkup.cpp") or "")
     sections = re.findall(r"^### `(\w+)`$", tree.read("docs/doctor.md") or "", re.MULTILINE)
     findings = ([f"docs/doctor.md: no section about {name}" for name in names if name not in sections]
                 + [f"docs/doctor.md: there is no check {name}" for name in sections if name not in names])

@@ -5,7 +5,7 @@
 #include <iostream>
 #include <string>
 
-#include "core/identity_field.hpp"
+#include "core/identity/identity_field.hpp"
 
 using namespace crm_capi;
 

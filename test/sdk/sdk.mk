@@ -10,9 +10,8 @@ SDK_VALUES ?= 3000
 SDK_CXXFLAGS = -std=c++17 -O1 -Wall -Wextra -Werror -Isrc
 
 # What the program needs of src/core.
-SDK_SOURCES = test/sdk/normalize_lines.cpp $(patsubst %,src/core/%.cpp,countries digest \
-	identity_field normalize_birth normalize_phone normalize_place normalize_text plain_identity \
-	reason unicode validation)
+SDK_SOURCES = test/sdk/normalize_lines.cpp $(wildcard src/core/text/*.cpp src/core/identity/*.cpp) \
+	$(patsubst %,src/core/event/%.cpp,digest reason validation)
 SDK_OBJECTS = $(SDK_SOURCES:%.cpp=build/sdk/%.o)
 
 sdk: build/sdk/normalize_lines build/sdk/node_modules/.installed

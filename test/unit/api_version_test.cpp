@@ -1,12 +1,12 @@
 // api_version_test.cpp - how long the versions of the Graph API are served.
-#include "core/api_version.hpp"
+#include "core/dispatch/api_version.hpp"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "core/dataset_config.hpp"
-#include "core/http_date.hpp"
+#include "core/dispatch/dataset_config.hpp"
+#include "core/answer/http_date.hpp"
 
 namespace crm_capi {
 namespace {

@@ -1,5 +1,5 @@
 // backoff_test.cpp - waits grow, stay within their bounds, and overflow nowhere.
-#include "core/backoff.hpp"
+#include "core/answer/backoff.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // bisection_test.cpp - how few requests find the bad events, and that none is lost on the way.
-#include "core/bisection.hpp"
+#include "core/dispatch/bisection.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // checkup_funnel_test.cpp - how capi_check() judges a funnel, by Meta's rules.
 #include <gtest/gtest.h>
 
-#include "core/checkup.hpp"
+#include "core/checkup/checkup.hpp"
 
 namespace crm_capi {
 namespace {

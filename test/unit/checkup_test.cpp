@@ -1,12 +1,12 @@
 // checkup_test.cpp - how capi_check() judges what it found.
-#include "core/checkup.hpp"
+#include "core/checkup/checkup.hpp"
 
 #include <gtest/gtest.h>
 
 #include <map>
 #include <set>
 
-#include "core/http_date.hpp"
+#include "core/answer/http_date.hpp"
 
 namespace crm_capi {
 namespace {

@@ -1,5 +1,5 @@
 // dataset_config_test.cpp - the request that follows from a dataset's settings.
-#include "core/dataset_config.hpp"
+#include "core/dispatch/dataset_config.hpp"
 
 #include <gtest/gtest.h>
 

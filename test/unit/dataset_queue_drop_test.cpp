@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "core/dataset_queue.hpp"
+#include "core/dispatch/dataset_queue.hpp"
 
 namespace crm_capi {
 namespace {

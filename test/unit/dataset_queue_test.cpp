@@ -1,6 +1,6 @@
 // dataset_queue_test.cpp - order, bisection and the owed set of one dataset's queue, rule by rule.
 // Their combinations are searched by dataset_queue_work_test.cpp.
-#include "core/dataset_queue.hpp"
+#include "core/dispatch/dataset_queue.hpp"
 
 #include <gtest/gtest.h>
 

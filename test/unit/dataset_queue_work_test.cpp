@@ -3,7 +3,7 @@
 // Events are owed, loaded or found to be gone, sent in several batches at once, and delivered,
 // returned, refused or expired in any order. A failing seed is run again with its steps written
 // out.
-#include "core/dataset_queue.hpp"
+#include "core/dispatch/dataset_queue.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // digest_test.cpp - published hashes, and what an event's identity depends on.
-#include "core/digest.hpp"
+#include "core/event/digest.hpp"
 
 #include <gtest/gtest.h>
 

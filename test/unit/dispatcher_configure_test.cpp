@@ -1,5 +1,5 @@
 // dispatcher_configure_test.cpp - datasets come, go, change their settings and turn out to be one.
-#include "core/dispatcher.hpp"
+#include "core/dispatch/dispatcher.hpp"
 
 #include <gtest/gtest.h>
 

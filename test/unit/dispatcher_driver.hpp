@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/dispatcher.hpp"
-#include "core/validation.hpp"
+#include "core/dispatch/dispatcher.hpp"
+#include "core/event/validation.hpp"
 
 namespace crm_capi {
 

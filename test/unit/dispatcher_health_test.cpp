@@ -1,5 +1,5 @@
 // dispatcher_health_test.cpp - how a dataset that fails is tried again, and what is told about it.
-#include "core/dispatcher.hpp"
+#include "core/dispatch/dispatcher.hpp"
 
 #include <gtest/gtest.h>
 

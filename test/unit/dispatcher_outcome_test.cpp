@@ -1,5 +1,5 @@
 // dispatcher_outcome_test.cpp - what becomes of the events of a request, answer by answer.
-#include "core/dispatcher.hpp"
+#include "core/dispatch/dispatcher.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // dispatcher_recheck_test.cpp - events that are looked at once more just before they are sent.
-#include "core/dispatcher.hpp"
+#include "core/dispatch/dispatcher.hpp"
 
 #include <gtest/gtest.h>
 

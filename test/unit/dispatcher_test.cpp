@@ -1,5 +1,5 @@
 // dispatcher_test.cpp - what is sent, how much at once, for whom; and what settings do to it.
-#include "core/dispatcher.hpp"
+#include "core/dispatch/dispatcher.hpp"
 
 #include <gtest/gtest.h>
 

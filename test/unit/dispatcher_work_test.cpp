@@ -4,7 +4,7 @@
 // Whatever happens: an event ends once, as delivered, parked or expired, or is still owed; a bad
 // one is parked with its own code and a good one never; a later stage of a lead is never accepted
 // while an earlier one is owed. A failing seed is run again with its steps written out.
-#include "core/dispatcher.hpp"
+#include "core/dispatch/dispatcher.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // doubts_test.cpp - since when it has been uncertain whether Meta already has an event.
-#include "core/doubts.hpp"
+#include "core/dispatch/doubts.hpp"
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,7 @@
 //
 // A token is sent to the host that is read here, so what matters is that no other reader of the
 // same text, above all libcurl, finds another host in it.
-#include "core/endpoint.hpp"
+#include "core/dispatch/endpoint.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // http_date_test.cpp - the time that an answer states.
-#include "core/http_date.hpp"
+#include "core/answer/http_date.hpp"
 
 #include <gtest/gtest.h>
 

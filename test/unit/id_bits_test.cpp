@@ -1,5 +1,5 @@
 // id_bits_test.cpp - a set of ids held as bits, held against the same set as ranges.
-#include "core/id_bits.hpp"
+#include "core/ids/id_bits.hpp"
 
 #include <gtest/gtest.h>
 

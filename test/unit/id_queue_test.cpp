@@ -1,5 +1,5 @@
 // id_queue_test.cpp - ids that wait in order, held against a plain list of them.
-#include "core/id_queue.hpp"
+#include "core/ids/id_queue.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // id_set_test.cpp - a set of ids held as ranges, against std::set and against PostgreSQL's text.
-#include "core/id_set.hpp"
+#include "core/ids/id_set.hpp"
 
 #include <gtest/gtest.h>
 

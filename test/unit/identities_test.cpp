@@ -1,6 +1,6 @@
 // identities_test.cpp - user_data as a whole: what is taken, dropped or refused, and what is
 // enough.
-#include "core/identities.hpp"
+#include "core/identity/identities.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/digest.hpp"
+#include "core/event/digest.hpp"
 
 namespace crm_capi {
 namespace {

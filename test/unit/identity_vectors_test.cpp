@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "core/identity_field.hpp"
+#include "core/identity/identity_field.hpp"
 #include "vectors.hpp"
 
 namespace crm_capi {

@@ -1,5 +1,5 @@
 // notice_test.cpp - what the shipper tells those who listen, and how often.
-#include "core/notice.hpp"
+#include "core/dispatch/notice.hpp"
 
 #include <gtest/gtest.h>
 

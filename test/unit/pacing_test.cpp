@@ -1,5 +1,5 @@
 // pacing_test.cpp - slowing down before Meta blocks us.
-#include "core/pacing.hpp"
+#include "core/answer/pacing.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,12 +1,12 @@
 // payload_test.cpp - the bytes that go to Meta.
-#include "core/payload.hpp"
+#include "core/event/payload.hpp"
 
 #include <gtest/gtest.h>
 
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "core/digest.hpp"
+#include "core/event/digest.hpp"
 
 namespace crm_capi {
 namespace {

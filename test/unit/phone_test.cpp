@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "core/identity_field.hpp"
-#include "core/phone_region.hpp"
+#include "core/identity/identity_field.hpp"
+#include "core/identity/phone_region.hpp"
 
 namespace crm_capi {
 namespace {

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/id_set.hpp"
-#include "core/window.hpp"
+#include "core/ids/id_set.hpp"
+#include "core/ids/window.hpp"
 
 namespace crm_capi {
 

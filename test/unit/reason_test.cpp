@@ -1,5 +1,5 @@
 // reason_test.cpp - the table of reasons is complete, unambiguous and in PostgreSQL's style.
-#include "core/reason.hpp"
+#include "core/event/reason.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // reply_test.cpp - whatever comes back is read without harm.
-#include "core/reply.hpp"
+#include "core/answer/reply.hpp"
 
 #include <gtest/gtest.h>
 

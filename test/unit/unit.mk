@@ -6,7 +6,7 @@
 #
 # Included by the Makefile after PGXS, and complete in itself: make -f test/unit/unit.mk unit
 
-UNIT_SOURCES = $(wildcard src/core/*.cpp src/net/*.cpp test/unit/*.cpp)
+UNIT_SOURCES = $(wildcard src/core/*/*.cpp src/net/*.cpp test/unit/*.cpp)
 UNIT_CXXFLAGS = -std=c++17 -g -O1 -Wall -Wextra -Werror -Isrc -pthread
 UNIT_LDLIBS = -lgtest -lgtest_main -lcurl -lssl -lcrypto -lphonenumber -licuuc -pthread
 UNIT_SANITIZERS = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \

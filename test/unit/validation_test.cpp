@@ -1,5 +1,5 @@
 // validation_test.cpp - what may be sent and what is parked, at every edge.
-#include "core/validation.hpp"
+#include "core/event/validation.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // verdict_test.cpp - every answer that the reference knows, and those it does not.
-#include "core/verdict.hpp"
+#include "core/answer/verdict.hpp"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 // Writers lock CRM rows until they end, as an UPDATE does, use savepoints, prepare, roll back and
 // sit idle; the reader has small and large budgets, runs into errors, and restarts at any moment
 // from what it has written down. A failing seed is run again with its steps written out.
-#include "core/window.hpp"
+#include "core/ids/window.hpp"
 
 #include <gtest/gtest.h>
 

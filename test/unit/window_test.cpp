@@ -1,6 +1,6 @@
 // window_test.cpp - the sentences of window.hpp, one by one. Its interleavings are searched by
 // window_simulation_test.cpp.
-#include "core/window.hpp"
+#include "core/ids/window.hpp"
 
 #include <gtest/gtest.h>
 

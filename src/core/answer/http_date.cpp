@@ -1,0 +1,65 @@
+// http_date.cpp - see http_date.hpp.
+#include "core/answer/http_date.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+// Digits stand for any digit, everything else for itself or, where a name stands, for a letter.
+constexpr std::string_view kForm = "aaa, 00 aaa 0000 00:00:00 GMT";
+constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+bool HasForm(std::string_view text) {
+    if (text.size() != kForm.size()) {
+        return false;
+    }
+    for (size_t i = 0; i < kForm.size(); i++) {
+        const char c = text[i];
+        const bool is_digit = c >= '0' && c <= '9';
+        const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        const bool fits = kForm[i] == '0' ? is_digit : kForm[i] == 'a' ? is_letter : c == kForm[i];
+        if (!fits) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int Number(std::string_view text, size_t at, size_t length) {
+    int number = 0;
+    for (const char c : text.substr(at, length)) {
+        number = number * 10 + (c - '0');
+    }
+    return number;
+}
+
+// Days from 1970-01-01 on, by the Gregorian calendar. A year begins in March, so that the leap day
+// is its last.
+int64_t Days(int year, int month, int day) {
+    const int from_march = (month + 9) % 12;
+    const int64_t years = year - (month <= 2 ? 1 : 0);
+    const int64_t day_of_year = (153 * from_march + 2) / 5 + day - 1;
+    return years * 365 + years / 4 - years / 100 + years / 400 + day_of_year - 719468;
+}
+
+}  // namespace
+
+std::optional<UnixMicros> ReadHttpDate(std::string_view text) noexcept {
+    if (!HasForm(text)) {
+        return std::nullopt;
+    }
+    const size_t month = kMonths.find(text.substr(8, 3));
+    const int day = Number(text, 5, 2);
+    const int hour = Number(text, 17, 2);
+    const int minute = Number(text, 20, 2);
+    const int second = Number(text, 23, 2);
+    const bool valid = month != std::string_view::npos && month % 3 == 0 && day >= 1 && day <= 31 &&
+                       hour <= 23 && minute <= 59 && second <= 60;
+    if (!valid) {
+        return std::nullopt;
+    }
+    const int64_t days = Days(Number(text, 12, 4), static_cast<int>(month / 3) + 1, day);
+    return (days * 86400 + hour * 3600 + minute * 60 + second) * kMicrosPerSecond;
+}
+
+}  // namespace crm_capi

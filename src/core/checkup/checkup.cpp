@@ -1,0 +1,177 @@
+// checkup.cpp - the table of checks, and how the server and the watches are judged.
+#include "core/checkup/checkup.hpp"
+
+#include <cstddef>
+#include <iterator>
+
+namespace crm_capi {
+
+namespace {
+
+// clang-format off
+constexpr CheckText kTable[] = {
+    {Check::kPreload, "preload",
+     "Add crm_capi to shared_preload_libraries and restart the server."},
+    {Check::kLauncher, "launcher",
+     "Look for crm_capi in the server log; max_worker_processes may be too small."},
+    {Check::kShipper, "shipper",
+     "Look for crm_capi in the server log; raise crm_capi.max_shippers or max_worker_processes."},
+    {Check::kDatasets, "datasets",
+     "Use CREATE SERVER ... FOREIGN DATA WRAPPER crm_capi to create a dataset."},
+    {Check::kOptions, "options",
+     "Set dataset_id and lead_event_source with ALTER SERVER."},
+    {Check::kMode, "mode",
+     "Set the option mode to live, or drop test_event_code, when the dataset is to count."},
+    {Check::kToken, "token",
+     "Create a user mapping with access_token for the server's owner or for PUBLIC, or see to the file that its access_token_file names."},
+    {Check::kTokenFile, "token_file",
+     "Let nobody but the account of the server read the file: chmod 600."},
+    {Check::kEndpoint, "endpoint",
+     "Check name resolution, firewall and proxy between this server and the endpoint."},
+    {Check::kCertificate, "certificate",
+     "Check the system's CA certificates or the option ca_file, and whether a proxy breaks up TLS."},
+    {Check::kClock, "clock",
+     "Let a time service (NTP) set the clock of this server."},
+    {Check::kApiVersion, "api_version",
+     "Set api_version of the server to a current version, or drop the option."},
+    {Check::kTokenAccepted, "token_accepted",
+     "Set a new access_token with ALTER USER MAPPING."},
+    {Check::kHealth, "health",
+     "Look at capi_requests for the answers of the endpoint."},
+    {Check::kDeadline, "deadline",
+     "Put right what keeps the dataset from sending: Meta refuses events older than seven days."},
+    {Check::kParked, "parked",
+     "Look at reason_code and reason of the parked events in capi_undelivered."},
+    {Check::kUpload, "daily_upload",
+     "Meta wants an upload a day at least: check that the CRM changes stages and the dataset sends."},
+    {Check::kLeadVolume, "lead_volume",
+     "Meta wants about 200 leads a month to learn from; watch all tables that hold leads."},
+    {Check::kLeadCoverage, "lead_coverage",
+     "Meta wants events for 60 % of the leads at least: see why the others were not sent."},
+    {Check::kStages, "stages",
+     "Send every stage of the CRM: Meta needs two at least and recommends three."},
+    {Check::kEventSource, "event_source",
+     "Set lead_event_source with ALTER SERVER: without it Meta does not count the events."},
+    {Check::kStageOrder, "stage_order",
+     "Send all stages, the first one too, in the order in which the leads reach them."},
+    {Check::kOptimisedStage, "optimised_stage",
+     "Choose a stage that 1 to 40 % of the leads reach within 28 days."},
+    {Check::kWatches, "watches",
+     "Call capi_watch for the table that holds the stages of the leads."},
+    {Check::kWatch, "watch",
+     "Call capi_unwatch, put the cause right, and call capi_watch again."},
+    {Check::kEventTime, "event_time",
+     "Use timestamptz, or give the time zone in the watch: NEW.column AT TIME ZONE 'Europe/Paris'."},
+};
+// clang-format on
+
+constexpr bool RowsFollowTheEnum() {
+    for (size_t i = 0; i < std::size(kTable); ++i) {
+        if (kTable[i].check != static_cast<Check>(i)) {
+            return false;
+        }
+    }
+    return std::size(kTable) == static_cast<size_t>(Check::kEventTime) + 1;
+}
+static_assert(RowsFollowTheEnum(), "a check lacks its row, or rows are out of order");
+
+constexpr const char* kServer = "server";
+
+void JudgeLauncher(const ServerFacts& facts, Findings* findings) {
+    Finding finding{kServer, Check::kLauncher, CheckStatus::kOk, "The launcher is running.", {}};
+    if (facts.is_standby) {
+        finding.detail = "This is a standby: the launcher starts when it is promoted.";
+    } else if (!facts.launcher_runs) {
+        finding.status = CheckStatus::kError;
+        finding.detail = "The launcher is not running.";
+        finding.hint = facts.is_preloaded ? "" : Describe(Check::kPreload).hint;
+    }
+    findings->push_back(std::move(finding));
+}
+
+void JudgeShipper(const ServerFacts& facts, Findings* findings) {
+    Finding finding{
+        kServer, Check::kShipper, CheckStatus::kOk, "The shipper of this database is running.", {}};
+    if (facts.is_standby) {
+        finding.detail = "This is a standby: nothing is sent until it is promoted.";
+    } else if (!facts.is_connectable) {
+        finding.status = CheckStatus::kError;
+        finding.detail = "This database is a template or closed to connections.";
+        finding.hint = "Keep the queue in a database that is not a template.";
+    } else if (!facts.is_chosen) {
+        finding.status = CheckStatus::kError;
+        finding.detail = "crm_capi.databases does not name this database.";
+        finding.hint = "Add the database to crm_capi.databases, or empty the setting.";
+    } else if (!facts.shipper_runs) {
+        finding.status = CheckStatus::kError;
+        finding.detail = "No shipper is running in this database.";
+        finding.hint = facts.is_preloaded ? "" : Describe(Check::kPreload).hint;
+    }
+    findings->push_back(std::move(finding));
+}
+
+void JudgeCount(Check check, int count, const char* none, Findings* findings) {
+    const bool is_none = count == 0;
+    findings->push_back({kServer,
+                         check,
+                         is_none ? CheckStatus::kWarning : CheckStatus::kOk,
+                         is_none ? none : "Their number is " + std::to_string(count) + '.',
+                         {}});
+}
+
+}  // namespace
+
+const CheckText& Describe(Check check) {
+    return kTable[static_cast<size_t>(check)];
+}
+
+std::string_view StatusName(CheckStatus status) {
+    switch (status) {
+        case CheckStatus::kOk:
+            return "ok";
+        case CheckStatus::kWarning:
+            return "warning";
+        case CheckStatus::kError:
+            return "error";
+    }
+    return "";
+}
+
+void JudgeServer(const ServerFacts& facts, Findings* findings) {
+    findings->push_back(
+        facts.is_preloaded
+            ? Finding{kServer, Check::kPreload, CheckStatus::kOk, "The library is preloaded.", {}}
+            : Finding{kServer,
+                      Check::kPreload,
+                      CheckStatus::kError,
+                      "shared_preload_libraries does not name crm_capi.",
+                      {}});
+    JudgeLauncher(facts, findings);
+    JudgeShipper(facts, findings);
+    JudgeCount(Check::kDatasets, facts.datasets, "There is no dataset.", findings);
+    JudgeCount(Check::kWatches, facts.watches,
+               "No table is watched: only capi_send_lead_event() brings events.", findings);
+}
+
+void JudgeWatch(const WatchFacts& facts, Findings* findings) {
+    const bool is_intact = facts.problem.empty();
+    findings->push_back({facts.target, Check::kWatch,
+                         is_intact ? CheckStatus::kOk : CheckStatus::kError,
+                         is_intact ? "The watch is intact." : facts.problem, facts.hint});
+    if (!facts.bare_timestamps.empty()) {
+        findings->push_back(
+            {facts.target,
+             Check::kEventTime,
+             CheckStatus::kWarning,
+             "Taken as UTC, because it has no time zone: " + facts.bare_timestamps + '.',
+             {}});
+    } else {
+        findings->push_back({facts.target,
+                             Check::kEventTime,
+                             CheckStatus::kOk,
+                             "No time is read without its time zone.",
+                             {}});
+    }
+}
+
+}  // namespace crm_capi

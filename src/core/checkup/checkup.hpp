@@ -1,0 +1,162 @@
+// checkup.hpp - what capi_check() looks at and how it judges, without a database or a network.
+//
+// Somebody else gathers the facts; each function here turns some of them into findings. Every check
+// that is made leaves a finding, also when all is well: what was not looked at must not look well.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/dispatch/dataset_config.hpp"
+#include "core/answer/answer_record.hpp"
+#include "core/answer/http.hpp"
+
+namespace crm_capi {
+
+enum class CheckStatus { kOk, kWarning, kError };
+
+// In the order in which they are reported.
+enum class Check {
+    kPreload,
+    kLauncher,
+    kShipper,
+    kDatasets,
+    kOptions,
+    kMode,
+    kToken,
+    kTokenFile,
+    kEndpoint,
+    kCertificate,
+    kClock,
+    kApiVersion,
+    kTokenAccepted,
+    kHealth,
+    kDeadline,
+    kParked,
+    kUpload,
+    kLeadVolume,
+    kLeadCoverage,
+    kStages,
+    kEventSource,
+    kStageOrder,
+    kOptimisedStage,
+    kWatches,
+    kWatch,
+    kEventTime,
+};
+
+struct CheckText {
+    Check check;
+    std::string_view name;  // stable; shows in SQL as check_name
+    std::string_view hint;  // what to do if it is not well; a whole sentence
+};
+
+// Never fails: every enumerator has a row.
+const CheckText& Describe(Check check);
+
+std::string_view StatusName(CheckStatus status);
+
+struct Finding {
+    std::string subject;  // what was looked at: "server", a dataset or a table
+    Check check;
+    CheckStatus status;
+    std::string detail;  // a whole sentence: what was found
+    std::string hint;    // empty = the check's own, if it is not well
+};
+
+using Findings = std::vector<Finding>;
+
+// ---- The server ----
+
+struct ServerFacts {
+    bool is_preloaded = false;
+    bool is_standby = false;
+    bool launcher_runs = false;
+    bool shipper_runs = false;
+    bool is_chosen = false;      // crm_capi.databases names this database, or none
+    bool is_connectable = true;  // neither a template nor closed to connections
+    int datasets = 0;
+    int watches = 0;
+};
+
+void JudgeServer(const ServerFacts& facts, Findings* findings);
+
+// ---- A dataset as it is set and as it fares ----
+
+struct TokenFile {
+    std::string path;
+    std::string problem;  // why its permissions could not be read; empty = they were
+    unsigned permissions = 0;
+};
+
+struct DatasetFacts {
+    DatasetConfig config;
+    std::optional<TokenFile> token_file;
+    bool is_standby = false;
+    // As capi_status has it.
+    std::string health;
+    std::string health_reason;  // for people
+    Reason health_code = Reason::kNone;
+    int64_t owed = 0;
+    UnixMicros next_deadline = 0;    // 0 = nothing is owed
+    UnixMicros last_success_at = 0;  // 0 = never
+    int64_t parked_lately = 0;       // within a day
+};
+
+void JudgeDataset(const DatasetFacts& facts, UnixMicros now, Findings* findings);
+
+// One whose server was dropped while something is owed to it: it has no options any more.
+void JudgeDatasetGone(const DatasetFacts& facts, UnixMicros now, Findings* findings);
+
+// ---- What the endpoint said to a probe ----
+
+struct ProbeFacts {
+    std::string dataset;
+    std::string api_version;
+    bool with_token = false;  // it carried the token, and no event
+    Secrets secrets;
+    HttpAnswer answer;
+    UnixMicros asked_at = 0;  // by the clock of the database
+    UnixMicros answered_at = 0;
+};
+
+void JudgeProbe(const ProbeFacts& facts, Findings* findings);
+
+// ---- The funnel, as Meta's verification page looks at it (reference 1.4, 1.6) ----
+
+struct StageFacts {
+    std::string stage;
+    int64_t leads = 0;    // that have reached it
+    int64_t entries = 0;  // for which it was the first
+    int64_t in_time = 0;  // that reached it within 28 days after their first stage
+};
+
+struct FunnelFacts {
+    std::string dataset;
+    UnixMicros searched_since = 0;   // all events since then were looked at
+    UnixMicros since = 0;            // the oldest event that was looked at
+    int64_t leads = 0;               // known to the queue
+    int64_t leads_sent = 0;          // with an event that Meta has
+    int64_t out_of_order = 0;        // leads with an earlier stage sent after a later one
+    std::vector<StageFacts> stages;  // of what was sent
+    std::string sample_event;        // JSON of an event of this dataset, as it is sent
+};
+
+void JudgeFunnel(const FunnelFacts& facts, UnixMicros now, Findings* findings);
+
+// ---- A watch ----
+
+struct WatchFacts {
+    std::string target;
+    std::string problem;  // empty = it is intact
+    std::string hint;     // empty = the check's own
+    // Columns of type timestamp without time zone that are read as times.
+    std::string bare_timestamps;
+};
+
+void JudgeWatch(const WatchFacts& facts, Findings* findings);
+
+}  // namespace crm_capi

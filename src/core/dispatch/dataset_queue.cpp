@@ -1,0 +1,254 @@
+// dataset_queue.cpp - what one dataset still owes, and what may go out next.
+#include "core/dispatch/dataset_queue.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "core/dispatch/doubts.hpp"
+#include "core/event/validation.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+Reason WhyOverdue(const Event& event, UnixMicros now, UnixMicros margin) {
+    if (DeadlinePassed(event.event_time, now, margin)) {
+        return Reason::kDeadlinePassed;
+    }
+    return DoubtTooOld(event.in_doubt_since, now, margin) ? Reason::kDoubtTooOld : Reason::kNone;
+}
+
+// The moment at which WhyOverdue finds a reason.
+UnixMicros OverdueAt(const Event& event, UnixMicros margin) {
+    const UnixMicros deadline = Deadline(event.event_time);
+    const UnixMicros end = event.in_doubt_since == 0
+                               ? deadline
+                               : std::min(deadline, event.in_doubt_since + kDoubtLimit);
+    return end - margin;
+}
+
+}  // namespace
+
+IdSet IdsOf(const std::vector<Event>& events) {
+    IdSet ids;
+    for (const Event& event : events) {
+        ids.Add(event.id);  // mostly in ascending order, and then at the end
+    }
+    return ids;
+}
+
+std::vector<OverdueEvent> TakeOverdue(std::vector<Event>* events, UnixMicros now,
+                                      UnixMicros margin) {
+    std::vector<OverdueEvent> overdue;
+    auto kept = events->begin();
+    for (auto event = events->begin(); event != events->end(); ++event) {
+        const Reason reason = WhyOverdue(*event, now, margin);
+        if (reason != Reason::kNone) {
+            overdue.push_back(OverdueEvent{std::move(*event), reason});
+        } else {
+            if (kept != event) {
+                *kept = std::move(*event);
+            }
+            ++kept;
+        }
+    }
+    events->erase(kept, events->end());
+    return overdue;
+}
+
+void DatasetQueue::Owe(int64_t id) {
+    backlog_.Push(id);
+}
+
+void DatasetQueue::OweInOrder(const IdSet& ids) {
+    IdBits all;
+    backlog_.AddTo(&all);
+    all.Add(ids);
+    backlog_.Assign(all.ToSet());
+}
+
+bool DatasetQueue::TakeIds(int64_t max_count, IdRange* range) {
+    return backlog_.TakeRun(max_count, range);
+}
+
+void DatasetQueue::Load(Event event) {
+    ready_.push_back(std::move(event));
+}
+
+bool DatasetQueue::NextBatch(size_t max_events, Batch* batch) {
+    batch->events.clear();
+    batch->split_of = 0;
+    if (NextPart(batch)) {
+        return true;
+    }
+    // What stays moves up: nothing moves at all if nothing may go, however much is ready.
+    auto kept = ready_.begin();
+    auto event = ready_.begin();
+    for (; event != ready_.end() && batch->events.size() < max_events; ++event) {
+        if (busy_leads_.count(event->lead_id) == 0) {
+            batch->events.push_back(std::move(*event));
+        } else {
+            if (kept != event) {
+                *kept = std::move(*event);
+            }
+            ++kept;
+        }
+    }
+    ready_.erase(kept, event);
+    Occupy(batch->events);
+    in_flight_.AddAll(IdsOf(batch->events));
+    return !batch->events.empty();
+}
+
+bool DatasetQueue::NextPart(Batch* batch) {
+    for (SplitBatch& split : split_batches_) {
+        if (split.bisection.Next(&batch->events)) {
+            batch->split_of = split.number;
+            in_flight_.AddAll(IdsOf(batch->events));
+            return true;
+        }
+    }
+    return false;
+}
+
+void DatasetQueue::Deliver(const Batch& batch) {
+    Leave(batch);
+    if (batch.split_of != 0) {
+        const auto split = FindSplit(batch.split_of);
+        split->bisection.Accepted();
+        ForgetIfOver(split);
+    }
+}
+
+void DatasetQueue::Settle(const Batch& batch) {
+    Leave(batch);
+    if (batch.split_of != 0) {
+        const auto split = FindSplit(batch.split_of);
+        split->bisection.Ended();
+        ForgetIfOver(split);
+    }
+}
+
+void DatasetQueue::Return(Batch batch) {
+    in_flight_.Subtract(IdsOf(batch.events));
+    if (batch.split_of != 0) {
+        FindSplit(batch.split_of)->bisection.Returned(std::move(batch.events));
+        return;
+    }
+    Vacate(batch.events);
+    ready_.insert(ready_.begin(), std::make_move_iterator(batch.events.begin()),
+                  std::make_move_iterator(batch.events.end()));
+}
+
+void DatasetQueue::Split(Batch batch) {
+    in_flight_.Subtract(IdsOf(batch.events));
+    if (batch.split_of == 0) {
+        split_batches_.push_back(
+            SplitBatch{++last_split_number_, Bisection(std::move(batch.events))});
+    } else {
+        FindSplit(batch.split_of)->bisection.Refused(std::move(batch.events));
+    }
+}
+
+void DatasetQueue::Drop(const IdSet& ids) {
+    const auto dropped = [&ids](const Event& event) { return ids.Contains(event.id); };
+    backlog_.Drop(ids);
+    ready_.erase(std::remove_if(ready_.begin(), ready_.end(), dropped), ready_.end());
+    for (auto split = split_batches_.begin(); split != split_batches_.end();) {
+        const auto here = split++;
+        Vacate(here->bisection.Drop(ids));
+        ForgetIfOver(here);
+    }
+}
+
+std::vector<OverdueEvent> DatasetQueue::TakeOverdueEvents(UnixMicros now, UnixMicros margin,
+                                                          UnixMicros* next) {
+    std::vector<Event> loaded(std::make_move_iterator(ready_.begin()),
+                              std::make_move_iterator(ready_.end()));
+    std::vector<OverdueEvent> overdue = TakeOverdue(&loaded, now, margin);
+    ready_.assign(std::make_move_iterator(loaded.begin()), std::make_move_iterator(loaded.end()));
+    *next = 0;
+    for (const Event& event : ready_) {
+        const UnixMicros at = OverdueAt(event, margin);
+        *next = *next == 0 ? at : std::min(*next, at);
+    }
+    return overdue;
+}
+
+void DatasetQueue::AppendRechecks(std::vector<int64_t>* ids) const {
+    for (const Event& event : ready_) {
+        if (event.needs_recheck) {
+            ids->push_back(event.id);
+        }
+    }
+    for (const SplitBatch& split : split_batches_) {
+        split.bisection.AppendRechecks(ids);
+    }
+}
+
+bool DatasetQueue::HasWaiting() const {
+    return !backlog_.empty() || !ready_.empty() ||
+           std::any_of(split_batches_.begin(), split_batches_.end(),
+                       [](const SplitBatch& split) { return split.bisection.HasWaiting(); });
+}
+
+void DatasetQueue::AddOwedTo(IdBits* ids) const {
+    backlog_.AddTo(ids);
+    for (const SplitBatch& split : split_batches_) {
+        split.bisection.AddWaitingTo(ids);
+    }
+    for (const Event& event : ready_) {
+        ids->Add(IdRange{event.id, event.id});
+    }
+    ids->Add(in_flight_);
+}
+
+IdSet DatasetQueue::Owed() const {
+    IdBits owed;
+    AddOwedTo(&owed);
+    return owed.ToSet();
+}
+
+int64_t DatasetQueue::CountOwed() const {
+    size_t loaded = ready_.size();
+    for (const SplitBatch& split : split_batches_) {
+        loaded += split.bisection.waiting_count();
+    }
+    return backlog_.Count() + static_cast<int64_t>(loaded) + in_flight_.Count();
+}
+
+void DatasetQueue::Occupy(const std::vector<Event>& events) {
+    for (const Event& event : events) {
+        if (event.lead_id != 0) {
+            ++busy_leads_[event.lead_id];
+        }
+    }
+}
+
+void DatasetQueue::Vacate(const std::vector<Event>& events) {
+    for (const Event& event : events) {
+        auto lead = busy_leads_.find(event.lead_id);
+        if (lead != busy_leads_.end() && --lead->second == 0) {
+            busy_leads_.erase(lead);
+        }
+    }
+}
+
+std::list<DatasetQueue::SplitBatch>::iterator DatasetQueue::FindSplit(uint64_t number) {
+    return std::find_if(split_batches_.begin(), split_batches_.end(),
+                        [number](const SplitBatch& split) { return split.number == number; });
+}
+
+void DatasetQueue::ForgetIfOver(std::list<SplitBatch>::iterator split) {
+    if (split->bisection.IsOver()) {
+        split_batches_.erase(split);
+    }
+}
+
+void DatasetQueue::Leave(const Batch& batch) {
+    Vacate(batch.events);
+    in_flight_.Subtract(IdsOf(batch.events));
+}
+
+}  // namespace crm_capi

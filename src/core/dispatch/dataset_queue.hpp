@@ -1,0 +1,124 @@
+// dataset_queue.hpp - what one dataset still owes, and what may go out next.
+//
+//   backlog        ids known to be owed, not loaded yet; a quarter of a byte each, or a little more
+//   ready          loaded events, in the order in which they must go
+//   split batches  pieces of refused batches, to be sent one after the other
+//   in flight      batches handed out by NextBatch and not settled yet
+//
+// Order is kept by lanes: while an event of a lead is in flight or in a part, the lead's later
+// events stay in `ready` and other leads overtake them. Within a batch a lead's events lie in
+// order, so one batch may carry several of them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <unordered_map>
+#include <vector>
+
+#include "core/dispatch/bisection.hpp"
+#include "core/event/event.hpp"
+#include "core/ids/id_bits.hpp"
+#include "core/ids/id_queue.hpp"
+#include "core/ids/id_set.hpp"
+#include "core/event/reason.hpp"
+
+namespace crm_capi {
+
+// Events that go out in one request.
+struct Batch {
+    std::vector<Event> events;
+    // 0 for a fresh batch; else the refused batch of which this is a part.
+    uint64_t split_of = 0;
+};
+
+IdSet IdsOf(const std::vector<Event>& events);
+
+// An event that is not to be sent any more, and why.
+struct OverdueEvent {
+    Event event;
+    Reason reason;  // kDeadlinePassed or kDoubtTooOld
+};
+
+// Takes the events out that must not go in a request which may take up to `margin`.
+std::vector<OverdueEvent> TakeOverdue(std::vector<Event>* events, UnixMicros now,
+                                      UnixMicros margin);
+
+class DatasetQueue {
+public:
+    // The reader found an owed event. Ids come in the order in which they must go.
+    void Owe(int64_t id);
+
+    // Owed events that were found elsewhere; the backlog is in the order of ids afterwards.
+    void OweInOrder(const IdSet& ids);
+
+    // The next run of at most max_count ids to load, taken off the backlog; false if it is empty.
+    bool TakeIds(int64_t max_count, IdRange* range);
+
+    // An event taken by TakeIds has been read from the log.
+    void Load(Event event);
+
+    // Fills *batch with at most max_events that may go now, leaving out every event whose lead is
+    // busy, and makes their leads busy. False if nothing may go. A part of a refused batch goes
+    // before everything else, whatever max_events says: it is smaller than what was refused.
+    bool NextBatch(size_t max_events, Batch* batch);
+
+    // Meta has the batch's events.
+    void Deliver(const Batch& batch);
+
+    // The batch's events are done with in another way.
+    void Settle(const Batch& batch);
+
+    // The batch goes again: its events return to the front, in order.
+    void Return(Batch batch);
+
+    // The batch was refused for one of its events: its two halves are sent one after the other.
+    // Their leads stay busy until both are settled. The batch has at least two events.
+    void Split(Batch batch);
+
+    // These events are not to be sent; what is in flight stays so.
+    void Drop(const IdSet& ids);
+
+    // Takes the loaded events that must not go any more out of the queue, and says when the next of
+    // the loaded ones must not (0 = none is loaded).
+    std::vector<OverdueEvent> TakeOverdueEvents(UnixMicros now, UnixMicros margin,
+                                                UnixMicros* next);
+
+    // Appends the ids of loaded events that wait and need a recheck.
+    void AppendRechecks(std::vector<int64_t>* ids) const;
+
+    size_t ready_count() const { return ready_.size(); }
+    // Something is owed that is not in flight.
+    bool HasWaiting() const;
+    // Something is owed that is not loaded.
+    bool HasBacklog() const { return !backlog_.empty(); }
+    int64_t in_flight_count() const { return in_flight_.Count(); }
+    // All that is owed, in flight or not.
+    void AddOwedTo(IdBits* ids) const;
+    IdSet Owed() const;
+    int64_t CountOwed() const;
+
+private:
+    // A refused batch on its way through bisection.
+    struct SplitBatch {
+        uint64_t number;
+        Bisection bisection;
+    };
+
+    bool NextPart(Batch* batch);
+    void Occupy(const std::vector<Event>& events);
+    void Vacate(const std::vector<Event>& events);
+    std::list<SplitBatch>::iterator FindSplit(uint64_t number);
+    void ForgetIfOver(std::list<SplitBatch>::iterator split);
+    void Leave(const Batch& batch);
+
+    IdQueue backlog_;
+    std::deque<Event> ready_;
+    std::list<SplitBatch> split_batches_;
+    uint64_t last_split_number_ = 0;
+    std::unordered_map<int64_t, int> busy_leads_;  // lead id -> events under way
+    IdSet in_flight_;
+};
+
+}  // namespace crm_capi

@@ -1,0 +1,346 @@
+// dispatcher.cpp - decides what is sent, when, and what an answer means for its events.
+#include "core/dispatch/dispatcher.hpp"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+namespace crm_capi {
+
+namespace {
+
+// How much is loaded beyond what can be sent at once: events of busy leads stay behind, and the
+// batch should be full all the same.
+constexpr size_t kLoadAhead = 2;
+
+// While requests fly, what so many of the next ones will carry is loaded: an answer finds it ready.
+constexpr int kSlotsAhead = 2;
+
+bool SameConstants(const DatasetConstants& a, const DatasetConstants& b) {
+    const auto all = [](const DatasetConstants& c) {
+        return std::tie(c.dataset_id, c.lead_event_source, c.test_event_code, c.partner_agent,
+                        c.data_processing_options, c.data_processing_options_country,
+                        c.data_processing_options_state);
+    };
+    return all(a) == all(b);
+}
+
+bool SameSettings(const DatasetConfig& a, const DatasetConfig& b) {
+    const auto all = [](const DatasetConfig& c) {
+        return std::tie(c.hold, c.hold_detail, c.mode, c.resumes, c.endpoint, c.api_version,
+                        c.ca_file, c.access_token, c.app_secret, c.token_place, c.batch_size,
+                        c.max_in_flight, c.timeout_ms);
+    };
+    return all(a) == all(b) && SameConstants(a.constants, b.constants);
+}
+
+}  // namespace
+
+void Dispatcher::Configure(std::vector<DatasetConfig> configs) {
+    unknown_dataset_seen_ = false;
+    for (auto& dataset : datasets_) {
+        const uint32_t server = dataset->config.server;
+        dataset->configured =
+            server != 0 && std::any_of(configs.begin(), configs.end(),
+                                       [=](const auto& config) { return config.server == server; });
+    }
+    for (DatasetConfig& config : configs) {
+        Dataset* const dataset = FindOrAdd(config);
+        if (!SameSettings(dataset->config, config)) {
+            ++dataset->era;
+            dataset->failures = 0;
+            PauseUntil(dataset, 0);
+            dataset->health = DatasetHealth();
+        }
+        // A number that is new shows no health yet.
+        dataset->must_report = dataset->must_report || dataset->config.numbers != config.numbers;
+        dataset->config = std::move(config);
+        dataset->configured = true;
+        for (const int number : dataset->config.numbers) {
+            TakeOver(number, dataset);
+        }
+    }
+}
+
+// A dataset is known by its server, or, after DROP and CREATE SERVER, by one of its numbers. One
+// whose own server is still there is never mistaken for another.
+Dispatcher::Dataset* Dispatcher::FindOrAdd(const DatasetConfig& config) {
+    for (auto& dataset : datasets_) {
+        if (config.server != 0 && dataset->config.server == config.server) {
+            return dataset.get();
+        }
+    }
+    for (const int number : config.numbers) {
+        const auto known = by_number_.find(number);
+        if (known != by_number_.end() && !known->second->configured) {
+            return known->second;
+        }
+    }
+    datasets_.push_back(std::make_unique<Dataset>());
+    return datasets_.back().get();
+}
+
+// Several numbers can turn out to be one dataset: what the others owe moves over, into the order of
+// ids, because a lead may have events under several of them. What they have in flight ends where it
+// began, so they are asked again later. A number that leaves a dataset which goes on leaves behind
+// what it owes.
+void Dispatcher::TakeOver(int number, Dataset* dataset) {
+    Dataset*& known = by_number_[number];
+    if (known != nullptr && known != dataset && !known->configured) {
+        if (known->in_flight > 0) {
+            unknown_dataset_seen_ = true;
+            return;
+        }
+        dataset->queue.OweInOrder(known->queue.Owed());
+        known->queue = DatasetQueue();
+    }
+    known = dataset;
+}
+
+void Dispatcher::Owe(int number, int64_t event) {
+    Dataset*& dataset = by_number_[number];
+    if (dataset == nullptr) {
+        datasets_.push_back(std::make_unique<Dataset>());
+        dataset = datasets_.back().get();
+        unknown_dataset_seen_ = true;
+    }
+    dataset->queue.Owe(event);
+}
+
+void Dispatcher::Drop(const IdSet& events) {
+    dropped_ = events;
+    for (auto& dataset : datasets_) {
+        dataset->queue.Drop(events);
+    }
+}
+
+bool Dispatcher::IsOpen(const Dataset& dataset) const {
+    return dataset.configured && dataset.config.hold == Reason::kNone &&
+           dataset.config.mode != Mode::kPaused;
+}
+
+bool Dispatcher::MaySend(const Dataset& dataset, UnixMicros now) const {
+    return IsOpen(dataset) && now >= dataset.not_before;
+}
+
+// While a dataset fails, one request at a time finds out whether it still does; while it is slowed,
+// each answer says how long to leave until the next request.
+int Dispatcher::FreeSlots(const Dataset& dataset) const {
+    const bool one_by_one = dataset.failures > 0 || dataset.health.health == Health::kSlowed;
+    const int allowed = one_by_one ? 1 : dataset.config.max_in_flight;
+    return std::max(0, allowed - dataset.in_flight);
+}
+
+// A held dataset is probed with a single event: if the operator's remedy was wrong, little is
+// sent in vain.
+size_t Dispatcher::BatchSize(const Dataset& dataset) const {
+    const bool probing = dataset.failures > 0 && dataset.health.health == Health::kHeld;
+    return probing ? 1 : static_cast<size_t>(dataset.config.batch_size);
+}
+
+size_t Dispatcher::CountToLoad(const Dataset& dataset, UnixMicros now) const {
+    const auto batch_size = static_cast<size_t>(dataset.config.batch_size);
+    const size_t ready = dataset.queue.ready_count();
+    if (MaySend(dataset, now)) {
+        const int slots = std::max(FreeSlots(dataset), std::min(dataset.in_flight, kSlotsAhead));
+        const size_t wanted = static_cast<size_t>(slots) * batch_size * kLoadAhead;
+        return wanted > ready ? wanted - ready : 0;
+    }
+    return MustSweep(dataset, now) && ready == 0 ? batch_size : 0;
+}
+
+// A dataset that was given something goes to the end, so that a long queue does not take all that a
+// turn can load.
+bool Dispatcher::NextLoad(UnixMicros now, Whose whose, int64_t max_count, IdRange* range) {
+    HeedClock(now);
+    for (auto at = datasets_.begin(); at != datasets_.end(); ++at) {
+        Dataset* const dataset = at->get();
+        if (whose == Whose::kWithoutFullBatch && HasFullBatch(*dataset)) {
+            continue;
+        }
+        const auto wanted = static_cast<int64_t>(CountToLoad(*dataset, now));
+        if (dataset->queue.TakeIds(std::min(wanted, max_count), range)) {
+            loading_ = dataset;
+            datasets_.splice(datasets_.end(), datasets_, at);
+            return true;
+        }
+    }
+    return false;
+}
+
+// An unknown number seen before may turn out to be this dataset's: its events go first then.
+bool Dispatcher::LoadsAtOnce(int number, UnixMicros now) {
+    const auto found = by_number_.find(number);
+    HeedClock(now);
+    if (unknown_dataset_seen_ || found == by_number_.end() || found->second->queue.HasBacklog() ||
+        CountToLoad(*found->second, now) == 0) {
+        return false;
+    }
+    loading_ = found->second;
+    return true;
+}
+
+bool Dispatcher::WantsLoad(UnixMicros now) const {
+    return std::any_of(datasets_.begin(), datasets_.end(), [=](const auto& dataset) {
+        return dataset->queue.HasBacklog() && CountToLoad(*dataset, now) > 0;
+    });
+}
+
+bool Dispatcher::HasFullBatch(UnixMicros now) const {
+    return std::any_of(datasets_.begin(), datasets_.end(), [=](const auto& dataset) {
+        return MaySend(*dataset, now) && FreeSlots(*dataset) > 0 && HasFullBatch(*dataset);
+    });
+}
+
+bool Dispatcher::HasFullBatch(const Dataset& dataset) const {
+    return dataset.queue.ready_count() >= static_cast<size_t>(dataset.config.batch_size);
+}
+
+void Dispatcher::Load(Event event) {
+    event.in_doubt_since = doubts_.Since(event.id);
+    rechecks_seen_ = rechecks_seen_ || event.needs_recheck;
+    loading_->queue.Load(std::move(event));
+}
+
+void Dispatcher::AppendRechecks(UnixMicros now, std::vector<int64_t>* ids) const {
+    if (!rechecks_seen_) {
+        return;
+    }
+    for (const auto& dataset : datasets_) {
+        if (MaySend(*dataset, now) && FreeSlots(*dataset) > 0) {
+            dataset->queue.AppendRechecks(ids);
+        }
+    }
+}
+
+void Dispatcher::EndUnsent(std::vector<EndedEvent> ended) {
+    std::vector<IdRange> ids;
+    for (EndedEvent& event : ended) {
+        ids.push_back(IdRange{event.event, event.event});
+        overdue_.push_back(std::move(event));
+    }
+    if (ids.empty()) {
+        return;
+    }
+    const IdSet dropped(std::move(ids));
+    for (auto& dataset : datasets_) {
+        dataset->queue.Drop(dropped);
+    }
+}
+
+void Dispatcher::Prepare(UnixMicros now, int max_requests) {
+    HeedClock(now);
+    outgoing_.clear();
+    departing_.clear();
+    for (auto& dataset : datasets_) {
+        if (MustSweep(*dataset, now)) {
+            Sweep(dataset.get(), now);
+        }
+    }
+    bool progress = true;
+    // Round after round, so that a dataset with a long queue does not take all requests of a turn.
+    while (progress) {
+        progress = false;
+        for (auto at = datasets_.begin(); at != datasets_.end(); ++at) {
+            if (static_cast<int>(outgoing_.size()) == max_requests) {
+                // The next turn begins with those that have not had theirs.
+                datasets_.splice(datasets_.end(), datasets_, datasets_.begin(), at);
+                return;
+            }
+            progress |= PrepareOne(at->get(), now);
+        }
+    }
+}
+
+bool Dispatcher::PrepareOne(Dataset* dataset, UnixMicros now) {
+    Batch batch;
+    if (!MaySend(*dataset, now) || FreeSlots(*dataset) == 0 ||
+        !dataset->queue.NextBatch(BatchSize(*dataset), &batch)) {
+        return false;
+    }
+    DropOverdue(dataset, &batch, now);
+    if (batch.events.empty()) {
+        dataset->queue.Settle(batch);
+        return true;
+    }
+    OutgoingRequest request;
+    request.dataset = dataset->config.numbers.front();
+    request.events = IdsOf(batch.events);
+    request.event_count = static_cast<int>(batch.events.size());
+    request.dry_run = dataset->config.mode == Mode::kDryRun;
+    request.http = BuildRequest(dataset->config, batch.events);
+    outgoing_.push_back(std::move(request));
+    departing_.push_back(Flight{dataset, 0, dataset->era, now, std::move(batch)});
+    if (outgoing_.back().dry_run) {
+        dataset->queue.Settle(departing_.back().batch);
+    } else {
+        ++dataset->in_flight;
+    }
+    return true;
+}
+
+void Dispatcher::Sent(size_t index, uint64_t ticket) {
+    departing_[index].request = outgoing_[index].request;
+    flights_.emplace(ticket, std::move(departing_[index]));
+}
+
+// Pauses are spans of time, held as the moments at which they end. If the clock is put back, they
+// end that much sooner; else an hour put back would be an hour of silence.
+void Dispatcher::HeedClock(UnixMicros now) {
+    const UnixMicros put_back = clock_ - now;
+    clock_ = now;
+    if (put_back <= 0) {
+        return;
+    }
+    for (auto& dataset : datasets_) {
+        dataset->not_before -= std::min(dataset->not_before, put_back);
+        dataset->sweep_at -= std::min(dataset->sweep_at, put_back);
+    }
+}
+
+UnixMicros Dispatcher::NextDue(UnixMicros now) const {
+    UnixMicros due = 0;
+    const auto wait_for = [&](UnixMicros time) {
+        const UnixMicros next = std::max(time, now);
+        due = due == 0 ? next : std::min(due, next);
+    };
+    for (const auto& dataset : datasets_) {
+        const bool answer_will_come = dataset->in_flight > 0 && dataset->not_before <= now;
+        if (!dataset->queue.HasWaiting()) {
+            continue;
+        }
+        if (IsOpen(*dataset) && !answer_will_come) {
+            wait_for(dataset->not_before);
+        }
+        if (MayEndUnsent(*dataset, now) && dataset->sweep_at != 0) {
+            wait_for(dataset->sweep_at);
+        }
+    }
+    return due;
+}
+
+bool Dispatcher::HasOwed() const {
+    return std::any_of(datasets_.begin(), datasets_.end(), [](const auto& dataset) {
+        return dataset->in_flight > 0 || dataset->queue.HasWaiting();
+    });
+}
+
+IdBits Dispatcher::OwedBits() const {
+    IdBits owed;
+    for (const auto& dataset : datasets_) {
+        dataset->queue.AddOwedTo(&owed);
+    }
+    return owed;
+}
+
+int64_t Dispatcher::OldestRequestInFlight() const {
+    int64_t oldest = 0;
+    for (const auto& [ticket, flight] : flights_) {
+        if (oldest == 0 || flight.request < oldest) {
+            oldest = flight.request;
+        }
+    }
+    return oldest;
+}
+
+}  // namespace crm_capi

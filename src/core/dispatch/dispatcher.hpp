@@ -1,0 +1,205 @@
+// dispatcher.hpp - decides what is sent, when, and what an answer means for its events.
+//
+// The shipper's brain, without hands: it is told what is owed, what the time is and what was
+// answered, and says what to load, what to write down and what to send. It does no I/O and knows no
+// clock, so every rule can be tested as a table. One turn of the shipper
+// (src/pg/shipper/shipper.cpp):
+//
+//   Owe ...                 the reader found events
+//   Answered ...            the transport brought answers   -> ended()    written down
+//   NextLoad / Load ...     events are fetched from the log
+//   Prepare                 batches become requests         -> outgoing() written down, committed
+//   outgoing() are sent
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/dispatch/dataset_config.hpp"
+#include "core/dispatch/dataset_queue.hpp"
+#include "core/dispatch/doubts.hpp"
+#include "core/answer/answer_record.hpp"
+#include "core/answer/http.hpp"
+#include "core/ids/id_bits.hpp"
+#include "core/ids/id_set.hpp"
+#include "core/answer/pacing.hpp"
+#include "core/event/reason.hpp"
+
+namespace crm_capi {
+
+// A request about to be sent.
+struct OutgoingRequest {
+    int64_t request = 0;  // set by the shipper when it has written the request down
+    int dataset = 0;      // number in the log
+    IdSet events;
+    int event_count = 0;
+    bool dry_run = false;  // written down as finished, not sent
+    HttpRequest http;
+};
+
+// kSlowed: requests go, but with pauses, because Meta says that its limit is nearly used up.
+enum class Health { kOk, kSlowed, kRetrying, kHeld, kPaused };
+const char* HealthName(Health health);
+
+// What capi_dataset shows.
+struct DatasetHealth {
+    Health health = Health::kOk;
+    Reason reason = Reason::kNone;
+    std::string detail;
+    UnixMicros next_attempt_at = 0;  // 0 = at once, or not before something changes
+};
+
+struct HealthChange {
+    uint32_t server;
+    std::string name;
+    DatasetHealth now;
+    bool announce;  // health or reason changed, not only the time of the next attempt
+};
+
+// What a dataset owes, for those who look on.
+struct OwedOfDataset {
+    int dataset;  // main number in the log
+    int64_t owed;
+    int64_t in_flight;
+    int64_t in_doubt;
+};
+
+class Dispatcher {
+public:
+    // Datasets as they are set now. Known ones keep what they owe; a dataset that changed is tried
+    // again at once. What is owed to a dataset that is gone stays owed.
+    void Configure(std::vector<DatasetConfig> configs);
+    // An event was seen of a dataset that Configure did not name.
+    bool NeedsConfiguration() const { return unknown_dataset_seen_; }
+
+    void Owe(int dataset, int64_t event);
+    // All that operators have cancelled. What of it is in flight may be delivered all the same, but
+    // does not go again.
+    void Drop(const IdSet& events);
+    // What may have been delivered by requests of earlier shippers.
+    void SetDoubts(Doubts doubts) { doubts_ = std::move(doubts); }
+
+    // The next run of at most max_count ids that should be fetched from the log, of any dataset or
+    // of one without a full batch; false if nothing more can be used now. Each event found is
+    // handed over by Load.
+    enum class Whose { kAny, kWithoutFullBatch };
+    bool NextLoad(UnixMicros now, Whose whose, int64_t max_count, IdRange* range);
+    // Whether an event of this dataset, which was seen just now and may go at once, can be handed
+    // over by Load instead of by Owe: nothing of the dataset waits to be loaded before it.
+    bool LoadsAtOnce(int dataset, UnixMicros now);
+    void Load(Event event);
+    // Whether NextLoad would have more.
+    bool WantsLoad(UnixMicros now) const;
+    // Whether enough is loaded for a full request that could go now, unless its leads are busy.
+    bool HasFullBatch(UnixMicros now) const;
+
+    // Appends the loaded events that the next requests may carry and that need a recheck first.
+    // What has failed it ends here, unsent.
+    void AppendRechecks(UnixMicros now, std::vector<int64_t>* ids) const;
+    void EndUnsent(std::vector<EndedEvent> ended);
+
+    // Makes requests of what is loaded; at most max_requests. Events that must not go any more end
+    // here.
+    void Prepare(UnixMicros now, int max_requests);
+    std::vector<OutgoingRequest>& outgoing() { return outgoing_; }
+    // The request with this index in outgoing() is on its way under this ticket.
+    void Sent(size_t index, uint64_t ticket);
+
+    // Judges an answer. `random` is uniform over all 64-bit values.
+    void Answered(const HttpAnswer& answer, UnixMicros now, uint64_t random);
+
+    std::vector<EndedRequest>& ended() { return ended_; }
+    // Events that ended without a request: their seven days are over, they have been in doubt for
+    // so long that Meta would take them for new ones, or they failed a recheck.
+    std::vector<EndedEvent>& overdue() { return overdue_; }
+    // Health changes since the last call.
+    std::vector<HealthChange> TakeHealthChanges(UnixMicros now);
+
+    // When the next turn is due: `now` if something can go that no answer will wake us for, else
+    // when the first pause ends; 0 = nothing waits for time to pass.
+    UnixMicros NextDue(UnixMicros now) const;
+
+    // A dataset is held: what holds it may have been put right where no message tells of it, in a
+    // token file.
+    bool HasHeld() const;
+    bool HasOwed() const;
+    // All owed ids, in flight or not.
+    IdBits OwedBits() const;
+    IdSet Owed() const { return OwedBits().ToSet(); }
+    // How many there are, each dataset once; and the lowest of a dataset, so many at most.
+    std::vector<OwedOfDataset> OwedByDataset() const;
+    IdSet FirstOwed(int dataset, int64_t count) const;
+    // The oldest request in flight, or 0.
+    int64_t OldestRequestInFlight() const;
+
+private:
+    struct Dataset {
+        DatasetConfig config;
+        DatasetQueue queue;
+        bool configured = false;  // named by the latest Configure
+        int in_flight = 0;
+        int failures = 0;  // in a row; > 0: one request at a time
+        // Begins anew with each failure and each change of settings. What a request of an earlier
+        // era meets does not tell how the dataset fares now.
+        uint64_t era = 0;
+        UnixMicros not_before = 0;
+        // While it may not send: when the next loaded event is overdue. 0 = nobody has looked yet;
+        // the turn in which the pause begins does.
+        UnixMicros sweep_at = 0;
+        DatasetHealth health;  // as of the latest answer
+        DatasetHealth reported;
+        bool must_report = false;  // even if it has not changed
+    };
+    struct Flight {
+        Dataset* dataset;
+        int64_t request;
+        uint64_t era;  // of the dataset, when the request was made
+        UnixMicros made_at;
+        Batch batch;
+    };
+
+    Dataset* FindOrAdd(const DatasetConfig& config);
+    void TakeOver(int number, Dataset* dataset);
+    bool HasFullBatch(const Dataset& dataset) const;
+    bool IsOpen(const Dataset& dataset) const;
+    bool MayEndUnsent(const Dataset& dataset, UnixMicros now) const;
+    bool MustSweep(const Dataset& dataset, UnixMicros now) const;
+    size_t CountToLoad(const Dataset& dataset, UnixMicros now) const;
+    void Sweep(Dataset* dataset, UnixMicros now);
+    void EndOverdue(const Dataset& dataset, const OverdueEvent& overdue);
+    void HeedClock(UnixMicros now);
+    void NoteDoubt(Flight* flight);
+    void ReturnBatch(Dataset* dataset, Batch batch);
+    bool MaySend(const Dataset& dataset, UnixMicros now) const;
+    static void PauseUntil(Dataset* dataset, UnixMicros until);
+    int FreeSlots(const Dataset& dataset) const;
+    size_t BatchSize(const Dataset& dataset) const;
+    bool PrepareOne(Dataset* dataset, UnixMicros now);
+    void DropOverdue(Dataset* dataset, Batch* batch, UnixMicros now);
+    void Succeeded(const Flight& flight, const Pace& pace, UnixMicros now);
+    void Failed(const Flight& flight, const Verdict& verdict, const EndedRequest& ended,
+                UnixMicros pause, UnixMicros now, uint64_t random);
+    void EndEvents(Flight* flight, const Verdict& verdict, EndedRequest* ended);
+    static DatasetHealth CurrentHealth(const Dataset& dataset, UnixMicros now);
+
+    std::list<std::unique_ptr<Dataset>> datasets_;
+    std::unordered_map<int, Dataset*> by_number_;
+    bool unknown_dataset_seen_ = false;
+    bool rechecks_seen_ = false;  // most databases never have one
+    Dataset* loading_ = nullptr;  // what Load gives to
+    std::vector<OutgoingRequest> outgoing_;
+    std::vector<Flight> departing_;  // same index as outgoing_
+    std::unordered_map<uint64_t, Flight> flights_;
+    std::vector<EndedRequest> ended_;
+    std::vector<EndedEvent> overdue_;
+    Doubts doubts_;
+    UnixMicros clock_ = 0;  // latest time told
+    IdSet dropped_;         // as of the latest Drop; what of it is in flight does not go again
+};
+
+}  // namespace crm_capi

@@ -1,0 +1,89 @@
+// dispatcher_health.cpp - how the datasets fare, as operators see it.
+#include <algorithm>
+
+#include "core/dispatch/dispatcher.hpp"
+
+namespace crm_capi {
+
+const char* HealthName(Health health) {
+    switch (health) {
+        case Health::kOk:
+            return "ok";
+        case Health::kSlowed:
+            return "slowed";
+        case Health::kRetrying:
+            return "retrying";
+        case Health::kHeld:
+            return "held";
+        case Health::kPaused:
+            return "paused";
+    }
+    return "";
+}
+
+DatasetHealth Dispatcher::CurrentHealth(const Dataset& dataset, UnixMicros now) {
+    DatasetHealth health = dataset.health;
+    if (dataset.config.hold != Reason::kNone) {
+        health = {Health::kHeld, dataset.config.hold, dataset.config.hold_detail, 0};
+    } else if (dataset.config.mode == Mode::kPaused) {
+        health = {Health::kPaused, Reason::kPaused, {}, 0};
+    } else if (dataset.not_before > now) {
+        health.next_attempt_at = dataset.not_before;
+    }
+    return health;
+}
+
+std::vector<HealthChange> Dispatcher::TakeHealthChanges(UnixMicros now) {
+    std::vector<HealthChange> changes;
+    for (auto& dataset : datasets_) {
+        const DatasetHealth current = CurrentHealth(*dataset, now);
+        DatasetHealth& reported = dataset->reported;
+        const bool announce =
+            current.health != reported.health || current.reason != reported.reason;
+        const bool more =
+            current.next_attempt_at > reported.next_attempt_at || current.detail != reported.detail;
+        if (dataset->configured && (announce || more || dataset->must_report)) {
+            dataset->must_report = false;
+            changes.push_back(
+                HealthChange{dataset->config.server, dataset->config.name, current, announce});
+            reported = current;
+        }
+    }
+    return changes;
+}
+
+std::vector<OwedOfDataset> Dispatcher::OwedByDataset() const {
+    std::vector<OwedOfDataset> all;
+    for (const auto& [number, dataset] : by_number_) {
+        const std::vector<int>& numbers = dataset->config.numbers;
+        if (!numbers.empty() && numbers.front() != number) {
+            continue;
+        }
+        const DatasetQueue& queue = dataset->queue;
+        OwedOfDataset figures{number, queue.CountOwed(), queue.in_flight_count(), 0};
+        if (!doubts_.events().empty()) {
+            IdBits owed;
+            queue.AddOwedTo(&owed);
+            figures.in_doubt = owed.CountIn(doubts_.events());
+        }
+        all.push_back(figures);
+    }
+    return all;
+}
+
+IdSet Dispatcher::FirstOwed(int dataset, int64_t count) const {
+    IdBits owed;
+    const auto found = by_number_.find(dataset);
+    if (found != by_number_.end()) {
+        found->second->queue.AddOwedTo(&owed);
+    }
+    return owed.First(count);
+}
+
+bool Dispatcher::HasHeld() const {
+    return std::any_of(datasets_.begin(), datasets_.end(), [](const auto& dataset) {
+        return dataset->config.hold != Reason::kNone || dataset->health.health == Health::kHeld;
+    });
+}
+
+}  // namespace crm_capi

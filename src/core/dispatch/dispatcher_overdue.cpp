@@ -1,0 +1,63 @@
+// dispatcher_overdue.cpp - events that must not go any more end alone, sent or not: those whose
+// seven days are over (reference 1.5), and those that have been in doubt for too long (2.7).
+#include <utility>
+
+#include "core/dispatch/dispatcher.hpp"
+#include "core/event/validation.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+// Meta judges an event when the request arrives, which may take as long as it is given.
+UnixMicros MarginOf(const DatasetConfig& config) {
+    return UnixMicros{config.timeout_ms} * 1000;
+}
+
+}  // namespace
+
+// Events of a dataset that may not send now end, too: it is paused, cannot send as it is set, or
+// waits for its next attempt. Its first events are loaded for that, and the next when those are
+// gone: whoever waits longest ends first, near enough. A copy's events are another database's.
+bool Dispatcher::MayEndUnsent(const Dataset& dataset, UnixMicros now) const {
+    return dataset.configured && !MaySend(dataset, now) && dataset.config.hold != Reason::kCloned &&
+           dataset.queue.HasWaiting();
+}
+
+bool Dispatcher::MustSweep(const Dataset& dataset, UnixMicros now) const {
+    return MayEndUnsent(dataset, now) && now >= dataset.sweep_at;
+}
+
+void Dispatcher::DropOverdue(Dataset* dataset, Batch* batch, UnixMicros now) {
+    Batch ended;
+    for (OverdueEvent& overdue : TakeOverdue(&batch->events, now, MarginOf(dataset->config))) {
+        EndOverdue(*dataset, overdue);
+        ended.events.push_back(std::move(overdue.event));
+    }
+    dataset->queue.Settle(ended);
+}
+
+void Dispatcher::Sweep(Dataset* dataset, UnixMicros now) {
+    UnixMicros next = 0;
+    for (const OverdueEvent& overdue :
+         dataset->queue.TakeOverdueEvents(now, MarginOf(dataset->config), &next)) {
+        EndOverdue(*dataset, overdue);
+    }
+    if (next == 0) {
+        // With nothing loaded any more, the next turn loads and looks again; parts of a refused
+        // batch are looked at when they are about to be sent.
+        next = dataset->queue.HasBacklog() ? now : now + kMaxEventAge;
+    }
+    dataset->sweep_at = next;
+}
+
+void Dispatcher::EndOverdue(const Dataset& dataset, const OverdueEvent& overdue) {
+    EndedEvent ended{};
+    ended.event = overdue.event.id;
+    ended.dataset = dataset.config.numbers.front();
+    ended.status = overdue.reason == Reason::kDeadlinePassed ? "expired" : "parked";
+    ended.reason = overdue.reason;
+    overdue_.push_back(std::move(ended));
+}
+
+}  // namespace crm_capi

@@ -1,0 +1,37 @@
+// event.hpp - one lead-stage event, as every room passes it on.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace crm_capi {
+
+// Microseconds since 1970-01-01 00:00:00 UTC. Meta wants whole seconds; the microseconds stay in
+// the queue because they tell two changes within one second apart (see EventId in digest.hpp).
+using UnixMicros = int64_t;
+
+constexpr UnixMicros kMicrosPerSecond = 1000000;
+
+// The whole second that a time lies in, which is all that Meta sees of it. Times before 1970 round
+// down too, so that seconds keep their order.
+constexpr int64_t FloorToSeconds(UnixMicros time) {
+    return time / kMicrosPerSecond - (time % kMicrosPerSecond < 0 ? 1 : 0);
+}
+
+// An event as it lies in the queue. Texts are UTF-8, whatever the database's encoding.
+struct Event {
+    int64_t id = 0;
+    // 15 to 17 digits; < 0 = Meta gave the lead no id, and this is its lane (digest.hpp); user_data
+    // alone says who it is then. 0 = neither.
+    int64_t lead_id = 0;
+    UnixMicros event_time = 0;  // when the CRM changed the stage; never altered
+    std::string event_name;     // the stage
+    std::string user_data;      // JSON object text with hashed identities, or empty
+    std::string custom_data;    // JSON object text, or empty
+    // When it was first sent without learning what became of it; 0 = Meta does not have it.
+    UnixMicros in_doubt_since = 0;
+    bool needs_recheck =
+        false;  // something counts once more before it is sent (src/pg/shipper/recheck.hpp)
+};
+
+}  // namespace crm_capi

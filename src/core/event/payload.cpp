@@ -1,0 +1,185 @@
+// payload.cpp - see payload.hpp.
+#include "core/event/payload.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <utility>
+
+#include "core/event/digest.hpp"
+#include "core/text/utf8.hpp"
+
+namespace crm_capi {
+namespace {
+
+// An event without identities beside lead_id, with names of ordinary length. A body that holds more
+// grows on its way.
+constexpr size_t kOrdinaryEventBytes = 320;
+
+constexpr std::string_view kBlanks = " \t\r\n";  // JSON's white space
+
+void AppendInteger(int64_t number, std::string* out) {
+    char digits[std::numeric_limits<int64_t>::digits10 + 2];
+    out->append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
+}
+
+// Appends ,"name":"text" unless text is empty. Names are our own and need no escapes.
+void AppendMember(std::string_view name, std::string_view text, std::string* out) {
+    if (!text.empty()) {
+        out->append(",\"").append(name).append("\":");
+        AppendJsonString(text, out);
+    }
+}
+
+void AppendMember(std::string_view name, std::optional<int> number, std::string* out) {
+    if (number) {
+        out->append(",\"").append(name).append("\":");
+        AppendInteger(*number, out);
+    }
+}
+
+// What stands between the braces of a JSON object text. Nothing for any other text: it would be a
+// fault of ours, and must not refuse the batch.
+std::string_view MembersOf(std::string_view object) {
+    const size_t first = object.find_first_not_of(kBlanks);
+    const size_t last = object.find_last_not_of(kBlanks);
+    if (first == last || object[first] != '{' || object[last] != '}') {
+        return {};
+    }
+    const std::string_view inside = object.substr(first + 1, last - first - 1);
+    return inside.find_first_not_of(kBlanks) == std::string_view::npos ? std::string_view()
+                                                                       : inside;
+}
+
+void AppendUserData(const Event& event, std::string* out) {
+    const std::string_view members = MembersOf(event.user_data);
+    out->append(",\"user_data\":{");
+    if (event.lead_id > 0) {
+        out->append("\"lead_id\":");
+        AppendInteger(event.lead_id, out);
+        out->append(members.empty() ? "" : ",");
+    }
+    AppendValidUtf8(members, out);
+    out->push_back('}');
+}
+
+// The members of custom_data that all events of a dataset share, with what stands before them.
+std::string SharedCustomData(const DatasetConstants& dataset) {
+    std::string text = ",\"custom_data\":{\"event_source\":\"crm\",\"lead_event_source\":";
+    AppendJsonString(dataset.lead_event_source, &text);
+    return text;
+}
+
+void AppendCustomData(const std::string& shared, const Event& event, std::string* out) {
+    const std::string_view members = MembersOf(event.custom_data);
+    out->append(shared).append(members.empty() ? "" : ",");
+    AppendValidUtf8(members, out);
+    out->push_back('}');
+}
+
+void AppendProcessingOptions(const DatasetConstants& dataset, std::string* out) {
+    out->append(",\"data_processing_options\":").append(dataset.data_processing_options);
+    AppendMember("data_processing_options_country", dataset.data_processing_options_country, out);
+    AppendMember("data_processing_options_state", dataset.data_processing_options_state, out);
+}
+
+// Likewise, what follows custom_data.
+std::string SharedEnd(const DatasetConstants& dataset) {
+    std::string text;
+    if (!dataset.data_processing_options.empty()) {
+        AppendProcessingOptions(dataset, &text);
+    }
+    return text + '}';
+}
+
+// What an ASCII character must be to stand in a JSON string as it is.
+bool IsPlain(char c) {
+    return c >= 0x20 && c != '"' && c != '\\' && static_cast<unsigned char>(c) < 0x80;
+}
+
+// How many bytes at the front of text stand in a JSON string as they are; 0 = the first does not.
+size_t PlainLength(std::string_view text) {
+    const auto* const end = std::find_if_not(text.begin(), text.end(), IsPlain);
+    const auto plain = static_cast<size_t>(end - text.begin());
+    const bool is_ascii = static_cast<unsigned char>(text[0]) < 0x80;
+    return plain != 0 || is_ascii ? plain : FirstCodePoint(text).length;
+}
+
+void AppendEscaped(char byte, std::string* out) {
+    constexpr char kHexDigits[] = "0123456789abcdef";
+    constexpr std::string_view kNamed = "\"\\\b\f\n\r\t";
+    constexpr std::string_view kNames = "\"\\bfnrt";
+    const size_t named = kNamed.find(byte);
+    const auto code = static_cast<unsigned char>(byte);
+    if (named != std::string_view::npos) {
+        out->append(1, '\\').push_back(kNames[named]);
+    } else if (code < 0x20) {
+        out->append("\\u00").append(1, kHexDigits[code >> 4]).push_back(kHexDigits[code & 0x0F]);
+    } else {
+        out->append(kReplacementCharacter);
+    }
+}
+
+}  // namespace
+
+void AppendJsonString(std::string_view text, std::string* out) {
+    out->push_back('"');
+    size_t copied = 0;
+    for (size_t at = 0; at < text.size();) {
+        const size_t length = PlainLength(text.substr(at));
+        if (length == 0) {
+            out->append(text.substr(copied, at - copied));
+            AppendEscaped(text[at], out);
+            copied = at + 1;
+        }
+        at += length == 0 ? 1 : length;
+    }
+    out->append(text.substr(copied)).push_back('"');
+}
+
+namespace {
+
+void AppendEventWith(std::string_view dataset_id, const std::string& custom_data,
+                     const std::string& end, const Event& event, std::string* out) {
+    out->append("{\"event_name\":");
+    AppendJsonString(event.event_name, out);
+    out->append(",\"event_time\":");
+    AppendInteger(FloorToSeconds(event.event_time), out);
+    out->append(",\"action_source\":\"system_generated\"");
+    AppendMember("event_id", EventId(dataset_id, event), out);
+    AppendUserData(event, out);
+    AppendCustomData(custom_data, event, out);
+    out->append(end);
+}
+
+}  // namespace
+
+void AppendEvent(const DatasetConstants& dataset, const Event& event, std::string* out) {
+    AppendEventWith(dataset.dataset_id, SharedCustomData(dataset), SharedEnd(dataset), event, out);
+}
+
+RequestBody::RequestBody(const DatasetConstants& dataset, size_t expected_events)
+    : dataset_(dataset), custom_data_(SharedCustomData(dataset)), event_end_(SharedEnd(dataset)) {
+    text_.reserve((expected_events + 1) * (kOrdinaryEventBytes + event_end_.size()));
+    text_.append("{\"data\":[");
+}
+
+void RequestBody::Add(const Event& event) {
+    if (!is_empty_) {
+        text_.push_back(',');
+    }
+    AppendEventWith(dataset_.dataset_id, custom_data_, event_end_, event, &text_);
+    is_empty_ = false;
+}
+
+std::string RequestBody::Finish(std::string_view access_token, std::string_view appsecret_proof) {
+    text_.push_back(']');
+    AppendMember("partner_agent", dataset_.partner_agent, &text_);
+    AppendMember("test_event_code", dataset_.test_event_code, &text_);
+    AppendMember("access_token", access_token, &text_);
+    AppendMember("appsecret_proof", appsecret_proof, &text_);
+    text_.push_back('}');
+    return std::move(text_);
+}
+
+}  // namespace crm_capi

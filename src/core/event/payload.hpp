@@ -1,0 +1,53 @@
+// payload.hpp - the JSON that goes to Meta, written once by appending (reference 1.2, 2.2).
+//
+// A document model is an order of magnitude slower than the network (performance goals, section 2),
+// so events are appended to the request body; only texts that come from outside are escaped.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/event/event.hpp"
+
+namespace crm_capi {
+
+// The parts that all events of a dataset share.
+struct DatasetConstants {
+    std::string dataset_id;
+    std::string lead_event_source;
+    std::string test_event_code;  // empty = not sent
+    std::string partner_agent;    // empty = not sent
+    // data_processing_options: JSON array text, empty = not sent; country and state go with it.
+    std::string data_processing_options;
+    std::optional<int> data_processing_options_country;
+    std::optional<int> data_processing_options_state;
+};
+
+// Appends one event object. user_data and custom_data of the event are JSON object texts that the
+// enqueue made and validated: their members are spliced in behind the fixed ones (lead_id;
+// event_source, lead_event_source), which they cannot override because enqueue refuses those keys.
+void AppendEvent(const DatasetConstants& dataset, const Event& event, std::string* out);
+
+// A request body grows event by event: {"data":[ e1 , e2 ... ] , "test_event_code":... }
+class RequestBody {
+public:
+    explicit RequestBody(const DatasetConstants& dataset, size_t expected_events = 1);
+    void Add(const Event& event);
+    // Closes the array and writes the top-level members. access_token and appsecret_proof are
+    // written only if not empty (token_in = body). The object is spent afterwards.
+    std::string Finish(std::string_view access_token, std::string_view appsecret_proof);
+
+private:
+    const DatasetConstants& dataset_;
+    std::string custom_data_;  // what every event says in the same words
+    std::string event_end_;
+    std::string text_;
+    bool is_empty_ = true;
+};
+
+// Appends text as a JSON string with quotes. Text is UTF-8; an invalid byte becomes U+FFFD (a
+// SQL_ASCII database can hold anything, and invalid JSON would refuse the whole batch).
+void AppendJsonString(std::string_view text, std::string* out);
+
+}  // namespace crm_capi

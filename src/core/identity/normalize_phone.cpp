@@ -1,0 +1,163 @@
+// normalize_phone.cpp - the rule for telephone numbers; libphonenumber knows the countries.
+//
+// Meta wants digits only, the country code in front, no leading zero. A number that was written
+// with its country code says so by '+' or by the country's prefix for calls abroad. Any other is
+// completed with the country of the lead, if that is known; if not, its digits are all there is.
+#include <phonenumbers/phonenumberutil.h>
+
+#include "core/identity/identity_rules.hpp"
+#include "core/identity/phone_region.hpp"
+#include "core/text/unicode.hpp"
+#include "core/text/utf8.hpp"
+
+namespace crm_capi {
+namespace {
+
+using i18n::phonenumbers::PhoneNumber;
+using i18n::phonenumbers::PhoneNumberUtil;
+
+// Shorter ones are extensions or short codes, which differ from company to company; E.164 allows 15
+// digits and no more.
+constexpr size_t kFewestDigits = 7;
+constexpr size_t kMostDigits = 15;
+
+constexpr char kNoRegion[] = "ZZ";  // libphonenumber's word
+
+const PhoneNumberUtil& Library() {
+    return *PhoneNumberUtil::GetInstance();
+}
+
+// A number as it was written, without what is no part of it.
+struct Dialled {
+    std::string digits;  // ASCII
+    bool international = false;
+};
+
+// Words and signs after which an extension follows, in lower case.
+bool BeginsExtension(std::string_view text) {
+    for (const std::string_view sign : {"ext", "x", "#", ";"}) {
+        if (text.substr(0, sign.size()) == sign) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Whether there is nothing but an extension in the rest of the text: a sign, and up to six digits.
+bool IsExtension(std::string_view text) {
+    if (!BeginsExtension(text)) {
+        return false;
+    }
+    size_t digits = 0;
+    for (const char c : text) {
+        digits += c >= '0' && c <= '9' ? 1 : 0;
+    }
+    return digits >= 1 && digits <= 6 && text.back() >= '0' && text.back() <= '9';
+}
+
+bool IsPlus(char32_t character) {
+    return character == '+' || character == 0xFF0B;
+}
+
+bool Nothing(char32_t) {
+    return false;
+}
+
+std::string WithoutLeadingZeros(const std::string& digits) {
+    const size_t first = digits.find_first_not_of('0');
+    return first == std::string::npos ? std::string() : digits.substr(first);
+}
+
+Dialled ReadDialled(std::string_view value) {
+    const std::string text = Fold(value, Nothing);
+    Dialled result;
+    for (size_t at = 0; at < text.size();) {
+        const std::string_view rest = std::string_view(text).substr(at);
+        const CodePoint next = FirstCodePoint(rest);
+        const int digit = DigitValue(next.value);
+        if (digit >= 0) {
+            result.digits.push_back(static_cast<char>('0' + digit));
+        } else if (WithoutLeadingZeros(result.digits).size() >= kFewestDigits &&
+                   IsExtension(rest)) {
+            break;
+        } else if (IsPlus(next.value) && result.digits.empty()) {
+            result.international = true;
+        }
+        at += next.length;
+    }
+    return result;
+}
+
+// The number in E.164 without '+'; empty if it is none by the given test of the library.
+std::string Read(const std::string& number, const std::string& region,
+                 bool (PhoneNumberUtil::*test)(const PhoneNumber&) const) {
+    PhoneNumber parsed;
+    if (Library().Parse(number, region, &parsed) != PhoneNumberUtil::NO_PARSING_ERROR ||
+        !(Library().*test)(parsed)) {
+        return {};
+    }
+    std::string formatted;
+    Library().Format(parsed, PhoneNumberUtil::E164, &formatted);
+    return formatted.substr(1);
+}
+
+// A number without '+', read in this order: as one that has the country's own code in front
+// ("4915112345678" in Germany, where it could be a number within the country too), as one of the
+// country, as one of any country that is in front of it; and if it is valid in none of these ways,
+// as a new or mistyped one that has the right length.
+std::string ReadNational(const std::string& digits, const std::string& region) {
+    const std::string code = std::to_string(Library().GetCountryCodeForRegion(region));
+    const bool has_own_code = digits.compare(0, code.size(), code) == 0;
+    const std::string abroad = "+" + digits;
+    std::string number;
+    if (has_own_code) {
+        number = Read(abroad, kNoRegion, &PhoneNumberUtil::IsValidNumber);
+    }
+    if (number.empty()) {
+        number = Read(digits, region, &PhoneNumberUtil::IsValidNumber);
+    }
+    if (number.empty()) {
+        number = Read(abroad, kNoRegion, &PhoneNumberUtil::IsValidNumber);
+    }
+    if (number.empty() && has_own_code) {
+        number = Read(abroad, kNoRegion, &PhoneNumberUtil::IsPossibleNumber);
+    }
+    return number.empty() ? Read(digits, region, &PhoneNumberUtil::IsPossibleNumber) : number;
+}
+
+std::string UpperCase(std::string_view country) {
+    std::string region(country);
+    for (char& c : region) {
+        c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    }
+    return region;
+}
+
+}  // namespace
+
+bool IsPhoneRegion(std::string_view country) {
+    return Library().GetCountryCodeForRegion(UpperCase(country)) != 0;
+}
+
+void WarmPhoneRoom() {
+    (void)Library();
+}
+
+std::string NormalizePhone(std::string_view value, const NormalizeContext& context) {
+    const Dialled dialled = ReadDialled(value);
+    const std::string plain = WithoutLeadingZeros(dialled.digits);
+    if (plain.size() < kFewestDigits || dialled.digits.size() > kMostDigits + 4) {
+        return {};
+    }
+    std::string number;
+    if (dialled.international) {
+        number = Read("+" + dialled.digits, kNoRegion, &PhoneNumberUtil::IsPossibleNumber);
+    } else if (!context.country.empty()) {
+        number = ReadNational(dialled.digits, UpperCase(context.country));
+    }
+    number = number.empty() ? plain : number;
+    const bool fits = number.size() >= kFewestDigits && number.size() <= kMostDigits;
+    return fits ? number : std::string();
+}
+
+}  // namespace crm_capi

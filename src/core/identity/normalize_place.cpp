@@ -1,0 +1,49 @@
+// normalize_place.cpp - rules for city, state, postal code and country.
+#include "core/identity/countries.hpp"
+#include "core/identity/identity_rules.hpp"
+#include "core/text/unicode.hpp"
+#include "core/text/utf8.hpp"
+
+namespace crm_capi {
+namespace {
+
+// "No punctuation, no special characters, no spaces", in any script. Digits go too, as in Meta's
+// server libraries: they are a postal code or a district in the wrong column.
+bool IsNoLetter(char32_t character) {
+    return !IsLetter(character);
+}
+
+bool IsNoLatinLetter(char32_t character) {
+    return !(character >= 'a' && character <= 'z');
+}
+
+bool IsUs(std::string_view country) {
+    return country.empty() || country == "us";
+}
+
+}  // namespace
+
+std::string NormalizeCity(std::string_view value, const NormalizeContext&) {
+    return Fold(value, IsNoLetter);
+}
+
+// The documentation wants the two-letter code for states of the USA. A lead that is known to live
+// elsewhere can live in a Georgia of its own.
+std::string NormalizeState(std::string_view value, const NormalizeContext& context) {
+    const std::string state = Fold(value, IsNoLetter);
+    const std::string_view code = IsUs(context.country) ? UsStateCode(state) : std::string_view();
+    return code.empty() ? state : std::string(code);
+}
+
+// What follows a dash is the finer part of a code (ZIP+4), which Meta does not want.
+std::string NormalizePostalCode(std::string_view value, const NormalizeContext&) {
+    const std::string code = Fold(value.substr(0, value.find('-')), IsBlank);
+    const bool is_single = FirstCodePoint(code).length == code.size();
+    return is_single ? std::string() : code;
+}
+
+std::string NormalizeCountry(std::string_view value, const NormalizeContext&) {
+    return std::string(CountryCode(Fold(value, IsNoLatinLetter)));
+}
+
+}  // namespace crm_capi

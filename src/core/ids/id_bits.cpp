@@ -1,0 +1,120 @@
+// id_bits.cpp - a set of event ids, held as bits.
+#include "core/ids/id_bits.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace crm_capi {
+
+namespace {
+
+// Those bits of a block that belong to the range.
+uint64_t BitsOf(int64_t first, IdRange range) {
+    const int64_t last = first + IdBlock::kBits - 1;
+    if (range.last < first || range.first > last) {
+        return 0;
+    }
+    const int64_t from = std::max(range.first, first) - first;
+    const int64_t to = std::min(range.last, last) - first;
+    return IdBlock::Ones(to - from + 1) << from;
+}
+
+}  // namespace
+
+void IdBits::Add(IdRange range) {
+    for (int64_t first = IdBlock::FirstOf(range.first); first <= range.last;
+         first += IdBlock::kBits) {
+        Add(IdBlock{first, BitsOf(first, range)});
+    }
+}
+
+void IdBits::Add(const IdSet& ids) {
+    for (const IdRange& range : ids.ranges()) {
+        Add(range);
+    }
+}
+
+void IdBits::PutInOrder() {
+    const auto starts_before = [](const IdBlock& a, const IdBlock& b) { return a.first < b.first; };
+    if (in_order_) {
+        return;
+    }
+    in_order_ = true;
+    // A queue is mostly in order by itself.
+    if (!std::is_sorted(blocks_.begin(), blocks_.end(), starts_before)) {
+        std::sort(blocks_.begin(), blocks_.end(), starts_before);
+    }
+    size_t kept = 0;
+    for (const IdBlock& block : blocks_) {
+        if (kept > 0 && blocks_[kept - 1].first == block.first) {
+            blocks_[kept - 1].bits |= block.bits;
+        } else {
+            blocks_[kept++] = block;
+        }
+    }
+    blocks_.resize(kept);
+}
+
+size_t IdBits::CountRanges() {
+    PutInOrder();
+    size_t count = 0;
+    int64_t next = 0;    // the id behind the block before
+    uint64_t carry = 0;  // whether that block's last id is in the set
+    for (const IdBlock& block : blocks_) {
+        const uint64_t before = (block.bits << 1) | (block.first == next ? carry : 0);
+        count += static_cast<size_t>(__builtin_popcountll(block.bits & ~before));
+        next = block.first + IdBlock::kBits;
+        carry = block.bits >> (IdBlock::kBits - 1);
+    }
+    return count;
+}
+
+int64_t IdBits::CountIn(const IdSet& ids) {
+    PutInOrder();
+    int64_t count = 0;
+    auto range = ids.ranges().begin();
+    for (const IdBlock& block : blocks_) {
+        while (range != ids.ranges().end() && range->last < block.first) {
+            ++range;
+        }
+        for (auto r = range; r != ids.ranges().end() && r->first < block.first + IdBlock::kBits;
+             ++r) {
+            count += IdBlock{block.first, block.bits & BitsOf(block.first, *r)}.Count();
+        }
+    }
+    return count;
+}
+
+IdSet IdBits::First(int64_t count) {
+    PutInOrder();
+    std::vector<IdRange> ranges;
+    for (auto next = blocks_.begin(); next != blocks_.end() && count > 0; ++next) {
+        IdBlock block = *next;
+        while (block.bits != 0 && count > 0) {
+            const int64_t from = IdBlock::LowZeros(block.bits);
+            const int64_t length = std::min(count, IdBlock::LowOnes(block.bits >> from));
+            ranges.push_back(IdRange{block.first + from, block.first + from + length - 1});
+            block.bits &= ~(IdBlock::Ones(length) << from);
+            count -= length;
+        }
+    }
+    return IdSet(std::move(ranges));
+}
+
+IdSet IdBits::Within(IdRange range) {
+    IdBits within;
+    for (const IdBlock& block : blocks_) {
+        const uint64_t bits = block.bits & BitsOf(block.first, range);
+        if (bits != 0) {
+            within.Add(IdBlock{block.first, bits});
+        }
+    }
+    return within.ToSet();
+}
+
+IdSet IdBits::ToSet() {
+    return First(std::numeric_limits<int64_t>::max());
+}
+
+}  // namespace crm_capi

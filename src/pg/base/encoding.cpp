@@ -1,0 +1,44 @@
+/*
+ * encoding.cpp - see encoding.hpp.
+ */
+#include "pg/base/encoding.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+std::string_view
+convert(std::string_view text, int from, int to, bool* complete)
+{
+    *complete = true;
+    if (from == to || from == PG_SQL_ASCII || to == PG_SQL_ASCII || text.empty())
+        return text;
+    const Oid conversion = FindDefaultConversionProc(from, to);
+    *complete = OidIsValid(conversion) && text.size() < MaxAllocSize / MAX_CONVERSION_GROWTH;
+    if (!*complete)
+        return {};
+    const auto length = static_cast<int>(text.size());
+    const int room = length * MAX_CONVERSION_GROWTH + 1;
+    auto* const out = static_cast<unsigned char*>(palloc(static_cast<Size>(room)));
+    auto* const in = reinterpret_cast<unsigned char*>(const_cast<char*>(text.data()));
+    const int converted =
+        pg_do_encoding_conversion_buf(conversion, from, to, in, length, out, room, true);
+    *complete = converted == length;
+    return reinterpret_cast<const char*>(out);
+}
+
+}  // namespace
+
+std::string_view
+to_utf8(std::string_view text, bool* complete)
+{
+    return convert(text, GetDatabaseEncoding(), PG_UTF8, complete);
+}
+
+std::string_view
+from_utf8(std::string_view text, bool* complete)
+{
+    return convert(text, PG_UTF8, GetDatabaseEncoding(), complete);
+}
+
+}  // namespace crm_capi

@@ -1,0 +1,21 @@
+/*
+ * encoding.hpp - texts from the database's encoding to UTF-8 and back, without an error for a
+ * character that has no counterpart: a CRM's statement must not fail because of one.
+ */
+#pragma once
+
+#include <string_view>
+
+#include "pg/base/pg_prelude.hpp"
+
+namespace crm_capi {
+
+/* The text in UTF-8, in current memory; what lies behind the first character that cannot be
+ * converted is cut off, and *complete says so. In a database of encoding SQL_ASCII nobody knows
+ * what the bytes are: they stay, and whoever reads them has to check. */
+std::string_view to_utf8(std::string_view text, bool* complete);
+
+/* The other way round. */
+std::string_view from_utf8(std::string_view text, bool* complete);
+
+}  // namespace crm_capi

@@ -1,0 +1,45 @@
+/*
+ * multirange.cpp - a set of ids as PostgreSQL's int8multirange.
+ */
+#include "pg/base/multirange.hpp"
+
+extern "C" {
+#include "utils/multirangetypes.h"
+#include "utils/rangetypes.h"
+#include "utils/typcache.h"
+}
+
+namespace crm_capi {
+
+namespace {
+
+RangeBound
+bound(int64 id, bool lower)
+{
+    RangeBound bound = {};
+
+    bound.val = Int64GetDatum(id);
+    bound.inclusive = true;
+    bound.lower = lower;
+    return bound;
+}
+
+}  // namespace
+
+Datum
+multirange_datum(const IdSet& ids)
+{
+    TypeCacheEntry* const type = lookup_type_cache(INT8RANGEOID, TYPECACHE_RANGE_INFO);
+    const size_t count = ids.ranges().size();
+    auto* const ranges = static_cast<RangeType**>(palloc(sizeof(RangeType*) * Max(count, 1)));
+
+    for (size_t i = 0; i < count; i++) {
+        RangeBound lower = bound(ids.ranges()[i].first, true);
+        RangeBound upper = bound(ids.ranges()[i].last, false);
+        ranges[i] = make_range_of(type, &lower, &upper);
+    }
+    return PointerGetDatum(
+        make_multirange(INT8MULTIRANGEOID, type, static_cast<int32>(count), ranges));
+}
+
+}  // namespace crm_capi

@@ -1,0 +1,133 @@
+/*
+ * statement.cpp - SQL statements of the shipper: prepared at first use, kept for the process.
+ */
+#include "pg/base/statement.hpp"
+
+#include "pg/queue/event_log.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+const char*
+with_schema(const char* sql, Oid schema)
+{
+    const char* const name = quote_identifier(get_namespace_name(schema));
+    StringInfoData out;
+
+    initStringInfo(&out);
+    for (const char* c = sql; *c != '\0'; c++) {
+        if (*c == '@' && c[1] == '.')
+            appendStringInfoString(&out, name);
+        else
+            appendStringInfoChar(&out, *c);
+    }
+    return out.data;
+}
+
+Datum
+result_value(uint64 row, int column, bool* isnull)
+{
+    return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+}  // namespace
+
+void
+add(Parameters* parameters, Oid type, Datum value, bool present)
+{
+    Assert(parameters->count < kMostParameters);
+    parameters->types[parameters->count] = type;
+    parameters->values[parameters->count] = value;
+    parameters->nulls[parameters->count] = present ? ' ' : 'n';
+    parameters->count++;
+}
+
+/* Text in UTF-8 as the database can hold it. Only Meta's and libcurl's own words can be anything
+ * else than ASCII, and in another encoding they lose what is not ASCII rather than fail. */
+Datum
+database_text(const std::string& utf8)
+{
+    auto* const copy = static_cast<char*>(palloc(utf8.size() + 1));
+
+    memcpy(copy, utf8.c_str(), utf8.size() + 1);
+    if (GetDatabaseEncoding() != PG_UTF8) {
+        for (char* c = copy; *c != '\0'; c++)
+            *c = IS_HIGHBIT_SET(*c) ? '?' : *c;
+    }
+    return CStringGetTextDatum(copy);
+}
+
+void
+add_text(Parameters* parameters, const std::string& text)
+{
+    add(parameters, TEXTOID, text.empty() ? static_cast<Datum>(0) : database_text(text),
+        !text.empty());
+}
+
+void
+add_reason(Parameters* parameters, Reason reason)
+{
+    const std::string_view code = Describe(reason).code;
+
+    add(parameters, TEXTOID,
+        PointerGetDatum(cstring_to_text_with_len(code.data(), static_cast<int>(code.size()))),
+        reason != Reason::kNone);
+}
+
+void
+add_number(Parameters* parameters, int64 number, bool present)
+{
+    add(parameters, INT8OID, Int64GetDatum(number), present);
+}
+
+void
+add_remote_number(Parameters* parameters, int64 number, bool present)
+{
+    add_number(parameters, number, present && number >= PG_INT32_MIN && number <= PG_INT32_MAX);
+}
+
+void
+add_time(Parameters* parameters, UnixMicros time)
+{
+    add(parameters, TIMESTAMPTZOID, TimestampTzGetDatum(from_unix_micros(time)), time != 0);
+}
+
+void
+execute(Oid schema, Statement* statement, Parameters* parameters, int expected)
+{
+    if (statement->plan == nullptr || statement->planned_for != schema) {
+        const char* const sql = with_schema(statement->sql, schema);
+        statement->plan = SPI_prepare(sql, parameters->count, parameters->types);
+        if (statement->plan == nullptr || SPI_keepplan(statement->plan) != 0)
+            elog(ERROR, "could not prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
+        statement->planned_for = schema;
+    }
+    const int result =
+        SPI_execute_plan(statement->plan, parameters->values, parameters->nulls, false, 0);
+    if (result != expected)
+        elog(ERROR, "unexpected result of \"%s\": %s", statement->sql,
+             SPI_result_code_string(result));
+}
+
+int64
+result_int8(uint64 row, int column)
+{
+    bool isnull;
+    return DatumGetInt64(result_value(row, column, &isnull));
+}
+
+const char*
+result_text(uint64 row, int column)
+{
+    return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+}
+
+bool
+result_bool(uint64 row, int column)
+{
+    bool isnull;
+    return DatumGetBool(result_value(row, column, &isnull));
+}
+
+}  // namespace crm_capi

@@ -1,0 +1,54 @@
+/*
+ * statement.hpp - SQL statements of the shipper: prepared at first use, kept for the process.
+ */
+#pragma once
+
+#include <string>
+
+#include "core/event/event.hpp"
+#include "core/event/reason.hpp"
+#include "pg/base/pg_prelude.hpp"
+
+namespace crm_capi {
+
+constexpr int kMostParameters = 12;
+
+/* A statement with its parameters; the plan is prepared at first use and kept for the process. */
+class Statement {
+public:
+    const char* sql; /* "@." stands for the schema */
+    SPIPlanPtr plan;
+    Oid planned_for;
+};
+
+/* The values of one execution. */
+struct Parameters {
+    int count;
+    Oid types[kMostParameters];
+    Datum values[kMostParameters];
+    char nulls[kMostParameters];
+};
+
+void add(Parameters* parameters, Oid type, Datum value, bool present = true);
+/* NULL if it is empty. */
+void add_text(Parameters* parameters, const std::string& text);
+void add_reason(Parameters* parameters, Reason reason);
+void add_number(Parameters* parameters, int64 number, bool present);
+/* A number that came from outside and goes into an integer column; one that does not fit is left
+ * out, because an error here would stop the shipper. */
+void add_remote_number(Parameters* parameters, int64 number, bool present);
+/* NULL if it is 0. */
+void add_time(Parameters* parameters, UnixMicros time);
+
+/* Text in UTF-8 as the database can hold it. */
+Datum database_text(const std::string& utf8);
+
+/* Runs the statement; an ERROR unless SPI answers as expected. */
+void execute(Oid schema, Statement* statement, Parameters* parameters, int expected);
+
+/* Values of the latest result; columns count from 1. */
+int64 result_int8(uint64 row, int column);
+const char* result_text(uint64 row, int column);
+bool result_bool(uint64 row, int column);
+
+}  // namespace crm_capi

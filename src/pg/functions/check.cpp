@@ -1,0 +1,186 @@
+/*
+ * check.cpp - capi_check(), the doctor.
+ *
+ * It runs in the session of whoever calls it, with the rights of the extension: EXECUTE is the
+ * right to see what it tells, which is nothing about any lead.
+ */
+#include <algorithm>
+#include <string>
+
+#include "core/checkup/checkup.hpp"
+#include "pg/functions/checkup_facts.hpp"
+#include "pg/catalog/dataset.hpp"
+#include "pg/queue/event_log.hpp"
+#include "pg/base/guard.hpp"
+#include "pg/base/owned.hpp"
+#include "pg/base/results.hpp"
+#include "pg/base/statement.hpp"
+
+extern "C" {
+PG_FUNCTION_INFO_V1(capi_check);
+}
+
+namespace crm_capi {
+
+namespace {
+
+/* All endpoints are asked at the same time. One that has not answered by then is as good as dead:
+ * Meta answers within 0.6 s, and the doctor has two seconds in all. */
+constexpr long kProbeTimeoutMs = 1500;
+
+enum Column { kSubject, kCheckName, kStatus, kDetail, kHint, kColumns };
+
+struct Row {
+    Datum values[kColumns];
+    bool nulls[kColumns];
+};
+
+struct Rows {
+    Row* rows;
+    uint64 count;
+};
+
+/* C++ regime. */
+void
+AddProbe(const DatasetConfig& config, bool with_token, Checkup* checkup)
+{
+    ProbeFacts probe;
+    Exchange exchange;
+
+    probe.dataset = config.name;
+    probe.api_version = config.api_version;
+    probe.with_token = with_token;
+    probe.secrets = {config.access_token, config.app_secret};
+    exchange.request = with_token ? BuildRequest(config, {}) : BuildProbe(config);
+    exchange.request.timeout_ms = std::min(exchange.request.timeout_ms, kProbeTimeoutMs);
+    checkup->probes.push_back(std::move(probe));
+    checkup->exchanges.list.push_back(std::move(exchange));
+}
+
+/* Asks the endpoint of each dataset. Only if the caller says so a token goes with the question, and
+ * never from a copy of the database. */
+void
+probe_endpoints(Oid schema, Checkup* checkup, bool send)
+{
+    for (const DatasetFacts& facts : checkup->datasets) {
+        const DatasetConfig& config = facts.config;
+        if (config.hold == Reason::kOptionMissing)
+            continue;
+        const bool with_token =
+            send && !config.access_token.empty() && !is_registered_elsewhere(schema, config.server);
+        call_cpp("prepare a probe", [&] { AddProbe(config, with_token, checkup); });
+    }
+    if (checkup->probes.empty())
+        return;
+    run_exchanges(&checkup->exchanges, "CrmCapiCheck");
+    call_cpp("take the answers", [&] {
+        for (size_t i = 0; i < checkup->probes.size(); i++) {
+            Exchange& exchange = checkup->exchanges.list[i];
+            checkup->probes[i].answer = std::move(exchange.answer);
+            checkup->probes[i].asked_at = exchange.asked_at;
+            checkup->probes[i].answered_at = exchange.answered_at;
+        }
+    });
+}
+
+/* C++ regime. The server first, then each dataset, then the watches. */
+void
+Judge(Checkup* checkup, UnixMicros now)
+{
+    Findings& findings = checkup->findings;
+
+    JudgeServer(checkup->server, &findings);
+    for (size_t i = 0; i < checkup->datasets.size(); i++) {
+        const auto first = static_cast<std::ptrdiff_t>(findings.size());
+        JudgeDataset(checkup->datasets[i], now, &findings);
+        for (const ProbeFacts& probe : checkup->probes) {
+            if (probe.dataset == checkup->datasets[i].config.name)
+                JudgeProbe(probe, &findings);
+        }
+        JudgeFunnel(checkup->funnels[i], now, &findings);
+        std::stable_sort(findings.begin() + first, findings.end(),
+                         [](const Finding& a, const Finding& b) { return a.check < b.check; });
+    }
+    for (const DatasetFacts& dataset : checkup->gone)
+        JudgeDatasetGone(dataset, now, &findings);
+    for (const WatchFacts& watch : checkup->watches)
+        JudgeWatch(watch, &findings);
+}
+
+Datum
+view_datum(std::string_view text)
+{
+    return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
+}
+
+Row
+make_row(const Finding& finding)
+{
+    Row row = {};
+    const bool is_well = finding.status == CheckStatus::kOk;
+
+    row.values[kSubject] = database_text(finding.subject);
+    row.values[kCheckName] = view_datum(Describe(finding.check).name);
+    row.values[kStatus] = view_datum(StatusName(finding.status));
+    row.values[kDetail] = database_text(finding.detail);
+    row.nulls[kHint] = is_well;
+    if (!is_well)
+        row.values[kHint] = finding.hint.empty() ? view_datum(Describe(finding.check).hint)
+                                                 : database_text(finding.hint);
+    return row;
+}
+
+/* Makes the check-up and returns its rows in current memory. Everything else is gone then:
+ * connections, tokens. */
+const Rows*
+check(Oid schema, bool send)
+{
+    const MemoryContext room =
+        AllocSetContextCreate(CurrentMemoryContext, "crm_capi check", ALLOCSET_DEFAULT_SIZES);
+    const MemoryContext before = MemoryContextSwitchTo(room);
+    auto* const checkup = make_owned<Checkup>();
+
+    SPI_connect();
+    gather_facts(schema, checkup);
+    SPI_finish();
+    probe_endpoints(schema, checkup, send);
+    const UnixMicros now = to_unix_micros(GetCurrentTimestamp());
+    call_cpp("judge what was found", [&] { Judge(checkup, now); });
+    MemoryContextSwitchTo(before);
+    auto* const rows = static_cast<Rows*>(palloc(sizeof(Rows)));
+    rows->count = checkup->findings.size();
+    rows->rows = static_cast<Row*>(palloc(sizeof(Row) * (rows->count + 1)));
+    for (uint64 i = 0; i < rows->count; i++)
+        rows->rows[i] = make_row(checkup->findings[i]);
+    MemoryContextDelete(room);
+    return rows;
+}
+
+}  // namespace
+
+}  // namespace crm_capi
+
+using namespace crm_capi;
+
+extern "C" Datum
+capi_check(PG_FUNCTION_ARGS)
+{
+    FuncCallContext* context;
+
+    if (SRF_IS_FIRSTCALL()) {
+        context = SRF_FIRSTCALL_INIT();
+        const MemoryContext before = MemoryContextSwitchTo(context->multi_call_memory_ctx);
+        context->tuple_desc = result_columns(fcinfo);
+        const bool send = !PG_ARGISNULL(0) && PG_GETARG_BOOL(0);
+        context->user_fctx =
+            const_cast<Rows*>(check(get_func_namespace(fcinfo->flinfo->fn_oid), send));
+        MemoryContextSwitchTo(before);
+    }
+    context = SRF_PERCALL_SETUP();
+    const auto* const rows = static_cast<const Rows*>(context->user_fctx);
+    if (context->call_cntr >= rows->count)
+        SRF_RETURN_DONE(context);
+    Row* const row = &rows->rows[context->call_cntr];
+    SRF_RETURN_NEXT(
+        context, HeapTupleGetDatum(heap_form_tuple(context->tuple_desc, row->values, row->nulls)));
+}

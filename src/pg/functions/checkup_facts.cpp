@@ -1,0 +1,334 @@
+/*
+ * checkup_facts.cpp - what capi_check() finds in the database.
+ */
+#include "pg/functions/checkup_facts.hpp"
+
+#include <string>
+
+#include <sys/stat.h>
+
+#include "core/event/validation.hpp"
+#include "pg/catalog/dataset_settings.hpp"
+#include "pg/queue/event_log.hpp"
+#include "pg/base/guard.hpp"
+#include "pg/shipper/launcher.hpp"
+#include "pg/shared/shared_state.hpp"
+#include "pg/base/statement.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+/* A value of the latest result in UTF-8; empty for NULL. */
+const char*
+utf8_result(uint64 row, int column)
+{
+    const char* const value = result_text(row, column);
+
+    return value ? pg_server_to_any(value, static_cast<int>(strlen(value)), PG_UTF8) : "";
+}
+
+UnixMicros
+time_result(uint64 row, int column)
+{
+    return to_unix_micros(result_int8(row, column)); /* timestamptz has 64 bits, too */
+}
+
+void
+gather_server(Oid schema, Checkup* checkup)
+{
+    static Statement statement = {
+        "SELECT datallowconn AND NOT datistemplate, datname FROM pg_catalog.pg_database"
+        " WHERE datname = pg_catalog.current_database()",
+        nullptr, InvalidOid};
+    Parameters none = {};
+    ServerFacts* const facts = &checkup->server;
+
+    execute(schema, &statement, &none, SPI_OK_SELECT);
+    facts->is_connectable = result_bool(0, 1);
+    facts->is_preloaded = has_shared_state();
+    facts->is_standby = RecoveryInProgress();
+    facts->launcher_runs = launcher_runs();
+    facts->shipper_runs = shipper_pid(MyDatabaseId) != 0;
+    facts->is_chosen = is_chosen_database(result_text(0, 2));
+}
+
+/* Who may read the file of the token, if there is one. */
+struct FileFacts {
+    const char* path; /* NULL = there is none */
+    const char* problem;
+    unsigned permissions;
+};
+
+FileFacts
+look_at_file(const char* path)
+{
+    FileFacts facts = {path, "", 0};
+    struct stat status;
+
+    if (path == nullptr)
+        return facts;
+    if (stat(path, &status) != 0)
+        facts.problem = pstrdup(strerror(errno));
+    else
+        facts.permissions = static_cast<unsigned>(status.st_mode) & 07777;
+    return facts;
+}
+
+/* C++ regime. */
+void
+AddDataset(const DatasetSettings& settings, const FileFacts& file, DatasetFacts facts,
+           Checkup* checkup)
+{
+    FunnelFacts funnel;
+    Event event;
+
+    facts.config = MakeConfig(settings);
+    if (file.path)
+        facts.token_file = TokenFile{file.path, file.problem, file.permissions};
+    event.lead_id = kSmallestLeadId;
+    event.event_name = "stage";
+    AppendEvent(facts.config.constants, event, &funnel.sample_event);
+    funnel.dataset = facts.config.name;
+    checkup->datasets.push_back(std::move(facts));
+    checkup->funnels.push_back(std::move(funnel));
+}
+
+/* A row of the query below. */
+struct StatusRow {
+    Oid server; /* InvalidOid if it is gone, and something is owed to it */
+    const char* dataset;
+    const char* health;
+    const char* reason;
+    const char* code;
+    int64 owed;
+    int64 parked_lately;
+    UnixMicros next_deadline;
+    UnixMicros last_success_at;
+};
+
+/* C++ regime. */
+DatasetFacts
+MakeFacts(const StatusRow& row, const Checkup& checkup)
+{
+    DatasetFacts facts;
+
+    facts.config.name = row.dataset;
+    facts.is_standby = checkup.server.is_standby;
+    facts.health = row.health;
+    facts.health_reason = row.reason;
+    facts.health_code = ReasonFromCode(row.code);
+    facts.owed = row.owed;
+    facts.next_deadline = row.next_deadline;
+    facts.last_success_at = row.last_success_at;
+    facts.parked_lately = row.parked_lately;
+    return facts;
+}
+
+void
+gather_dataset(const StatusRow& row, Checkup* checkup)
+{
+    if (!OidIsValid(row.server)) {
+        call_cpp("note a dataset that is gone",
+                 [&] { checkup->gone.push_back(MakeFacts(row, *checkup)); });
+        return;
+    }
+    DatasetSettings settings = read_dataset_settings(row.server, Credentials::kRead);
+    const FileFacts file = look_at_file(settings.access_token_file);
+    settings.name = row.dataset;
+    call_cpp("note a dataset",
+             [&] { AddDataset(settings, file, MakeFacts(row, *checkup), checkup); });
+}
+
+void
+gather_datasets(Oid schema, Checkup* checkup)
+{
+    static Statement statement = {
+        "SELECT coalesce(f.oid, 0)::bigint, s.dataset, s.health, s.reason,"
+        " (SELECT k.reason_code FROM @.capi_dataset k WHERE k.name = s.dataset"
+        " ORDER BY k.health_since DESC, k.number LIMIT 1), s.owed::bigint,"
+        " coalesce(p.parked, 0), coalesce(s.next_deadline, 'epoch'),"
+        " coalesce(s.last_success_at, 'epoch')"
+        " FROM @.capi_status s LEFT JOIN (pg_catalog.pg_foreign_server f"
+        " JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = f.srvfdw AND w.fdwname = 'crm_capi')"
+        " ON f.srvname = s.dataset"
+        " LEFT JOIN (SELECT d.name, count(*) AS parked FROM @.capi_settlement u"
+        " JOIN @.capi_dataset d ON d.number = u.dataset"
+        " WHERE u.status = 'parked' AND u.settled_at > now() - interval '1 day'"
+        " GROUP BY d.name) p ON p.name = s.dataset ORDER BY s.dataset",
+        nullptr, InvalidOid};
+    Parameters none = {};
+
+    execute(schema, &statement, &none, SPI_OK_SELECT);
+    for (uint64 row = 0; row < SPI_processed; row++)
+        gather_dataset(
+            {static_cast<Oid>(result_int8(row, 1)), utf8_result(row, 2), utf8_result(row, 3),
+             utf8_result(row, 4), utf8_result(row, 5), result_int8(row, 6), result_int8(row, 7),
+             time_result(row, 8), time_result(row, 9)},
+            checkup);
+    checkup->server.datasets = static_cast<int>(checkup->datasets.size());
+}
+
+/* A row of the query below. */
+struct FunnelRow {
+    const char* dataset;
+    const char* stage;
+    bool is_total; /* of all stages */
+    int64 leads;
+    int64 leads_sent;
+    int64 entries;
+    int64 in_time;
+    int64 out_of_order;
+    UnixMicros since;
+};
+
+/* C++ regime. */
+void
+AddFunnelRow(const FunnelRow& row, Checkup* checkup)
+{
+    for (FunnelFacts& funnel : checkup->funnels) {
+        if (funnel.dataset != row.dataset)
+            continue;
+        if (row.is_total) {
+            funnel.leads = row.leads;
+            funnel.leads_sent = row.leads_sent;
+            funnel.out_of_order = row.out_of_order;
+            funnel.since = row.since;
+        } else if (row.leads_sent > 0) {
+            funnel.stages.push_back({row.stage, row.leads_sent, row.entries, row.in_time});
+        }
+    }
+}
+
+/* When the latest event was enqueued that the query below does not look at. */
+void
+gather_reach(Oid schema, Checkup* checkup)
+{
+    static Statement statement = {
+        "SELECT coalesce((SELECT e.enqueued_at FROM @.capi_event_log e WHERE e.id <"
+        " (SELECT min(l.id) FROM (SELECT k.id FROM @.capi_event_log k ORDER BY k.id DESC"
+        " LIMIT 50000) l) - 250000 ORDER BY e.id DESC LIMIT 1), 'epoch')",
+        nullptr, InvalidOid};
+    Parameters none = {};
+
+    execute(schema, &statement, &none, SPI_OK_SELECT);
+    const UnixMicros since = time_result(0, 1);
+    for (FunnelFacts& funnel : checkup->funnels)
+        funnel.searched_since = since;
+}
+
+/* The latest events tell how the funnel looks; their number is bounded, because the doctor is to
+ * take less than two seconds whatever the size of the queue. For datasets that have few among them
+ * it looks further back. What is neither settled nor owed has been sent. */
+void
+gather_funnels(Oid schema, Checkup* checkup)
+{
+    static Statement statement = {
+        "WITH last AS MATERIALIZED (SELECT e.id, e.dataset, e.event_name, e.event_time,"
+        " e.enqueued_at, e.lead_id, e.user_data"
+        " FROM @.capi_event_log e ORDER BY e.id DESC LIMIT 50000),"
+        " first AS MATERIALIZED (SELECT min(l.id) AS id FROM last l),"
+        " rare AS MATERIALIZED (SELECT d.number FROM @.capi_dataset d LEFT JOIN last l"
+        " ON l.dataset = d.number GROUP BY d.number HAVING count(l.id) < 1000),"
+        " earlier AS MATERIALIZED (SELECT e.id, e.dataset, e.event_name, e.event_time,"
+        " e.enqueued_at, e.lead_id, e.user_data FROM @.capi_event_log e"
+        " WHERE e.id BETWEEN (SELECT first.id - 250000 FROM first)"
+        " AND (SELECT first.id - 1 FROM first)"
+        " AND e.dataset = ANY (ARRAY(SELECT rare.number FROM rare))"
+        " ORDER BY e.id DESC LIMIT 10000),"
+        " latest AS MATERIALIZED (SELECT e.id, e.dataset, e.event_time, e.enqueued_at,"
+        " e.event_name COLLATE \"C\" AS event_name,"
+        " coalesce(e.lead_id::text, md5(e.user_data::text), e.id::text) COLLATE \"C\" AS lead"
+        " FROM (SELECT * FROM last UNION ALL SELECT * FROM earlier) e),"
+        " owed AS MATERIALIZED (SELECT o.id FROM @.capi_owed o"
+        " WHERE o.id >= (SELECT min(l.id) FROM latest l)),"
+        " event AS (SELECT e.*, d.name,"
+        " s.event IS NULL AND o.id IS NULL AS sent"
+        " FROM latest e JOIN @.capi_dataset d ON d.number = e.dataset"
+        " LEFT JOIN @.capi_settlement s ON s.event = e.id LEFT JOIN owed o ON o.id = e.id"
+        " WHERE e.enqueued_at > now() - interval '28 days'),"
+        " placed AS (SELECT e.*, row_number() OVER w AS place,"
+        " first_value(e.event_time) OVER w AS start,"
+        " max(e.event_time) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before"
+        " FROM event e WINDOW w AS (PARTITION BY e.name, e.lead, e.sent ORDER BY e.id))"
+        " SELECT p.name, p.event_name, grouping(p.event_name) = 1, count(DISTINCT p.lead),"
+        " count(DISTINCT p.lead) FILTER (WHERE p.sent),"
+        " count(*) FILTER (WHERE p.sent AND p.place = 1),"
+        " count(DISTINCT p.lead) FILTER"
+        " (WHERE p.sent AND p.event_time <= p.start + interval '28 days'),"
+        " count(DISTINCT p.lead) FILTER (WHERE p.sent AND p.event_time < p.before),"
+        " min(p.enqueued_at)"
+        " FROM placed p GROUP BY GROUPING SETS ((p.name), (p.name, p.event_name)) ORDER BY 1, 2",
+        nullptr, InvalidOid};
+    Parameters none = {};
+
+    execute(schema, &statement, &none, SPI_OK_SELECT);
+    for (uint64 row = 0; row < SPI_processed; row++) {
+        const FunnelRow facts = {utf8_result(row, 1), utf8_result(row, 2), result_bool(row, 3),
+                                 result_int8(row, 4), result_int8(row, 5), result_int8(row, 6),
+                                 result_int8(row, 7), result_int8(row, 8), time_result(row, 9)};
+        call_cpp("note a stage", [&] { AddFunnelRow(facts, checkup); });
+    }
+}
+
+void
+gather_watches(Oid schema, Checkup* checkup)
+{
+    static Statement statement = {
+        "SELECT w.target::text, CASE"
+        " WHEN NOT w.enabled THEN 'Trigger ' || quote_ident(w.trigger) || ' is disabled.'"
+        " WHEN w.problem LIKE 'its table is locked%' THEN 'Cannot be told: ' || w.problem || '.'"
+        " WHEN w.problem IS NOT NULL THEN 'The watch does not work: ' || w.problem || '.'"
+        " WHEN f.oid IS NULL AND w.dataset IS NULL"
+        " THEN 'The watch names no dataset, and there is not exactly one.'"
+        " WHEN f.oid IS NULL THEN 'Dataset ' || quote_ident(w.dataset) || ' does not exist.'"
+        " WHEN NOT has_server_privilege(c.relowner, f.oid, 'USAGE')"
+        " THEN 'The owner of the table lacks USAGE on dataset ' || quote_ident(f.srvname) || '.'"
+        " END, CASE"
+        " WHEN NOT w.enabled THEN 'Use ALTER TABLE ... ENABLE TRIGGER, and capi_backfill for what"
+        " the watch has missed.'"
+        " WHEN w.problem LIKE 'its table is locked%' THEN 'Ask again when that transaction has"
+        " ended.'"
+        " WHEN w.problem IS NOT NULL THEN NULL"
+        " WHEN f.oid IS NULL THEN 'Create the dataset under that name, or call capi_watch for"
+        " another one.'"
+        " WHEN NOT has_server_privilege(c.relowner, f.oid, 'USAGE')"
+        " THEN 'Use GRANT USAGE ON FOREIGN SERVER for the owner of the table.'"
+        " END, bare.columns"
+        " FROM @.capi_watches w JOIN pg_catalog.pg_class c ON c.oid = w.target"
+        " LEFT JOIN LATERAL (SELECT min(s.oid) AS oid, min(s.srvname) AS srvname"
+        " FROM pg_catalog.pg_foreign_server s JOIN pg_catalog.pg_foreign_data_wrapper x"
+        " ON x.oid = s.srvfdw AND x.fdwname = 'crm_capi'"
+        " WHERE s.srvname = coalesce(w.dataset, s.srvname) HAVING count(*) = 1) f ON true,"
+        " LATERAL (SELECT string_agg(a.attname, ', ') AS columns FROM pg_catalog.pg_attribute a"
+        " WHERE a.attrelid = w.target AND a.attname IN (w.event_time, w.lead_created_at)"
+        " AND a.atttypid = 'pg_catalog.timestamp'::regtype AND NOT a.attisdropped) bare"
+        " ORDER BY 1, w.trigger",
+        nullptr, InvalidOid};
+    Parameters none = {};
+
+    execute(schema, &statement, &none, SPI_OK_SELECT);
+    for (uint64 row = 0; row < SPI_processed; row++) {
+        const char* const target = utf8_result(row, 1);
+        const char* const problem = utf8_result(row, 2);
+        const char* const hint = utf8_result(row, 3);
+        const char* const bare = utf8_result(row, 4);
+        call_cpp("note a watch",
+                 [&] { checkup->watches.push_back({target, problem, hint, bare}); });
+    }
+    checkup->server.watches = static_cast<int>(SPI_processed);
+}
+
+}  // namespace
+
+void
+gather_facts(Oid schema, Checkup* checkup)
+{
+    gather_server(schema, checkup);
+    gather_datasets(schema, checkup);
+    gather_reach(schema, checkup);
+    gather_funnels(schema, checkup);
+    gather_watches(schema, checkup);
+}
+
+}  // namespace crm_capi

@@ -1,0 +1,171 @@
+/*
+ * read_functions.cpp - what people read the queue with: capi_payload(), capi_reasons(),
+ * capi_reason(), capi_shipper_pid(), and capi_wake() for the install script.
+ */
+#include "core/event/payload.hpp"
+#include "core/event/reason.hpp"
+#include "pg/catalog/dataset_settings.hpp"
+#include "pg/base/guard.hpp"
+#include "pg/queue/log_reader.hpp"
+#include "pg/base/pg_prelude.hpp"
+#include "pg/catalog/relations.hpp"
+#include "pg/base/results.hpp"
+#include "pg/shared/shared_state.hpp"
+#include "pg/shared/wakeup.hpp"
+
+extern "C" {
+PG_FUNCTION_INFO_V1(capi_payload);
+PG_FUNCTION_INFO_V1(capi_reasons);
+PG_FUNCTION_INFO_V1(capi_reason);
+PG_FUNCTION_INFO_V1(capi_shipper_pid);
+PG_FUNCTION_INFO_V1(capi_wake);
+}
+
+namespace crm_capi {
+
+namespace {
+
+text*
+to_text(std::string_view view)
+{
+    return cstring_to_text_with_len(view.data(), static_cast<int>(view.size()));
+}
+
+/* The server behind a dataset number of the log, or InvalidOid. */
+Oid
+server_of_number(Oid schema, int32 number)
+{
+    const Relation table = table_open(relations_in(schema)->dataset, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, dataset_column::kNumber, BTEqualStrategyNumber, F_INT4EQ,
+                Int32GetDatum(number));
+    const SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 1, &key);
+    const HeapTuple tuple = systable_getnext(scan);
+    Oid server = InvalidOid;
+    if (HeapTupleIsValid(tuple)) {
+        bool isnull;
+        const Name name = DatumGetName(
+            heap_getattr(tuple, dataset_column::kName, RelationGetDescr(table), &isnull));
+        server = DatumGetObjectId(
+            heap_getattr(tuple, dataset_column::kServer, RelationGetDescr(table), &isnull));
+        /* In a restored database the OID may be another's; the name is what it was. */
+        if (!SearchSysCacheExists1(FOREIGNSERVEROID, ObjectIdGetDatum(server)) ||
+            strcmp(GetForeignServer(server)->servername, NameStr(*name)) != 0)
+            server = get_foreign_server_oid(NameStr(*name), true);
+    }
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+    return server;
+}
+
+/* The event object alone, without the request around it. */
+const char*
+event_json(const DatasetSettings& settings, const LoggedEvent& event)
+{
+    char* json = nullptr;
+
+    call_cpp("build the payload of the event", [&] {
+        const DatasetConfig config = MakeConfig(settings);
+        std::string out;
+        AppendEvent(config.constants, MakeEvent(event), &out);
+        json = CopyToPalloc(out);
+    });
+    return pg_any_to_server(json, static_cast<int>(strlen(json)), PG_UTF8);
+}
+
+void
+report_no_payload(int64 id, int sqlstate, const char* detail, const char* hint)
+{
+    ereport(ERROR, (errcode(sqlstate), errmsg("event " INT64_FORMAT " has no payload", id),
+                    errdetail("%s", detail), errhint("%s", hint)));
+}
+
+}  // namespace
+
+}  // namespace crm_capi
+
+using namespace crm_capi;
+
+extern "C" Datum
+capi_payload(PG_FUNCTION_ARGS)
+{
+    const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+    const int64 id = PG_GETARG_INT64(0);
+    LoggedEvent event;
+    LogReader* const reader = open_log_at(schema, IdRange{id, id});
+    const bool found = next_event(reader, Columns::kAll, &event);
+
+    close_log(reader);
+    if (!found)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("event " INT64_FORMAT " does not exist", id),
+                        errdetail("The log has no event of this id."),
+                        errhint("The view capi_events lists the events.")));
+    if (event.parked)
+        report_no_payload(id, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                          "It was parked when it was enqueued, and is never sent.",
+                          "See its reason in the view capi_events.");
+    const Oid server = server_of_number(schema, event.dataset);
+    if (!OidIsValid(server))
+        report_no_payload(id, ERRCODE_UNDEFINED_OBJECT, "Its dataset does not exist any more.",
+                          "Create the server again under its old name.");
+    const char* const json = event_json(read_dataset_settings(server, Credentials::kSkip), event);
+    PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
+}
+
+extern "C" Datum
+capi_reasons(PG_FUNCTION_ARGS)
+{
+    FuncCallContext* context;
+    int count;
+    const ReasonText* const table = ReasonTable(&count);
+
+    if (SRF_IS_FIRSTCALL()) {
+        context = SRF_FIRSTCALL_INIT();
+        const MemoryContext before = MemoryContextSwitchTo(context->multi_call_memory_ctx);
+        context->tuple_desc = result_columns(fcinfo);
+        MemoryContextSwitchTo(before);
+    }
+    context = SRF_PERCALL_SETUP();
+    const auto row = static_cast<int>(context->call_cntr) + 1; /* row 0 is kNone: no reason */
+    if (row >= count)
+        SRF_RETURN_DONE(context);
+    Datum values[] = {PointerGetDatum(to_text(table[row].code)),
+                      PointerGetDatum(to_text(table[row].text)),
+                      PointerGetDatum(to_text(table[row].hint))};
+    bool nulls[] = {false, false, false};
+    SRF_RETURN_NEXT(context,
+                    HeapTupleGetDatum(heap_form_tuple(context->tuple_desc, values, nulls)));
+}
+
+extern "C" Datum
+capi_reason(PG_FUNCTION_ARGS)
+{
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    const text* const code = PG_GETARG_TEXT_PP(0);
+    const ReasonText& reason =
+        Describe(ReasonFromCode({VARDATA_ANY(code), VARSIZE_ANY_EXHDR(code)}));
+    if (reason.reason == Reason::kNone)
+        PG_RETURN_NULL();
+    if (PG_ARGISNULL(1))
+        PG_RETURN_TEXT_P(to_text(reason.text));
+    PG_RETURN_TEXT_P(
+        cstring_to_text(psprintf("%.*s: %s", static_cast<int>(reason.text.size()),
+                                 reason.text.data(), text_to_cstring(PG_GETARG_TEXT_PP(1)))));
+}
+
+extern "C" Datum capi_shipper_pid([[maybe_unused]] PG_FUNCTION_ARGS)
+{
+    const int pid = shipper_pid(MyDatabaseId);
+
+    if (pid == 0)
+        PG_RETURN_NULL();
+    PG_RETURN_INT32(pid);
+}
+
+extern "C" Datum capi_wake([[maybe_unused]] PG_FUNCTION_ARGS)
+{
+    announce_on_commit();
+    PG_RETURN_VOID();
+}

@@ -1,0 +1,174 @@
+/*
+ * send_lead_event.cpp - capi_send_lead_event(): one event, checked and enqueued by hand.
+ *
+ * What a trigger would park is an error here: the caller is there to put it right.
+ */
+#include <optional>
+
+#include "core/event/validation.hpp"
+#include "pg/watch/column_values.hpp"
+#include "pg/catalog/dataset.hpp"
+#include "pg/queue/event_log.hpp"
+#include "pg/queue/identities.hpp"
+#include "pg/base/pg_prelude.hpp"
+#include "pg/functions/unsendable.hpp"
+
+extern "C" {
+PG_FUNCTION_INFO_V1(capi_send_lead_event);
+}
+
+namespace crm_capi {
+
+namespace {
+
+enum Argument {
+    kLeadId,
+    kEventName,
+    kEventTime,
+    kDataset,
+    kUserData,
+    kCustomData,
+    kLeadCreatedAt,
+};
+
+void
+check_event_time(TimestampTz time, std::optional<UnixMicros> lead_created_at)
+{
+    const TimestampTz now = GetCurrentTimestamp();
+
+    if (TIMESTAMP_NOT_FINITE(time))
+        raise(Reason::kEventTimeUnreadable, "The event time is infinite.");
+    const Reason reason =
+        JudgeEventTime(to_unix_micros(time), to_unix_micros(now), lead_created_at);
+    if (reason != Reason::kNone) {
+        const char* const event_time = pstrdup(timestamptz_to_str(time));
+        raise(reason,
+              psprintf("The event time is %s; now it is %s.", event_time, timestamptz_to_str(now)));
+    }
+}
+
+std::optional<UnixMicros>
+lead_created_at(FunctionCallInfo fcinfo)
+{
+    if (PG_ARGISNULL(kLeadCreatedAt))
+        return std::nullopt;
+    const TimestampTz time = PG_GETARG_TIMESTAMPTZ(kLeadCreatedAt);
+    if (TIMESTAMP_NOT_FINITE(time))
+        ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+                        errmsg("argument \"lead_created_at\" must be finite"),
+                        errdetail("The event time is compared with it."),
+                        errhint("Leave the argument out if the time is not known.")));
+    return to_unix_micros(time);
+}
+
+/* A value that is there and cannot be used is for the caller to put right; a blank one or a
+ * placeholder says that there is none, and was dropped. */
+void
+report_unusable(const char* key)
+{
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+         errmsg("key \"%s\" of argument \"user_data\" holds a value that cannot be used", key),
+         errdetail("It does not have the form of this identity, and would match nobody."),
+         errhint("See what capi_normalize('%s', value) makes of it, or leave the key out.", key)));
+}
+
+/* As large as user_data may be (identities.cpp). */
+constexpr int kLargestCustomData = 16 * 1024;
+
+bool
+has_key(Jsonb* object, const char* name)
+{
+    JsonbValue key;
+
+    key.type = jbvString;
+    key.val.string.val = const_cast<char*>(name);
+    key.val.string.len = static_cast<int>(strlen(name));
+    return findJsonbValueFromContainer(&object->root, JB_FOBJECT, &key) != nullptr;
+}
+
+/* custom_data stays as it was given, digit by digit: a number must not pass through a double. Only
+ * members that are null are dropped, because they say nothing. */
+Jsonb*
+check_custom_data(Jsonb* given)
+{
+    if (VARSIZE(given) > kLargestCustomData)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("argument \"custom_data\" is too large"),
+                        errdetail("It takes %d bytes; at most %d are allowed.",
+                                  static_cast<int>(VARSIZE(given)), kLargestCustomData),
+                        errhint("Leave out what Meta does not need.")));
+    if (!JB_ROOT_IS_OBJECT(given))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("argument \"custom_data\" must be a JSON object"),
+                        errdetail("Its members are sent as members of custom_data."),
+                        errhint("Use jsonb_build_object().")));
+    for (const char* const fixed : {"event_source", "lead_event_source"}) {
+        if (has_key(given, fixed))
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("key \"%s\" of argument \"custom_data\" cannot be set", fixed),
+                            errdetail("It is written from the dataset's options."),
+                            errhint("Leave the key out.")));
+    }
+    Jsonb* const stripped = DatumGetJsonbP(strip_json_nulls(JsonbPGetDatum(given)));
+    return JB_ROOT_COUNT(stripped) > 0 ? stripped : nullptr;
+}
+
+/* Without a lead id, the identities alone have to say who it is. */
+void
+check_identities(FunctionCallInfo fcinfo, Oid server, NewEvent* event)
+{
+    IdentityReading reading = {};
+
+    if (!PG_ARGISNULL(kUserData))
+        reading = read_identities(PG_GETARG_JSONB_P(kUserData), default_country_of(server));
+    if (reading.unusable)
+        report_unusable(reading.unusable);
+    const Reason reason = identify(event, &reading);
+    if (reason != Reason::kNone)
+        raise(reason, reading.detail ? psprintf("The key is \"%s\".", reading.detail)
+                                     : "Nothing was enqueued.");
+}
+
+NewEvent
+check_arguments(FunctionCallInfo fcinfo, Oid server)
+{
+    NewEvent event = {};
+
+    require_argument(fcinfo, kEventName, "event_name");
+    require_argument(fcinfo, kEventTime, "event_time");
+    event.has_lead_id = !PG_ARGISNULL(kLeadId);
+    if (event.has_lead_id) {
+        event.lead_id = PG_GETARG_INT64(kLeadId);
+        check_lead_id(event.lead_id);
+    }
+    event.event_name = PG_GETARG_TEXT_PP(kEventName);
+    check_event_name(event.event_name);
+    event.has_event_time = true;
+    event.event_time = PG_GETARG_TIMESTAMPTZ(kEventTime);
+    check_event_time(event.event_time, lead_created_at(fcinfo));
+    check_identities(fcinfo, server, &event);
+    if (!PG_ARGISNULL(kCustomData))
+        event.custom_data = check_custom_data(PG_GETARG_JSONB_P(kCustomData));
+    return event;
+}
+
+}  // namespace
+
+}  // namespace crm_capi
+
+using namespace crm_capi;
+
+extern "C" Datum
+capi_send_lead_event(PG_FUNCTION_ARGS)
+{
+    const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+    const char* const name = PG_ARGISNULL(kDataset) ? nullptr : NameStr(*PG_GETARG_NAME(kDataset));
+    const Oid server = require_dataset(name);
+
+    NewEvent event = check_arguments(fcinfo, server);
+    refuse_forgotten(schema, event.lead_id);
+    event.dataset = dataset_number(schema, server);
+    PG_RETURN_INT64(enqueue(schema, event));
+}

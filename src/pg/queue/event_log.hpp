@@ -1,0 +1,35 @@
+/*
+ * event_log.hpp - enqueueing: one row appended to the log, in the CRM's own transaction.
+ */
+#pragma once
+
+#include "core/event/event.hpp"
+#include "core/event/reason.hpp"
+#include "pg/base/pg_prelude.hpp"
+
+namespace crm_capi {
+
+/* An event to be enqueued. What is absent is NULL in the log. */
+struct NewEvent {
+    int32 dataset; /* number in capi_dataset; 0 = could not be told */
+    bool has_lead_id;
+    int64 lead_id;
+    bool has_event_time;
+    TimestampTz event_time;
+    text* event_name;   /* may be NULL */
+    Jsonb* user_data;   /* may be NULL */
+    Jsonb* custom_data; /* may be NULL */
+    Jsonb* recheck;     /* what counts once more before it is sent; may be NULL */
+    Reason parked;      /* kNone = owed; else why it can never be sent */
+    const char* detail; /* of the reason; may be NULL; never personal data */
+};
+
+/* Appends the event and returns its id. The current user needs no right on our tables. The shipper
+ * is woken when the transaction commits. */
+int64 enqueue(Oid schema, const NewEvent& event);
+
+/* PostgreSQL's time and ours. */
+UnixMicros to_unix_micros(TimestampTz time);
+TimestampTz from_unix_micros(UnixMicros time);
+
+}  // namespace crm_capi

@@ -1,0 +1,145 @@
+/*
+ * identities.cpp - see identities.hpp.
+ */
+#include "pg/queue/identities.hpp"
+
+#include <string>
+
+#include "core/event/digest.hpp"
+#include "core/identity/phone_region.hpp"
+#include "pg/catalog/dataset.hpp"
+#include "pg/base/encoding.hpp"
+#include "pg/base/guard.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+/* Meta publishes no limit. A thousand events of this size make a request that a shipper can hold in
+ * memory; one of many megabytes would not, for all its batch mates. */
+constexpr int kLargestUserData = 16 * 1024;
+
+IdentityReading
+refusal(Reason reason)
+{
+    IdentityReading reading = {};
+
+    reading.reason = reason;
+    return reading;
+}
+
+const char*
+CopyIfAny(const std::string& text)
+{
+    return text.empty() ? nullptr : CopyToPalloc(text);
+}
+
+/* The core's answer in PostgreSQL's memory; the hashed object in *json. */
+IdentityReading
+normalize(std::string_view utf8, const char* default_country, const char** json)
+{
+    IdentityReading reading = {};
+    const IdentityContext context = {default_country ? default_country : "", current_year()};
+
+    call_cpp("normalize user_data", [&] {
+        const Identities identities = NormalizeUserData(utf8, context);
+        reading.reason = identities.reason;
+        reading.detail = CopyIfAny(identities.key);
+        reading.unusable = CopyIfAny(identities.unusable);
+        reading.lead_id = identities.lead_id;
+        reading.sufficient = identities.sufficient;
+        reading.lane = identities.json.empty() ? 0 : LaneKey(identities.json);
+        *json = CopyIfAny(identities.json);
+    });
+    return reading;
+}
+
+}  // namespace
+
+IdentityReading
+read_identities(const Jsonb* given, const char* default_country)
+{
+    auto* const root = const_cast<JsonbContainer*>(&given->root);
+    const char* json = nullptr;
+    bool complete;
+
+    if (VARSIZE(given) > kLargestUserData)
+        return refusal(Reason::kIdentityTooMany);
+    const std::string_view utf8 =
+        to_utf8(JsonbToCString(nullptr, root, static_cast<int>(VARSIZE(given))), &complete);
+    if (!complete)
+        return refusal(Reason::kUserDataUnreadable);
+    IdentityReading reading = normalize(utf8, default_country, &json);
+    if (reading.reason != Reason::kNone || json == nullptr)
+        return reading;
+    const std::string_view text = from_utf8(json, &complete);
+    if (!complete)
+        return refusal(Reason::kUserDataUnreadable);
+    if (text.size() > kLargestUserData)
+        return refusal(Reason::kIdentityTooMany);
+    reading.user_data = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data())));
+    return reading;
+}
+
+Reason
+identify(NewEvent* event, const IdentityReading* reading)
+{
+    const bool has_meta_id = event->has_lead_id && event->lead_id > 0;
+
+    if (reading->reason != Reason::kNone)
+        return reading->reason;
+    event->user_data = reading->user_data;
+    if (has_meta_id && reading->lead_id != 0 && reading->lead_id != event->lead_id)
+        return Reason::kLeadIdConflict;
+    if (has_meta_id)
+        return Reason::kNone;
+    if (reading->lead_id != 0 || !event->has_lead_id) {
+        event->lead_id = reading->lead_id != 0 ? reading->lead_id : reading->lane;
+        event->has_lead_id = event->lead_id != 0;
+    }
+    return event->lead_id > 0 || reading->sufficient ? Reason::kNone
+                                                     : Reason::kIdentityInsufficient;
+}
+
+int64
+lane_of(std::string_view key)
+{
+    int64 lane = 0;
+
+    call_cpp("hash the key of a lead", [&] { lane = LaneKey(key); });
+    return lane;
+}
+
+const char*
+default_country_of(Oid server)
+{
+    return option_value(GetForeignServer(server)->options, "default_country");
+}
+
+bool
+is_phone_region(const char* code)
+{
+    bool known = false;
+
+    call_cpp("look up a country", [&] { known = IsPhoneRegion(code); });
+    return known;
+}
+
+void
+warm_phone_room()
+{
+    call_cpp("read the tables of telephone numbers", [] { WarmPhoneRoom(); });
+}
+
+int
+current_year()
+{
+    pg_tm parts;
+    fsec_t fraction;
+
+    if (timestamp2tm(GetCurrentTimestamp(), nullptr, &parts, &fraction, nullptr, nullptr) != 0)
+        elog(ERROR, "current time is out of range");
+    return parts.tm_year;
+}
+
+}  // namespace crm_capi

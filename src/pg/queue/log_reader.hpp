@@ -1,0 +1,79 @@
+/*
+ * log_reader.hpp - reading capi_event_log by id, under a snapshot, always through its primary key.
+ *
+ * The access path is not left to the planner: an ANALYZE in the middle of a bulk load makes a
+ * planned queue query fall to a few rows a second.
+ */
+#pragma once
+
+#include "core/event/event.hpp"
+#include "core/ids/id_set.hpp"
+#include "core/ids/window.hpp"
+#include "pg/base/pg_prelude.hpp"
+
+namespace crm_capi {
+
+/* A row of the log; texts lie in the tuple or in current memory, valid until the next row. */
+struct LoggedEvent {
+    int64 id;
+    int32 dataset; /* 0 = unknown */
+    bool parked;
+    int64 lead_id; /* 0 = none */
+    TimestampTz enqueued_at;
+    UnixMicros event_time;
+    const char* event_name; /* UTF-8; "" if absent */
+    const char* user_data;  /* JSON in UTF-8; "" if absent */
+    const char* custom_data;
+    Jsonb*
+        recheck; /* what counts once more before it is sent (recheck.hpp); NULL if nothing does */
+};
+
+/* C++ regime: the pure room's form of a row read with Columns::kAll. */
+inline Event
+MakeEvent(const LoggedEvent& row)
+{
+    Event event;
+    event.id = row.id;
+    event.lead_id = row.lead_id;
+    event.event_time = row.event_time;
+    event.event_name = row.event_name;
+    event.user_data = row.user_data;
+    event.custom_data = row.custom_data;
+    event.needs_recheck = row.recheck != nullptr;
+    return event;
+}
+
+class LogReader; /* opaque: everything needed between open and close */
+
+/* Opens the log under the active snapshot; seek_events says what to read. */
+LogReader* open_log(Oid schema);
+
+/* Next come the events of this range, in ascending order. A range that begins shortly behind the
+ * last one costs no descent of the index: datasets that take turns in the log have many of them. */
+void seek_events(LogReader* reader, IdRange range);
+
+/* Both, for one range. */
+LogReader* open_log_at(Oid schema, IdRange range);
+
+enum class Columns { kKeyOnly, kUpkeep, kAll };
+
+/* The next row of the range; false at its end. kKeyOnly fills id, dataset, lead_id and parked,
+ * kUpkeep also the times. */
+bool next_event(LogReader* reader, Columns columns, LoggedEvent* event);
+
+/* Fills in the rest of the row that next_event has just found. */
+void complete_event(const LogReader* reader, LoggedEvent* event);
+
+void close_log(LogReader* reader);
+
+/* What the window must know of the active snapshot. The array is allocated in current memory. */
+struct RunningTransactions {
+    int64 last_id; /* the latest event id that they, or others before them, got */
+    uint64 xmax;
+    uint64 next_xid;
+    uint64* running;
+    int count;
+};
+RunningTransactions running_transactions(Oid schema);
+
+}  // namespace crm_capi

@@ -1,0 +1,125 @@
+/*
+ * take_back.cpp - taking back an event that this transaction has enqueued.
+ *
+ * Nobody else can see the rows yet, so deleting them waits for nobody and meets no conflict.
+ */
+#include "pg/queue/take_back.hpp"
+
+#include "pg/queue/reached_stage.hpp"
+#include "pg/catalog/relations.hpp"
+
+extern "C" {
+#include "access/heapam.h"
+}
+
+namespace crm_capi {
+
+namespace {
+
+/* A row of one of our tables, found by the number in its first column, among those that are
+ * committed or our own: which command of this transaction wrote it does not matter. */
+HeapTuple
+find_row(Relation table, Oid index, int64 number)
+{
+    ScanKeyData key;
+
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(number));
+    const SysScanDesc scan = systable_beginscan(table, index, true, SnapshotSelf, 1, &key);
+    const HeapTuple tuple = systable_getnext(scan);
+    const HeapTuple copy = HeapTupleIsValid(tuple) ? heap_copytuple(tuple) : nullptr;
+    systable_endscan(scan);
+    return copy;
+}
+
+bool
+is_own(HeapTuple tuple)
+{
+    return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
+}
+
+bool
+is_same_text(const text* a, const text* b)
+{
+    if (a == nullptr || b == nullptr)
+        return a == b;
+    return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+           memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+}
+
+bool
+is_about(const Datum* values, const bool* nulls, const NewEvent& event)
+{
+    const bool has_lead_id = !nulls[event_log_column::kLeadId - 1];
+    const text* const name = nulls[event_log_column::kEventName - 1]
+                                 ? nullptr
+                                 : DatumGetTextPP(values[event_log_column::kEventName - 1]);
+
+    return has_lead_id == event.has_lead_id &&
+           (!has_lead_id ||
+            DatumGetInt64(values[event_log_column::kLeadId - 1]) == event.lead_id) &&
+           is_same_text(name, event.event_name);
+}
+
+/* Parked when it was enqueued, and not touched since. */
+bool
+is_just_parked(Relation settlements, HeapTuple tuple)
+{
+    bool isnull;
+    const Datum status =
+        heap_getattr(tuple, settlement_column::kStatus, RelationGetDescr(settlements), &isnull);
+
+    return strcmp(TextDatumGetCString(status), "parked") == 0;
+}
+
+/* False if somebody has decided about the event. */
+bool
+delete_settlement(const Relations* relations, int64 id, bool parked)
+{
+    const Relation table = table_open(relations->settlement, RowExclusiveLock);
+    const HeapTuple tuple = find_row(table, relations->settlement_pkey, id);
+    const bool is_undecided = tuple == nullptr || (parked && is_just_parked(table, tuple));
+
+    if (tuple != nullptr && is_undecided)
+        simple_heap_delete(table, &tuple->t_self);
+    table_close(table, NoLock);
+    return is_undecided;
+}
+
+bool
+delete_event(Oid schema, Relation log, HeapTuple tuple, const NewEvent& like)
+{
+    Datum values[event_log_column::kEnd - 1];
+    bool nulls[event_log_column::kEnd - 1];
+
+    heap_deform_tuple(tuple, RelationGetDescr(log), values, nulls);
+    const int64 id = DatumGetInt64(values[event_log_column::kId - 1]);
+    if (!is_about(values, nulls, like) ||
+        !delete_settlement(relations_in(schema), id,
+                           DatumGetBool(values[event_log_column::kParked - 1])))
+        return false;
+    if (!nulls[event_log_column::kRecheck - 1] &&
+        is_first_only(DatumGetJsonbP(values[event_log_column::kRecheck - 1])))
+        forget_reached_stage(schema, like, id);
+    simple_heap_delete(log, &tuple->t_self);
+    return true;
+}
+
+}  // namespace
+
+bool
+take_back(Oid schema, int64 id, const NewEvent& like)
+{
+    const Relations* const relations = relations_in(schema);
+    const Relation log = table_open(relations->event_log, RowExclusiveLock);
+    const HeapTuple tuple = find_row(log, relations->event_log_pkey, id);
+    bool is_taken_back = false;
+
+    if (tuple != nullptr && is_own(tuple)) {
+        CommandCounterIncrement(); /* what the current command has written cannot be deleted */
+        is_taken_back = delete_event(schema, log, tuple, like);
+    }
+    table_close(log, NoLock);
+    return is_taken_back;
+}
+
+}  // namespace crm_capi

@@ -1,0 +1,16 @@
+/*
+ * take_back.hpp - taking back an event that this transaction has enqueued.
+ */
+#pragma once
+
+#include "pg/queue/event_log.hpp"
+
+namespace crm_capi {
+
+/* Removes the event with this id, as if it had never been enqueued: the shipper finds a hole, as
+ * after a rollback. False, and nothing is done, unless this transaction has an event under the id
+ * that is about the lead and the stage of `like` and that nobody has decided about. It has none if
+ * it was rolled back to a savepoint, or if the lead was forgotten since. */
+bool take_back(Oid schema, int64 id, const NewEvent& like);
+
+}  // namespace crm_capi

@@ -1,0 +1,230 @@
+/*
+ * backfill_batch.cpp - events that capi_backfill() has read from a table, held against the queue.
+ *
+ * Known is what has the same event_id at Meta: dataset, lead, stage and event time, or dataset,
+ * lead and stage if the watch sends each stage once. What was parked when it was enqueued has never
+ * been owed, and does not count: if the watch has been put right since, this is the gap.
+ */
+#include "pg/row/backfill_batch.hpp"
+
+#include "pg/catalog/dataset.hpp"
+#include "pg/catalog/relations.hpp"
+#include "pg/row/row_event.hpp"
+#include "pg/queue/tombstone.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+/* Without an index on leads each batch reads the log once, so it must not be small; ten megabytes
+ * at the most. */
+constexpr int kBatchSize = 20000;
+
+/* What becomes of an event; kMissing = the queue does not know it, and nothing is done about it. */
+enum class Action { kEnqueued, kMissing, kKnown, kSkipped, kForgotten };
+
+constexpr const char* kActionNames[] = {"enqueued", "would be enqueued", "known", "skipped",
+                                        "forgotten"};
+
+namespace result_column {
+enum { kDataset, kLeadId, kEventName, kEventTime, kAction, kReasonCode, kEventId, kEnd };
+}
+
+struct Finding {
+    Action action;
+    Reason reason;
+    int64 id; /* in the queue; 0 = none */
+};
+
+void
+report(Backfill* backfill, const Watch* watch, const NewEvent& event, const Finding& finding)
+{
+    Datum values[result_column::kEnd] = {};
+    bool nulls[result_column::kEnd] = {};
+    NameData dataset;
+    const auto set = [&](int column, bool present, Datum value) {
+        values[column] = present ? value : static_cast<Datum>(0);
+        nulls[column] = !present;
+    };
+    const std::string_view reason = Describe(finding.reason).code;
+
+    namestrcpy(&dataset, GetForeignServer(watch->server)->servername);
+    set(result_column::kDataset, true, NameGetDatum(&dataset));
+    /* What stands for the CRM's own key is nobody's business but the queue's. */
+    set(result_column::kLeadId, event.has_lead_id && event.lead_id > 0,
+        Int64GetDatum(event.lead_id));
+    set(result_column::kEventName, event.event_name != nullptr, PointerGetDatum(event.event_name));
+    set(result_column::kEventTime, event.has_event_time, TimestampTzGetDatum(event.event_time));
+    set(result_column::kAction, true,
+        CStringGetTextDatum(kActionNames[static_cast<int>(finding.action)]));
+    set(result_column::kReasonCode, finding.reason != Reason::kNone,
+        PointerGetDatum(cstring_to_text_with_len(reason.data(), static_cast<int>(reason.size()))));
+    set(result_column::kEventId, finding.id != 0, Int64GetDatum(finding.id));
+    tuplestore_putvalues(backfill->results, backfill->columns, values, nulls);
+}
+
+Jsonb*
+copy_json(const Jsonb* json)
+{
+    if (json == nullptr)
+        return nullptr;
+    auto* const copy = static_cast<Jsonb*>(palloc(VARSIZE(json)));
+    memcpy(copy, json, VARSIZE(json));
+    return copy;
+}
+
+void
+keep(Backfill* backfill, const NewEvent& event)
+{
+    const MemoryContext before = MemoryContextSwitchTo(backfill->batch_memory);
+
+    if (backfill->count == 0)
+        backfill->events = static_cast<NewEvent*>(palloc(sizeof(NewEvent) * kBatchSize));
+    NewEvent* const kept = &backfill->events[backfill->count++];
+    *kept = event;
+    kept->event_name = DatumGetTextPCopy(PointerGetDatum(event.event_name));
+    kept->user_data = copy_json(event.user_data);
+    kept->custom_data = copy_json(event.custom_data);
+    kept->recheck = copy_json(event.recheck);
+    MemoryContextSwitchTo(before);
+}
+
+/*
+ * The queue
+ */
+
+/* Whoever owns a table may know what the queue has of it, but not read the queue: the statement
+ * runs as the queue's owner. */
+int
+execute_as_queue_owner(Oid schema, const char* sql, int count, Oid* types, Datum* values)
+{
+    const ActingUser caller = become_queue_owner(schema);
+    const int result = SPI_execute_with_args(sql, count, types, values, nullptr, false, 0);
+
+    become(caller);
+    return result;
+}
+
+Datum
+array_of(const Backfill* backfill, Oid type, Datum (*value)(const NewEvent& event))
+{
+    auto* const elements = static_cast<Datum*>(palloc(sizeof(Datum) * backfill->count));
+    int16 length;
+    bool by_value;
+    char alignment;
+
+    for (int i = 0; i < backfill->count; i++)
+        elements[i] = value(backfill->events[i]);
+    get_typlenbyvalalign(type, &length, &by_value, &alignment);
+    return PointerGetDatum(
+        construct_array(elements, backfill->count, type, length, by_value, alignment));
+}
+
+/* One row per event of the batch, in order of event time: its place in the batch, what the queue
+ * has of it, and whether the batch has it twice. Several numbers can lead to one dataset. */
+constexpr const char* kLookUp =
+    "SELECT c.n - 1, min(e.id), bool_or(r.lead_id IS NOT NULL) OR c.is_repeated"
+    " FROM (SELECT u.*, row_number() OVER (PARTITION BY u.lead, u.name,"
+    "  CASE WHEN $6 THEN NULL ELSE u.time END ORDER BY u.time, u.n) > 1 AS is_repeated"
+    "  FROM unnest($1, $2, $3) WITH ORDINALITY AS u (lead, name, time, n)) c"
+    " LEFT JOIN %1$s.capi_event_log e ON e.lead_id = c.lead AND e.event_name = c.name"
+    "  AND e.event_time = c.time AND NOT e.parked AND e.dataset = ANY"
+    "  (ARRAY(SELECT d.number FROM %1$s.capi_dataset d WHERE d.server = $4 OR d.name = $5))"
+    " LEFT JOIN %1$s.capi_reached_stage r ON $6 AND r.lead_id = c.lead"
+    "  AND r.event_name = c.name AND r.dataset_id = $7"
+    " GROUP BY c.n, c.time, c.is_repeated ORDER BY c.time, c.n";
+
+void
+look_up(const Backfill* backfill, const Watch* watch)
+{
+    const ForeignServer* const server = GetForeignServer(watch->server);
+    const char* const dataset_id = option_value(server->options, "dataset_id");
+    NameData name;
+    Oid types[] = {INT8ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, OIDOID, NAMEOID,
+                   BOOLOID,      TEXTOID};
+
+    namestrcpy(&name, server->servername);
+    Datum values[] = {
+        array_of(backfill, INT8OID,
+                 [](const NewEvent& event) { return Int64GetDatum(event.lead_id); }),
+        array_of(backfill, TEXTOID,
+                 [](const NewEvent& event) { return PointerGetDatum(event.event_name); }),
+        array_of(backfill, TIMESTAMPTZOID,
+                 [](const NewEvent& event) { return TimestampTzGetDatum(event.event_time); }),
+        ObjectIdGetDatum(watch->server),
+        NameGetDatum(&name),
+        BoolGetDatum(watch->first_only),
+        CStringGetTextDatum(dataset_id ? dataset_id : "")};
+    const char* const schema = quote_identifier(get_namespace_name(backfill->schema));
+    const char* const sql = psprintf(kLookUp, schema);
+    if (execute_as_queue_owner(backfill->schema, sql, lengthof(types), types, values) !=
+        SPI_OK_SELECT)
+        elog(ERROR, "unexpected result of \"%s\"", sql);
+}
+
+/* The row of look_up()'s result, as a place in the batch and what is known of it. */
+Finding
+read_finding(uint64 row, int* place)
+{
+    const HeapTuple tuple = SPI_tuptable->vals[row];
+    const TupleDesc columns = SPI_tuptable->tupdesc;
+    bool isnull;
+    bool is_new;
+
+    *place = static_cast<int>(DatumGetInt64(SPI_getbinval(tuple, columns, 1, &isnull)));
+    const int64 id = DatumGetInt64(SPI_getbinval(tuple, columns, 2, &is_new));
+    const bool is_known = !is_new || DatumGetBool(SPI_getbinval(tuple, columns, 3, &isnull));
+    return {is_known ? Action::kKnown : Action::kMissing, Reason::kNone, is_new ? 0 : id};
+}
+
+void
+settle_event(Backfill* backfill, const Watch* watch, NewEvent* event, Finding finding)
+{
+    if (finding.action == Action::kMissing && !backfill->dry_run) {
+        finding.id = enqueue_for(watch, backfill->schema, event);
+        finding.action = finding.id != 0 ? Action::kEnqueued : Action::kKnown;
+    }
+    report(backfill, watch, *event, finding);
+}
+
+}  // namespace
+
+void
+take_event(Backfill* backfill, const Watch* watch, const NewEvent& event)
+{
+    if (event.has_event_time && event.event_time < backfill->since)
+        return;
+    if (event.parked != Reason::kNone)
+        report(backfill, watch, event, {Action::kSkipped, event.parked, 0});
+    else if (is_forgotten(backfill->schema, event.lead_id))
+        report(backfill, watch, event, {Action::kForgotten, Reason::kNone, 0});
+    else
+        keep(backfill, event);
+}
+
+bool
+is_batch_full(const Backfill* backfill)
+{
+    return backfill->count == kBatchSize;
+}
+
+void
+settle_batch(Backfill* backfill, const Watch* watch)
+{
+    if (backfill->count == 0)
+        return;
+    SPI_connect();
+    look_up(backfill, watch);
+    for (uint64 row = 0; row < SPI_processed; row++) {
+        int place;
+        CHECK_FOR_INTERRUPTS();
+        const Finding finding = read_finding(row, &place);
+        settle_event(backfill, watch, &backfill->events[place], finding);
+    }
+    SPI_finish();
+    backfill->count = 0;
+    MemoryContextReset(backfill->batch_memory);
+    CommandCounterIncrement(); /* the next batch shall know this one */
+}
+
+}  // namespace crm_capi

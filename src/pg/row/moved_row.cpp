@@ -1,0 +1,118 @@
+/*
+ * moved_row.cpp - rows that move between partitions.
+ */
+#include "pg/row/moved_row.hpp"
+
+extern "C" {
+#include "access/tupconvert.h"
+}
+
+namespace crm_capi {
+
+namespace {
+
+/* Each watch has its own: the triggers of several watches fire in turn. */
+struct MovedRow {
+    Oid root;                       /* hash key: a watch has another trigger on each partition */
+    LocalTransactionId transaction; /* the tuple is gone with it */
+    SubTransactionId subtransaction;
+    Oid table;
+    HeapTuple tuple; /* NULL = none */
+};
+
+HTAB* moved_rows = nullptr;
+
+void
+create_moved_rows()
+{
+    HASHCTL control;
+
+    memset(&control, 0, sizeof control);
+    control.keysize = sizeof(Oid);
+    control.entrysize = sizeof(MovedRow);
+    control.hcxt = TopMemoryContext;
+    moved_rows =
+        hash_create("crm_capi moved rows", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/* A version of a row that was deleted by moving it points nowhere, and is marked so. Only heaps
+ * have such a mark; a row of another kind of table might move. */
+bool
+may_move(TupleTableSlot* deleted)
+{
+    return !TTS_IS_BUFFERTUPLE(deleted) ||
+           HeapTupleHeaderIndicatesMovedPartitions(
+               ExecFetchSlotHeapTuple(deleted, false, nullptr)->t_data);
+}
+
+MovedRow*
+find_moved(const Watch* watch)
+{
+    if (moved_rows == nullptr)
+        return nullptr;
+    auto* const moved =
+        static_cast<MovedRow*>(hash_search(moved_rows, &watch->root, HASH_FIND, nullptr));
+    if (moved == nullptr || moved->tuple == nullptr ||
+        moved->transaction != my_local_transaction_id() ||
+        moved->subtransaction != GetCurrentSubTransactionId())
+        return nullptr;
+    return moved;
+}
+
+/* The columns of two partitions may stand in different orders. The slot says where the row was. */
+TupleTableSlot*
+in_form_of(Relation table, Oid origin, HeapTuple tuple)
+{
+    const Relation from = table_open(origin, NoLock); /* locked by the statement that moves rows */
+    TupleConversionMap* const map =
+        convert_tuples_by_name(RelationGetDescr(from), RelationGetDescr(table));
+    TupleTableSlot* const slot =
+        MakeSingleTupleTableSlot(CreateTupleDescCopy(RelationGetDescr(table)), &TTSOpsHeapTuple);
+
+    ExecStoreHeapTuple(map != nullptr ? execute_attr_map_tuple(tuple, map) : tuple, slot, false);
+    slot->tts_tableOid = origin;
+    slot->tts_tid = tuple->t_self;
+    table_close(from, NoLock);
+    return slot;
+}
+
+}  // namespace
+
+void
+remember_if_moving(const Watch* watch, Relation table, TupleTableSlot* deleted)
+{
+    if (!may_move(deleted))
+        return;
+    if (moved_rows == nullptr)
+        create_moved_rows();
+    auto* const moved =
+        static_cast<MovedRow*>(hash_search(moved_rows, &watch->root, HASH_ENTER, nullptr));
+    const MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
+    moved->tuple = ExecCopySlotHeapTuple(deleted);
+    MemoryContextSwitchTo(before);
+    moved->transaction = my_local_transaction_id();
+    moved->subtransaction = GetCurrentSubTransactionId();
+    moved->table = RelationGetRelid(table);
+}
+
+TupleTableSlot*
+take_moved(const Watch* watch, Relation table)
+{
+    MovedRow* const moved = find_moved(watch);
+
+    if (moved == nullptr)
+        return nullptr;
+    TupleTableSlot* const slot = in_form_of(table, moved->table, heap_copytuple(moved->tuple));
+    heap_freetuple(moved->tuple);
+    moved->tuple = nullptr;
+    return slot;
+}
+
+void
+forget_moved(const Watch* watch)
+{
+    if (MovedRow* const moved = find_moved(watch))
+        moved->tuple = nullptr;
+}
+
+}  // namespace crm_capi

@@ -1,0 +1,327 @@
+/*
+ * row_event.cpp - from a row of a watched table to the event that it makes due.
+ */
+#include "pg/row/row_event.hpp"
+
+#include "core/event/validation.hpp"
+#include "pg/catalog/dataset.hpp"
+#include "pg/queue/identities.hpp"
+#include "pg/queue/reached_stage.hpp"
+#include "pg/row/row_members.hpp"
+#include "pg/row/row_reference.hpp"
+#include "pg/row/row_values.hpp"
+#include "pg/queue/tombstone.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+constexpr Role kDeciding[] = {kLeadIdRole, kConditionRole, kStageRole};
+constexpr Role kCompared[] = {kLeadIdRole, kStageRole};
+constexpr Role kTimes[] = {kEventTimeRole, kLeadCreatedAtRole};
+
+/* The first reason found is kept: one is enough to park an event. */
+void
+park(NewEvent* event, Reason reason, const char* detail)
+{
+    if (event->parked == Reason::kNone && reason != Reason::kNone) {
+        event->parked = reason;
+        event->detail = detail;
+    }
+}
+
+bool
+is_used(const Watch* watch, Role role)
+{
+    return watch->sources[role].reader.number > 0 || watch->sources[role].expression != nullptr;
+}
+
+/* If it cannot be told what the stage is, nobody can tell whether it changed, and silence could
+ * hide a change: each update is due then, to be parked. */
+bool
+is_quiet(Watch* watch, const Row& row)
+{
+    return row.before != nullptr && watch->sources[kStageRole].reader.number >= 0 &&
+           !may_differ(watch, row, kStageRole) && !may_differ(watch, row, kLeadIdRole);
+}
+
+/* An error while it was read does not let the row pass unseen. */
+bool
+fulfils_condition(const Watch* watch, const RowValues& values)
+{
+    return !is_used(watch, kConditionRole) || values.reason != Reason::kNone ||
+           (!values.nulls[kConditionRole] && DatumGetBool(values.values[kConditionRole]));
+}
+
+/*
+ * Lead id
+ */
+
+/* What no lead id of Meta looks like is the CRM's own key of the lead, if the watch says by
+ * user_data who the lead is; a uuid is one in any case. */
+bool
+is_own_key(const Watch* watch, Reason reason)
+{
+    return reason == Reason::kLeadIdNotANumber &&
+           (watch->user_data.count > 0 || watch->sources[kLeadIdRole].reader.type == UUIDOID);
+}
+
+/* False if the row has none. */
+bool
+read_lead(Watch* watch, const RowValues& values, NewEvent* event)
+{
+    ColumnReader* const reader = &watch->sources[kLeadIdRole].reader;
+    const Datum value = values.values[kLeadIdRole];
+    bool absent = false;
+    const char* detail = nullptr;
+
+    if (!is_used(watch, kLeadIdRole))
+        return true;
+    if (values.nulls[kLeadIdRole])
+        return values.reason != Reason::kNone;
+    const Reason reason = read_lead_id(reader, value, &absent, &event->lead_id, &detail);
+    if (absent)
+        return false;
+    if (is_own_key(watch, reason)) {
+        event->lead_id = lane_of(text_form(reader, value));
+        event->has_lead_id = true;
+        return true;
+    }
+    event->has_lead_id =
+        reason == Reason::kNone || (event->lead_id > 0 && event->lead_id <= kLargestHarmlessNumber);
+    park(event, reason, detail);
+    return true;
+}
+
+/*
+ * Stage
+ */
+
+struct Stage {
+    text* name; /* under which it is sent; may be NULL */
+    bool is_mapped;
+};
+
+text*
+mapped_name(Jsonb* map, const text* name)
+{
+    JsonbValue value;
+
+    if (name == nullptr ||
+        getKeyJsonValueFromContainer(&map->root, VARDATA_ANY(name),
+                                     static_cast<int>(VARSIZE_ANY_EXHDR(name)), &value) == nullptr)
+        return nullptr;
+    return cstring_to_text_with_len(value.val.string.val, value.val.string.len);
+}
+
+Stage
+stage_of(Watch* watch, const RowValues& values)
+{
+    text* const name = read_stage(&watch->sources[kStageRole].reader, values.values[kStageRole],
+                                  values.nulls[kStageRole]);
+    text* const mapped = watch->stage_map ? mapped_name(watch->stage_map, name) : nullptr;
+
+    return {mapped != nullptr ? mapped : name, mapped != nullptr};
+}
+
+bool
+is_same_stage(const Stage& a, const Stage& b)
+{
+    if (a.name == nullptr || b.name == nullptr)
+        return a.name == b.name;
+    return a.is_mapped == b.is_mapped && VARSIZE_ANY_EXHDR(a.name) == VARSIZE_ANY_EXHDR(b.name) &&
+           memcmp(VARDATA_ANY(a.name), VARDATA_ANY(b.name), VARSIZE_ANY_EXHDR(a.name)) == 0;
+}
+
+/* Whether may_differ() has said all about the two. */
+bool
+is_told_by_columns(const Watch* watch)
+{
+    return watch->stage_map == nullptr && watch->sources[kStageRole].expression == nullptr &&
+           watch->sources[kLeadIdRole].expression == nullptr;
+}
+
+/* A row that was never read before counts as changed, and so does one that cannot be read. */
+bool
+has_changed(Watch* watch, const Row& row, const RowValues& now, const Stage& stage)
+{
+    RowValues before;
+
+    if (row.before == nullptr || !is_used(watch, kStageRole) || is_told_by_columns(watch))
+        return true;
+    clear(&before);
+    read_values(watch, {row.before, nullptr}, kCompared, lengthof(kCompared), &before);
+    return before.reason != Reason::kNone || !is_same(watch, kLeadIdRole, now, before) ||
+           !is_same_stage(stage, stage_of(watch, before));
+}
+
+/* False if it is not to be sent. */
+bool
+set_stage(const Watch* watch, const Stage& stage, NewEvent* event)
+{
+    const bool is_unmapped = watch->stage_map != nullptr && !stage.is_mapped;
+
+    if (is_unmapped && watch->unmapped == Unmapped::kSkip && event->parked == Reason::kNone)
+        return false;
+    event->event_name = stage.name;
+    const Reason reason = judge_stage(event->event_name);
+    park(event, reason, nullptr);
+    if (reason == Reason::kStageTooLong || reason == Reason::kStageEncoding)
+        event->event_name = nullptr; /* could not be shown or sent; the CRM's table still has it */
+    if (is_unmapped && watch->unmapped == Unmapped::kPark)
+        park(event, Reason::kStageUnmapped, nullptr);
+    return true;
+}
+
+/*
+ * Times
+ */
+
+void
+read_times(Watch* watch, const Row& row, NewEvent* event)
+{
+    const UnixMicros now = to_unix_micros(GetCurrentTimestamp());
+    UnixMicros time = now;
+    UnixMicros created_at = 0;
+    RowValues values;
+
+    clear(&values);
+    read_values(watch, row, kTimes, lengthof(kTimes), &values);
+    park(event, values.reason, values.detail);
+    if (is_used(watch, kEventTimeRole)) {
+        const Reason reason =
+            read_time(&watch->sources[kEventTimeRole].reader, values.values[kEventTimeRole],
+                      values.nulls[kEventTimeRole], &time);
+        park(event, reason, nullptr);
+        if (reason != Reason::kNone)
+            return;
+    }
+    event->has_event_time = true;
+    event->event_time = from_unix_micros(time);
+    const bool has_creation =
+        !values.nulls[kLeadCreatedAtRole] &&
+        read_time(&watch->sources[kLeadCreatedAtRole].reader, values.values[kLeadCreatedAtRole],
+                  false, &created_at) == Reason::kNone;
+    park(event,
+         JudgeEventTime(time, now,
+                        has_creation ? std::optional<UnixMicros>(created_at) : std::nullopt),
+         nullptr);
+}
+
+/*
+ * Identities and further data
+ */
+
+/* As large as the argument of capi_send_lead_event() may be. */
+constexpr int kLargestCustomData = 16 * 1024;
+
+void
+read_data(Watch* watch, const Row& row, NewEvent* event)
+{
+    RowMembers members;
+    IdentityReading reading = {};
+
+    read_members(watch, row, &members);
+    park(event, members.reason, members.detail);
+    event->custom_data = members.custom_data;
+    if (members.custom_data != nullptr && VARSIZE(members.custom_data) > kLargestCustomData) {
+        event->custom_data = nullptr;
+        park(event, Reason::kCustomDataTooLarge, nullptr);
+    }
+    if (members.user_data != nullptr)
+        reading = read_identities(members.user_data, watch->default_country);
+    else if (!event->has_lead_id || event->lead_id > 0)
+        return;
+    const Reason reason = identify(event, &reading);
+    park(event, reason, reading.detail);
+}
+
+/* What is looked at once more before the event is sent. */
+void
+set_recheck(const Watch* watch, const Row& row, NewEvent* event)
+{
+    if (!watch->recheck) {
+        event->recheck = watch->first_mark;
+        return;
+    }
+    event->recheck = reference_to_row(watch, row.now);
+    if (event->recheck == nullptr)
+        park(event, Reason::kConditionUnknown, "its table has no primary key");
+}
+
+/* What the row says about its lead, and what keeps it from saying so. False if it has none. */
+bool
+begin_event(Watch* watch, const RowValues& values, NewEvent* event)
+{
+    park(event, watch->broken, watch->broken_by);
+    if (!read_lead(watch, values, event))
+        return false;
+    park(event, values.reason, values.detail);
+    return true;
+}
+
+/* The rest of the event. False if its stage is to be skipped. */
+bool
+finish_event(Watch* watch, const Row& row, const Stage& stage, NewEvent* event)
+{
+    if (!set_stage(watch, stage, event))
+        return false;
+    read_times(watch, row, event);
+    if (event->parked == Reason::kNone)
+        read_data(watch, row, event);
+    if (event->parked == Reason::kNone)
+        set_recheck(watch, row, event);
+    return true;
+}
+
+}  // namespace
+
+bool
+read_event(Watch* watch, const Row& row, NewEvent* event)
+{
+    RowValues values;
+
+    if (is_quiet(watch, row))
+        return false;
+    clear(&values);
+    read_values(watch, row, kDeciding, lengthof(kDeciding), &values);
+    if (!begin_event(watch, values, event) || !fulfils_condition(watch, values))
+        return false;
+    const Stage stage = stage_of(watch, values);
+    if (values.reason == Reason::kNone && !has_changed(watch, row, values, stage))
+        return false;
+    return finish_event(watch, row, stage, event);
+}
+
+bool
+read_event_again(Watch* watch, TupleTableSlot* now, NewEvent* event)
+{
+    const Row row = {now, nullptr};
+    RowValues values;
+
+    clear(&values);
+    read_values(watch, row, kCompared, lengthof(kCompared), &values);
+    return begin_event(watch, values, event) &&
+           finish_event(watch, row, stage_of(watch, values), event);
+}
+
+int64
+enqueue_for(const Watch* watch, Oid schema, NewEvent* event)
+{
+    /* Parked events reach nothing. */
+    const bool reaches_once =
+        watch->first_only && event->has_lead_id && event->parked == Reason::kNone;
+
+    if (event->has_lead_id && is_forgotten(schema, event->lead_id))
+        return 0;
+    if (reaches_once && is_stage_reached(schema, watch->server, *event))
+        return 0;
+    if (OidIsValid(watch->server))
+        event->dataset = dataset_number(schema, watch->server);
+    const int64 id = enqueue(schema, *event);
+    if (reaches_once)
+        note_reached_stage(schema, watch->server, *event, id);
+    return id;
+}
+
+}  // namespace crm_capi

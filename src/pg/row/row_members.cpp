@@ -1,0 +1,179 @@
+/*
+ * row_members.cpp - the members of user_data and custom_data that a watch takes from a row.
+ *
+ * All of it happens with the owner's rights: what turns a value into JSON can be a cast that
+ * somebody has written.
+ */
+#include "pg/row/row_members.hpp"
+
+#include "pg/row/row_values.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+struct Reading {
+    Watch* watch;
+    const Row* row;
+    RowMembers* members;
+    const char* argument;   /* being read: user_data or custom_data */
+    const Member* member;   /* of it */
+    Expression* expression; /* being evaluated */
+};
+
+/* Numbers and truth values as texts, which all identities are. */
+void
+make_text(JsonbValue* value)
+{
+    if (value->type == jbvString || value->type == jbvBinary)
+        return;
+    Jsonb* const json = JsonbValueToJsonb(value);
+    char* const text = JsonbToCString(nullptr, &json->root, static_cast<int>(VARSIZE(json)));
+    value->type = jbvString;
+    value->val.string.val = text;
+    value->val.string.len = static_cast<int>(strlen(text));
+}
+
+/* The value of the source as JSON, or NULL. */
+Jsonb*
+read_source(Reading* reading, MemberSource* source)
+{
+    bool isnull;
+    Datum value;
+
+    reading->expression = source->source.expression;
+    if (reading->expression != nullptr)
+        value = evaluate(reading->expression, *reading->row, &isnull);
+    else
+        value = slot_getattr(reading->row->now, source->source.reader.number, &isnull);
+    return isnull ? nullptr : DatumGetJsonbP(FunctionCall1(&source->to_json, value));
+}
+
+/* A list within a list counts by its elements. Returns how many were pushed. */
+int
+push_elements(JsonbParseState** state, Jsonb* json, bool as_text)
+{
+    int pushed = 0;
+
+    for (uint32 i = 0; i < JB_ROOT_COUNT(json); i++) {
+        JsonbValue* const value = getIthJsonbValueFromContainer(&json->root, i);
+        if (value->type == jbvNull)
+            continue;
+        if (as_text)
+            make_text(value);
+        (void)pushJsonbValue(state, WJB_ELEM, value);
+        pushed++;
+    }
+    return pushed;
+}
+
+void
+refer_to(Jsonb* json, JsonbValue* value)
+{
+    value->type = jbvBinary;
+    value->val.binary.data = &json->root;
+    value->val.binary.len = static_cast<int>(VARSIZE(json) - VARHDRSZ);
+}
+
+int
+push_element(JsonbParseState** state, Jsonb* json, bool as_text)
+{
+    JsonbValue value;
+
+    if (JB_ROOT_IS_ARRAY(json)) /* a scalar is an array of one, too */
+        return push_elements(state, json, as_text);
+    refer_to(json, &value);
+    (void)pushJsonbValue(state, WJB_ELEM, &value);
+    return 1;
+}
+
+/* False if it is NULL, or a list of nothing. */
+bool
+read_member(Reading* reading, JsonbValue* value, bool as_text)
+{
+    const Member* const member = reading->member;
+    JsonbParseState* state = nullptr;
+    int count = 0;
+
+    (void)pushJsonbValue(&state, WJB_BEGIN_ARRAY, nullptr);
+    for (int i = 0; i < member->count; i++) {
+        Jsonb* const json = read_source(reading, &member->sources[i]);
+        if (json == nullptr)
+            continue;
+        const bool is_scalar = JB_ROOT_IS_SCALAR(json);
+        if (!member->is_list && is_scalar) {
+            (void)JsonbExtractScalar(&json->root, value);
+            if (as_text)
+                make_text(value);
+            return value->type != jbvNull;
+        }
+        if (!member->is_list && !as_text) {
+            refer_to(json, value);
+            return true;
+        }
+        count += push_element(&state, json, as_text);
+    }
+    refer_to(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, nullptr)), value);
+    return count > 0;
+}
+
+/* NULL if the object would have no member. */
+Jsonb*
+read_object(Reading* reading, const Members& members, const char* argument, bool as_text)
+{
+    JsonbParseState* state = nullptr;
+    int count = 0;
+
+    reading->argument = argument;
+    (void)pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
+    for (int i = 0; i < members.count; i++) {
+        JsonbValue key;
+        JsonbValue value;
+        reading->member = &members.list[i];
+        if (!read_member(reading, &value, as_text))
+            continue;
+        key.type = jbvString;
+        key.val.string.val = const_cast<char*>(members.list[i].key);
+        key.val.string.len = static_cast<int>(strlen(members.list[i].key));
+        (void)pushJsonbValue(&state, WJB_KEY, &key);
+        (void)pushJsonbValue(&state, WJB_VALUE, &value);
+        count++;
+    }
+    JsonbValue* const object = pushJsonbValue(&state, WJB_END_OBJECT, nullptr);
+    return count > 0 ? JsonbValueToJsonb(object) : nullptr;
+}
+
+void
+read_objects(void* argument)
+{
+    auto* const reading = static_cast<Reading*>(argument);
+
+    reading->members->user_data =
+        read_object(reading, reading->watch->user_data, "user_data", true);
+    reading->members->custom_data =
+        read_object(reading, reading->watch->custom_data, "custom_data", false);
+}
+
+}  // namespace
+
+void
+read_members(Watch* watch, const Row& row, RowMembers* members)
+{
+    Reading reading = {watch, &row, members, "", nullptr, nullptr};
+    Failure failure;
+
+    memset(members, 0, sizeof *members);
+    if (watch->user_data.count + watch->custom_data.count == 0)
+        return;
+    if (try_for_watch(watch, Surroundings::kPinned, read_objects, &reading, &failure))
+        return;
+    if (reading.expression != nullptr)
+        forget_state(reading.expression);
+    members->user_data = nullptr;
+    members->custom_data = nullptr;
+    members->reason = Reason::kExpressionFailed;
+    members->detail = psprintf("argument \"%s.%s\": SQLSTATE %s", reading.argument,
+                               reading.member->key, unpack_sql_state(failure.sqlstate));
+}
+
+}  // namespace crm_capi

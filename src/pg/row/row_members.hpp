@@ -1,0 +1,20 @@
+/*
+ * row_members.hpp - the members of user_data and custom_data that a watch takes from a row.
+ */
+#pragma once
+
+#include "pg/watch/watch_cache.hpp"
+
+namespace crm_capi {
+
+/* JSON objects; NULL if nothing is in them. A value that is NULL is left out. */
+struct RowMembers {
+    Jsonb* user_data; /* each member a text or a list of texts, as plain as the row has it */
+    Jsonb* custom_data;
+    Reason reason; /* kNone, or why they could not be read */
+    const char* detail;
+};
+
+void read_members(Watch* watch, const Row& row, RowMembers* members);
+
+}  // namespace crm_capi

@@ -1,0 +1,192 @@
+/*
+ * row_reference.cpp - which row an event came from, for watches that check their condition again.
+ */
+#include "pg/row/row_reference.hpp"
+
+#include "pg/queue/reached_stage.hpp"
+#include "pg/base/trigger_row.hpp"
+
+extern "C" {
+#include "utils/json.h"
+}
+
+namespace crm_capi {
+
+namespace {
+
+/* Text that any session reads back to the same value. */
+void
+pin_text_forms()
+{
+    static constexpr const char* kPinned[][2] = {
+        {"DateStyle", "ISO"}, {"IntervalStyle", "postgres"}, {"extra_float_digits", "3"}};
+
+    for (const auto& setting : kPinned)
+        (void)set_config_option(setting[0], setting[1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+                                true, 0, false);
+}
+
+void
+add_member(StringInfo json, const char* separator, const char* name, const char* value)
+{
+    appendStringInfoString(json, separator);
+    escape_json(json, name);
+    appendStringInfoChar(json, ':');
+    escape_json(json, value);
+}
+
+const char*
+text_of(Relation table, TupleTableSlot* slot, AttrNumber number)
+{
+    Oid output;
+    bool is_varlena;
+    bool isnull;
+    const Datum value = slot_getattr(slot, number, &isnull);
+
+    getTypeOutputInfo(TupleDescAttr(RelationGetDescr(table), number - 1)->atttypid, &output,
+                      &is_varlena);
+    return isnull ? "" : OidOutputFunctionCall(output, value); /* a key is never NULL */
+}
+
+void
+add_key(StringInfo json, Relation table, Oid primary_key, TupleTableSlot* slot)
+{
+    const Relation index = index_open(primary_key, AccessShareLock);
+    const int settings = NewGUCNestLevel();
+    const char* separator = "";
+
+    pin_text_forms();
+    for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++) {
+        const AttrNumber number = index->rd_index->indkey.values[i];
+        add_member(json, separator,
+                   NameStr(TupleDescAttr(RelationGetDescr(table), number - 1)->attname),
+                   text_of(table, slot, number));
+        separator = ",";
+    }
+    AtEOXact_GUC(false, settings);
+    index_close(index, AccessShareLock);
+}
+
+/* NULL if there is no such member. */
+const char*
+text_member(JsonbContainer* object, const char* name)
+{
+    JsonbValue value;
+
+    if (getKeyJsonValueFromContainer(object, name, static_cast<int>(strlen(name)), &value) ==
+            nullptr ||
+        value.type != jbvString)
+        return nullptr;
+    return pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len));
+}
+
+/* The columns of the key as it is now; an ERROR if the reference does not name one of them. */
+void
+set_scan_key(Relation table, Relation index, int i, JsonbContainer* key, ScanKey scan_key)
+{
+    const AttrNumber number = index->rd_index->indkey.values[i];
+    const Form_pg_attribute column = TupleDescAttr(RelationGetDescr(table), number - 1);
+    const char* const text = text_member(key, NameStr(column->attname));
+    const Oid type = getBaseType(column->atttypid);
+    const Oid equal =
+        get_opcode(get_opfamily_member(index->rd_opfamily[i], index->rd_opcintype[i],
+                                       index->rd_opcintype[i], BTEqualStrategyNumber));
+    Oid input;
+    Oid parameter;
+
+    if (text == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+                        errmsg("primary key of relation \"%s\" has changed",
+                               RelationGetRelationName(table))));
+    getTypeInputInfo(type, &input, &parameter);
+    ScanKeyEntryInitialize(scan_key, 0, number, BTEqualStrategyNumber, InvalidOid,
+                           index->rd_indcollation[i], equal,
+                           OidInputFunctionCall(input, const_cast<char*>(text), parameter, -1));
+}
+
+}  // namespace
+
+Oid
+primary_key_of(Relation table)
+{
+    list_free(RelationGetIndexList(table));
+    return table->rd_pkindex;
+}
+
+Jsonb*
+reference_to_row(const Watch* watch, TupleTableSlot* slot)
+{
+    StringInfoData json;
+    const Relation table = relation_open(watch->table, NoLock);
+    const Oid primary_key = primary_key_of(table);
+    Jsonb* reference = nullptr;
+
+    if (OidIsValid(primary_key)) {
+        TriggerRow place;
+        if (!find_trigger_row(watch->root, &place))
+            elog(ERROR, "could not find trigger %u", watch->root);
+        initStringInfo(&json);
+        add_member(&json, "{", "schema", get_namespace_name(get_rel_namespace(place.table)));
+        add_member(&json, ",", "table", get_rel_name(place.table));
+        add_member(&json, ",", "trigger", place.name);
+        appendStringInfoString(&json, ",\"key\":{");
+        add_key(&json, table, primary_key, slot);
+        appendStringInfoChar(&json, '}');
+        if (watch->first_only)
+            appendStringInfo(&json, ",\"%s\":true", kFirstMember);
+        appendStringInfoChar(&json, '}');
+        reference = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+    }
+    relation_close(table, NoLock);
+    return reference;
+}
+
+bool
+is_row_reference(Jsonb* recheck)
+{
+    return text_member(&recheck->root, "table") != nullptr;
+}
+
+bool
+find_referenced_watch(Jsonb* reference, ReferencedWatch* found)
+{
+    const char* const schema = text_member(&reference->root, "schema");
+    const char* const table = text_member(&reference->root, "table");
+    const char* const trigger = text_member(&reference->root, "trigger");
+
+    if (schema == nullptr || table == nullptr || trigger == nullptr)
+        return false;
+    const Oid schema_oid = get_namespace_oid(schema, true);
+    found->table = OidIsValid(schema_oid) ? get_relname_relid(table, schema_oid) : InvalidOid;
+    found->trigger =
+        OidIsValid(found->table) ? get_trigger_oid(found->table, trigger, true) : InvalidOid;
+    return OidIsValid(found->trigger);
+}
+
+HeapTuple
+fetch_referenced_row(Relation table, Jsonb* reference)
+{
+    ScanKeyData keys[INDEX_MAX_KEYS];
+    JsonbValue key;
+    const Oid primary_key = primary_key_of(table);
+
+    if (!OidIsValid(primary_key) ||
+        getKeyJsonValueFromContainer(&reference->root, "key", 3, &key) == nullptr ||
+        key.type != jbvBinary)
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_OBJECT),
+                 errmsg("relation \"%s\" has no primary key", RelationGetRelationName(table))));
+    const Relation index = index_open(primary_key, AccessShareLock);
+    const int count = IndexRelationGetNumberOfKeyAttributes(index);
+    for (int i = 0; i < count; i++)
+        set_scan_key(table, index, i, key.val.binary.data, &keys[i]);
+    const SysScanDesc scan =
+        systable_beginscan(table, primary_key, true, GetActiveSnapshot(), count, keys);
+    const HeapTuple tuple = systable_getnext(scan);
+    const HeapTuple copy = HeapTupleIsValid(tuple) ? heap_copytuple(tuple) : nullptr;
+    systable_endscan(scan);
+    index_close(index, AccessShareLock);
+    return copy;
+}
+
+}  // namespace crm_capi

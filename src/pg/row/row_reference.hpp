@@ -1,0 +1,36 @@
+/*
+ * row_reference.hpp - which row an event came from, for watches that check their condition again.
+ *
+ * Written down by names and by the text form of the primary key, so that it means the same after a
+ * dump and restore.
+ */
+#pragma once
+
+#include "pg/base/pg_prelude.hpp"
+#include "pg/watch/watch_cache.hpp"
+
+namespace crm_capi {
+
+/* The index of the primary key; InvalidOid if the table has none. */
+Oid primary_key_of(Relation table);
+
+/* The reference to this row of the watch's table; NULL if the table has no primary key. */
+Jsonb* reference_to_row(const Watch* watch, TupleTableSlot* slot);
+
+/* Whether it is one: what an event has to be looked at for need not be a row. */
+bool is_row_reference(Jsonb* recheck);
+
+/* Where the watch is: the table that capi_watch() was called for, and its trigger there. False if
+ * there is none any more. */
+struct ReferencedWatch {
+    Oid table;
+    Oid trigger;
+};
+bool find_referenced_watch(Jsonb* reference, ReferencedWatch* found);
+
+/* The row as it is now, in current memory, or NULL if this table has it not (any more). Goes below
+ * row-level security. Values are read and compared by functions that the table's owner may have
+ * chosen, so it is to be called with the owner's rights. */
+HeapTuple fetch_referenced_row(Relation table, Jsonb* reference);
+
+}  // namespace crm_capi

@@ -1,0 +1,130 @@
+/*
+ * database_ddl.cpp - statements that need a database to themselves.
+ */
+#include "pg/shared/database_ddl.hpp"
+
+#include "pg/base/pg_prelude.hpp"
+#include "pg/shared/shared_state.hpp"
+
+extern "C" {
+#include "commands/dbcommands.h"
+#include "nodes/parsenodes.h"
+#include "tcop/utility.h"
+}
+
+namespace crm_capi {
+
+namespace {
+
+/* The server itself waits up to five seconds for others to leave the database; a shipper that is
+ * slower than this is left to that wait. */
+constexpr int kLongestWait = 4000;
+constexpr int kLookAgain = 20;
+
+ProcessUtility_hook_type previous_hook = nullptr;
+
+const char*
+template_of(const CreatedbStmt* statement)
+{
+    ListCell* cell;
+
+    foreach (cell, statement->options) {
+        DefElem* const option = static_cast<DefElem*>(lfirst(cell));
+        if (strcmp(option->defname, "template") == 0 && option->arg)
+            return defGetString(option);
+    }
+    return nullptr;
+}
+
+/* The database that the statement needs to itself, or NULL. */
+const char*
+needed_database(Node* statement)
+{
+    switch (nodeTag(statement)) {
+        case T_DropdbStmt:
+            return reinterpret_cast<DropdbStmt*>(statement)->dbname;
+        case T_CreatedbStmt:
+            return template_of(reinterpret_cast<CreatedbStmt*>(statement));
+        case T_AlterDatabaseStmt:
+            return reinterpret_cast<AlterDatabaseStmt*>(statement)->dbname;
+        case T_RenameStmt: {
+            const auto* const rename = reinterpret_cast<RenameStmt*>(statement);
+            return rename->renameType == OBJECT_DATABASE ? rename->subname : nullptr;
+        }
+        default:
+            return nullptr;
+    }
+}
+
+/* The database whose shipper has to step aside for the current user, or InvalidOid. */
+Oid
+database_to_leave(Node* statement)
+{
+    const char* const name = needed_database(statement);
+    const Oid database = name ? get_database_oid(name, true) : InvalidOid;
+
+    if (!OidIsValid(database) || database == MyDatabaseId || !owns_database(database, GetUserId()))
+        return InvalidOid;
+    return database;
+}
+
+void
+wait_until_left(Oid database)
+{
+    const TimestampTz began = GetCurrentTimestamp();
+
+    while (shipper_pid(database) != 0 &&
+           !TimestampDifferenceExceeds(began, GetCurrentTimestamp(), kLongestWait)) {
+        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kLookAgain,
+                        PG_WAIT_EXTENSION);
+        ResetLatch(MyLatch);
+        CHECK_FOR_INTERRUPTS();
+    }
+}
+
+/* Not before the transaction ends: until then others still see the database that is being dropped,
+ * or its old name. */
+void
+at_transaction_end(XactEvent event, void*)
+{
+    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+        let_return();
+}
+
+void
+leave_database(Oid database)
+{
+    static bool registered = false;
+
+    if (!registered) {
+        RegisterXactCallback(at_transaction_end, nullptr);
+        registered = true;
+    }
+    if (ask_to_leave(database))
+        wait_until_left(database);
+}
+
+void
+process_utility(PlannedStmt* plan, const char* query, bool read_only_tree,
+                ProcessUtilityContext context, ParamListInfo parameters,
+                QueryEnvironment* environment, DestReceiver* destination,
+                QueryCompletion* completion)
+{
+    const ProcessUtility_hook_type next = previous_hook ? previous_hook : standard_ProcessUtility;
+    const Oid database = database_to_leave(plan->utilityStmt);
+
+    if (OidIsValid(database))
+        leave_database(database);
+    next(plan, query, read_only_tree, context, parameters, environment, destination, completion);
+}
+
+}  // namespace
+
+void
+watch_database_ddl()
+{
+    previous_hook = ProcessUtility_hook;
+    ProcessUtility_hook = process_utility;
+}
+
+}  // namespace crm_capi

@@ -1,0 +1,47 @@
+/*
+ * figure_board.hpp - what a shipper shows of its work: counters, and what it owes, for each
+ * dataset.
+ *
+ * The shipper alone counts, of what passes through its hands anyway: enqueueing pays nothing for
+ * it. What it owes lies in shared memory, where capi_status reads it without looking at the log;
+ * for the totals see published_totals.hpp.
+ */
+#pragma once
+
+#include "pg/base/pg_prelude.hpp"
+#include "pg/shared/published_totals.hpp"
+
+namespace crm_capi {
+
+struct DatasetFigures {
+    int32 dataset; /* number in the log */
+    int64 owed;
+    int64 in_flight;
+    int64 in_doubt;
+    TimestampTz oldest_owed_at;      /* 0 = nothing is owed */
+    TimestampTz earliest_event_time; /* of the first owed events; 0 = nothing is owed */
+    Totals totals;                   /* before 18 */
+};
+
+/* With more datasets than these in one database, the views read the tables. */
+constexpr int kMostDatasets = 64;
+
+/* One shipper writes it, anybody reads it; the version is odd while it is being written. */
+struct FigureBoard {
+    pg_atomic_uint32 version;
+    int32 count;      /* -1 = nothing to be read here */
+    int64 read_up_to; /* figures are about events up to this id */
+    DatasetFigures rows[kMostDatasets];
+};
+
+/* The row of a dataset on a board of one's own, or NULL. */
+const DatasetFigures* find_figures(const FigureBoard* board, int32 dataset);
+/* The same, made if there is none; NULL if there is no room for it. */
+DatasetFigures* figures_of(FigureBoard* board, int32 dataset);
+
+void begin_writing(FigureBoard* board);
+void end_writing(FigureBoard* board);
+/* False if nothing has been published. */
+bool read_board(FigureBoard* board, FigureBoard* copy);
+
+}  // namespace crm_capi

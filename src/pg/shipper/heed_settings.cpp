@@ -1,0 +1,137 @@
+/*
+ * heed_settings.cpp - what operators have set and decided, taken over by the shipper.
+ */
+#include "pg/shipper/heed_settings.hpp"
+
+#include <utility>
+
+#include "pg/queue/event_log.hpp"
+#include "pg/base/guard.hpp"
+#include "pg/shipper/ledger.hpp"
+#include "pg/shipper/retention.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+/* Several numbers may lead to one server. A copy among them holds the dataset: what it owes is
+ * another database's. */
+void
+AddConfig(const RegisteredDataset& registered, std::vector<DatasetConfig>* configs)
+{
+    for (DatasetConfig& known : *configs) {
+        if (known.server == registered.settings.server && known.name == registered.settings.name) {
+            known.numbers.push_back(registered.number);
+            if (registered.settings.hold == Reason::kCloned)
+                known.hold = Reason::kCloned;
+            return;
+        }
+    }
+    configs->push_back(MakeConfig(registered.settings));
+}
+
+/* While one dataset is a copy's, what this process knows may be older than what a restore has put
+ * into the tables since: it must not write the cursor. */
+void
+watch_for_copies(Shipper* shipper, const RegisteredDataset* datasets, int count)
+{
+    shipper->serves_copy = false;
+    for (int i = 0; i < count; i++)
+        shipper->serves_copy = shipper->serves_copy || datasets[i].settings.hold == Reason::kCloned;
+}
+
+/* Whether the tables are as this process left them. A shipper starts with CREATE EXTENSION; a
+ * restore fills the tables later, and what it brings must be read as a whole before anything of it
+ * is sent. Nothing is, before capi_resume() has lifted the clone guard, and that leads here. */
+bool
+are_tables_ours(Shipper* shipper)
+{
+    const TablesSeen seen = look_at_tables(shipper->schema);
+
+    return seen.newest_request == shipper->latest_request &&
+           seen.cursor_written_at == shipper->cursor_written_at;
+}
+
+/* C++ regime. What is owed no more need not be remembered. */
+void
+KeepOnly(const IdSet& kept, IdSet* ids)
+{
+    IdSet others = *ids;
+    others.Subtract(kept);
+    ids->Subtract(others);
+}
+
+void
+note_retried(void* context, int32 dataset, int64 event)
+{
+    auto* const shipper = static_cast<Shipper*>(context);
+
+    call_cpp("owe an event again", [&] {
+        if (!shipper->retried.Contains(event)) {
+            shipper->retried.Add(event);
+            shipper->dispatcher.Owe(dataset, event);
+        }
+    });
+}
+
+void
+note_cancelled(void* context, int64 event)
+{
+    auto* const shipper = static_cast<Shipper*>(context);
+
+    call_cpp("note a cancelled event", [&] { shipper->cancelled.Add(event); });
+}
+
+void
+note_doubt(void* context, const char* events, TimestampTz since)
+{
+    auto* const doubts = static_cast<Doubts*>(context);
+
+    call_cpp("note a doubt", [&] {
+        IdSet ids;
+        if (IdSet::FromMultirange(events, &ids))
+            doubts->Add(ids, to_unix_micros(since));
+    });
+}
+
+}  // namespace
+
+void
+configure(Shipper* shipper)
+{
+    int count;
+
+    shipper->settings_changed = false;
+    shipper->must_start_anew = !are_tables_ours(shipper);
+    refresh_names(shipper->schema);
+    const RegisteredDataset* const datasets = read_datasets(shipper->schema, &count);
+    watch_for_copies(shipper, datasets, count);
+    call_cpp("take over the settings of the datasets", [&] {
+        std::vector<DatasetConfig> configs;
+        for (int i = 0; i < count; i++)
+            AddConfig(datasets[i], &configs);
+        shipper->dispatcher.Configure(std::move(configs));
+    });
+}
+
+void
+heed_decisions(Shipper* shipper)
+{
+    shipper->decisions_changed = false;
+    reconsider_history(shipper);
+    shipper->cancelled.clear();
+    read_decisions(shipper->schema, DecisionSink{shipper, note_retried, note_cancelled});
+    call_cpp("forget the doubts", [&] { shipper->doubts = Doubts(); });
+    read_doubts(shipper->schema, note_doubt, &shipper->doubts);
+    call_cpp("drop cancelled events", [&] {
+        shipper->dispatcher.SetDoubts(std::move(shipper->doubts));
+        shipper->cancelled.AddAll(shipper->forgotten);
+        if (!shipper->cancelled.empty()) {
+            shipper->dispatcher.Drop(shipper->cancelled);
+            shipper->retried.Subtract(shipper->cancelled);
+        }
+        KeepOnly(shipper->dispatcher.Owed(), &shipper->forgotten);
+    });
+}
+
+}  // namespace crm_capi

@@ -1,0 +1,352 @@
+/*
+ * launcher.cpp - the worker that starts a shipper in every database that takes part.
+ *
+ * It is connected to no database, so it hinders no DROP DATABASE and crash-loops over none. For the
+ * same reason it cannot see which databases have the extension (of the shared catalogs only the few
+ * nailed ones can be read without a database, and pg_db_role_setting is not among them). So it lets
+ * a shipper look into each database once: when the server starts, when a database is new, and when
+ * CREATE EXTENSION announces its own. A shipper that finds nothing is gone after a few
+ * milliseconds, DROP DATABASE and CREATE DATABASE ... TEMPLATE wait for longer than that, and no
+ * dump carries a mark of ours. crm_capi.databases narrows the choice.
+ *
+ * It also looks, for all shippers that doze, whether somebody has written (no_writers.hpp).
+ *
+ * A database is
+ *
+ *     waiting --(its time has come, a slot is free)--> running --(shipper ended)--> waiting
+ *        ^                                                             |
+ *        |                                        (it found no extension)
+ *        +------(somebody announced the extension)------- absent <-----+
+ */
+#include "pg/shipper/launcher.hpp"
+
+#include "pg/base/no_writers.hpp"
+#include "pg/base/settings.hpp"
+#include "pg/shared/shared_state.hpp"
+#include "pg/shipper/shipper.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+/* Pauses before a shipper that ended is started again: doubled each time it ends soon, up to a
+ * minute; back to the first when it ran for longer than that. */
+constexpr int kFirstPause = 1000;
+constexpr int kLongestPause = 60 * 1000;
+
+struct Candidate {
+    Oid database; /* hash key */
+    NameData name;
+    bool wanted;
+    bool absent; /* its shipper found no extension */
+    int slot;    /* -1 = not running */
+    BackgroundWorkerHandle* handle;
+    TimestampTz started_at;
+    TimestampTz not_before;
+    int pause; /* milliseconds */
+};
+
+HTAB* candidates = nullptr;
+bool told_of_missing_slot = false;
+/* Next transaction id when the databases were last looked through and nobody was writing; 0 if
+ * somebody was, or if they must be looked through again. */
+uint64 databases_known_since = 0;
+
+Candidate*
+find_candidate(Oid database)
+{
+    bool found;
+    auto* const candidate =
+        static_cast<Candidate*>(hash_search(candidates, &database, HASH_ENTER, &found));
+
+    if (!found) {
+        memset(candidate, 0, sizeof *candidate);
+        candidate->database = database;
+        candidate->slot = -1;
+        candidate->pause = kFirstPause;
+    }
+    return candidate;
+}
+
+bool
+is_named(const char* database)
+{
+    List* names;
+    ListCell* cell;
+    char* const list = pstrdup(setting_databases);
+
+    if (!SplitIdentifierString(list, ',', &names))
+        return false;
+    foreach (cell, names) {
+        if (strcmp(static_cast<const char*>(lfirst(cell)), database) == 0)
+            return true;
+    }
+    return false;
+}
+
+void
+want_candidate(const FormData_pg_database* database)
+{
+    Candidate* const candidate = find_candidate(database->oid);
+
+    candidate->name = database->datname;
+    candidate->wanted = true;
+}
+
+/* Marks the databases that should have a shipper. Templates never: a connection to one keeps CREATE
+ * DATABASE from copying it. */
+void
+want_databases(Relation catalog)
+{
+    HASH_SEQ_STATUS position;
+
+    hash_seq_init(&position, candidates);
+    while (auto* const candidate = static_cast<Candidate*>(hash_seq_search(&position)))
+        candidate->wanted = false;
+
+    const SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, nullptr, 0, nullptr);
+    for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple);
+         tuple = systable_getnext(scan)) {
+        const auto database = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
+        if (!is_chosen_database(NameStr(database->datname)) || !database->datallowconn ||
+            database->datistemplate)
+            continue;
+        if (must_stay_away(database->oid))
+            databases_known_since = 0; /* no transaction tells when that ends */
+        else
+            want_candidate(database);
+    }
+    systable_endscan(scan);
+}
+
+/* While somebody locks the catalog, as VACUUM FULL does, nothing is known of new databases; dozing
+ * shippers must not wait for that. */
+void
+choose_databases()
+{
+    StartTransactionCommand();
+    /* Whoever creates, drops or alters a database takes a transaction id. Asked before the catalog
+     * is read, so that no transaction falls in between. */
+    databases_known_since = quiet_since(GetTransactionSnapshot());
+    if (ConditionalLockRelationOid(DatabaseRelationId, AccessShareLock)) {
+        const Relation catalog = table_open(DatabaseRelationId, NoLock);
+        want_databases(catalog);
+        table_close(catalog, AccessShareLock);
+    } else {
+        databases_known_since = 0;
+    }
+    CommitTransactionCommand();
+}
+
+/* The shipper of a candidate has ended. */
+void
+note_end(Candidate* candidate)
+{
+    const TimestampTz now = GetCurrentTimestamp();
+
+    const SlotView slot = view_slot(candidate->slot);
+    candidate->absent = slot.extension_missing;
+    free_slot(candidate->slot);
+    candidate->slot = -1;
+    if (candidate->handle)
+        pfree(candidate->handle);
+    candidate->handle = nullptr;
+    if (slot.in_good_order || TimestampDifferenceExceeds(candidate->started_at, now, kLongestPause))
+        candidate->pause = kFirstPause;
+    else
+        candidate->pause = Min(candidate->pause * 2, kLongestPause);
+    candidate->not_before =
+        slot.in_good_order ? now : TimestampTzPlusMilliseconds(now, candidate->pause);
+}
+
+bool
+has_ended(const Candidate* candidate)
+{
+    pid_t pid;
+
+    /* One that a former launcher started has no handle; its slot tells. */
+    if (candidate->handle == nullptr)
+        return view_slot(candidate->slot).state != kSlotRunning;
+    return GetBackgroundWorkerPid(candidate->handle, &pid) == BGWH_STOPPED;
+}
+
+int
+find_free_slot()
+{
+    for (int slot = 0; slot < slot_count(); slot++) {
+        if (view_slot(slot).state == kSlotFree)
+            return slot;
+    }
+    return -1;
+}
+
+void
+report_no_room(const Candidate* candidate, const char* hint)
+{
+    if (!told_of_missing_slot)
+        ereport(LOG, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+                      errmsg("no worker is free to ship the events of database \"%s\"",
+                             NameStr(candidate->name)),
+                      errhint("%s", hint)));
+    told_of_missing_slot = true;
+}
+
+void
+start_candidate(Candidate* candidate)
+{
+    const int slot = find_free_slot();
+
+    if (slot < 0) {
+        report_no_room(candidate, "Raise crm_capi.max_shippers.");
+        return;
+    }
+    take_slot(slot, candidate->database);
+    candidate->handle = start_shipper(slot, candidate->database);
+    if (candidate->handle == nullptr) {
+        free_slot(slot);
+        report_no_room(candidate, "Raise max_worker_processes.");
+        return;
+    }
+    candidate->slot = slot;
+    candidate->started_at = GetCurrentTimestamp();
+    told_of_missing_slot = false;
+}
+
+/* Moves every candidate on by at most one step and returns the milliseconds until the next one. */
+long
+tend_candidates()
+{
+    const TimestampTz now = GetCurrentTimestamp();
+    long wait = setting_poll_interval;
+    HASH_SEQ_STATUS position;
+
+    hash_seq_init(&position, candidates);
+    while (auto* const candidate = static_cast<Candidate*>(hash_seq_search(&position))) {
+        if (candidate->slot >= 0 && has_ended(candidate))
+            note_end(candidate);
+        /* If the clock was put back, a pause lasts no longer than it was meant to. */
+        candidate->not_before =
+            Min(candidate->not_before, TimestampTzPlusMilliseconds(now, candidate->pause));
+        if (candidate->slot >= 0 && !candidate->wanted)
+            ask_to_stop(candidate->slot);
+        if (candidate->slot < 0 && !candidate->wanted)
+            hash_search(candidates, &candidate->database, HASH_REMOVE, nullptr);
+        else if (candidate->slot < 0 && !candidate->absent && now >= candidate->not_before)
+            start_candidate(candidate);
+        else if (candidate->slot < 0 && !candidate->absent)
+            wait = Min(wait, TimestampDifferenceMilliseconds(now, candidate->not_before) + 1);
+    }
+    return wait;
+}
+
+/* Shippers that a launcher before this one has started go on; they are taken over. */
+void
+adopt_shippers()
+{
+    for (int slot = 0; slot < slot_count(); slot++) {
+        const SlotView view = view_slot(slot);
+        if (view.state == kSlotRunning) {
+            Candidate* const candidate = find_candidate(view.database);
+            candidate->slot = slot;
+            candidate->started_at = GetCurrentTimestamp();
+        } else if (view.state == kSlotTaken) {
+            free_slot(slot);
+        }
+    }
+}
+
+/* The extension has come to a database: it is looked into again, at once. When several were
+ * announced since the last look, all those without it are. */
+void
+heed_announcements()
+{
+    static uint32 heeded = 0;
+    const Announcements made = announcements();
+    const bool one = made.count == heeded + 1;
+    HASH_SEQ_STATUS position;
+
+    if (made.count == heeded)
+        return;
+    heeded = made.count;
+    hash_seq_init(&position, candidates);
+    while (auto* const candidate = static_cast<Candidate*>(hash_seq_search(&position))) {
+        if (candidate->absent && (!one || candidate->database == made.latest)) {
+            candidate->absent = false;
+            candidate->pause = kFirstPause;
+            candidate->not_before = 0;
+        }
+    }
+}
+
+void
+start()
+{
+    HASHCTL control;
+
+    pqsignal(SIGHUP, SignalHandlerForConfigReload);
+    pqsignal(SIGTERM, die);
+    BackgroundWorkerUnblockSignals();
+    BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
+    /* The snapshot that quiet_since() looks at is to be a plain one. */
+    SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
+    pgstat_report_appname("crm_capi launcher");
+    memset(&control, 0, sizeof control);
+    control.keysize = sizeof(Oid);
+    control.entrysize = sizeof(Candidate);
+    candidates = hash_create("crm_capi candidates", 16, &control, HASH_ELEM | HASH_BLOBS);
+    enter_as_launcher();
+    adopt_shippers();
+}
+
+}  // namespace
+
+bool
+is_chosen_database(const char* database)
+{
+    return *setting_databases == '\0' || is_named(database);
+}
+
+void
+register_launcher()
+{
+    BackgroundWorker worker;
+
+    memset(&worker, 0, sizeof worker);
+    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+    /* Not on a standby; on promotion it starts by itself. */
+    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+    worker.bgw_restart_time = 5;
+    strlcpy(worker.bgw_library_name, "crm_capi", sizeof worker.bgw_library_name);
+    strlcpy(worker.bgw_function_name, "capi_launcher_main", BGW_MAXLEN);
+    strlcpy(worker.bgw_name, "crm_capi launcher", BGW_MAXLEN);
+    strlcpy(worker.bgw_type, "crm_capi launcher", BGW_MAXLEN);
+    RegisterBackgroundWorker(&worker);
+}
+
+}  // namespace crm_capi
+
+using namespace crm_capi;
+
+extern "C" void
+capi_launcher_main(Datum)
+{
+    start();
+    const uint32 wait_event = wait_event_number("CrmCapiLaunch");
+    for (;;) {
+        CHECK_FOR_INTERRUPTS();
+        if (ConfigReloadPending) {
+            ConfigReloadPending = false;
+            ProcessConfigFile(PGC_SIGHUP);
+        }
+        wake_dozing_shippers();
+        heed_announcements();
+        if (!is_still_quiet(databases_known_since))
+            choose_databases();
+        const long wait = tend_candidates();
+        const int woken =
+            WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, wait, wait_event);
+        ResetLatch(MyLatch);
+        if ((woken & WL_LATCH_SET) != 0)
+            databases_known_since = 0; /* settings, or who must stay away: anything may be new */
+    }
+}

@@ -1,0 +1,75 @@
+/*
+ * lead_blooms.cpp - the shipper's part of the index over leads: writes capi_lead_filter.
+ *
+ * A filter is a row for each run of kEventsPerFilter events: 2 kB that are written once. The part
+ * that reads them is lead_index.cpp.
+ */
+#include "pg/shipper/lead_blooms.hpp"
+
+#include "core/ids/lead_bloom.hpp"
+#include "pg/queue/log_reader.hpp"
+#include "pg/catalog/relations.hpp"
+#include "pg/base/statement.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+void
+insert_filter(Oid schema, IdRange run, const LeadFilter& filter)
+{
+    const Relation table = table_open(relations_in(schema)->lead_filter, RowExclusiveLock);
+    Datum values[lead_filter_column::kEnd - 1];
+    bool nulls[lead_filter_column::kEnd - 1] = {};
+    auto* const bytes = static_cast<bytea*>(palloc(VARHDRSZ + kLeadFilterBytes));
+
+    SET_VARSIZE(bytes, VARHDRSZ + kLeadFilterBytes);
+    memcpy(VARDATA(bytes), filter.bytes(), kLeadFilterBytes);
+    values[lead_filter_column::kFirstEvent - 1] = Int64GetDatum(run.first);
+    values[lead_filter_column::kLastEvent - 1] = Int64GetDatum(run.last);
+    values[lead_filter_column::kFilter - 1] = PointerGetDatum(bytes);
+    CatalogTupleInsert(table, heap_form_tuple(RelationGetDescr(table), values, nulls));
+    table_close(table, RowExclusiveLock);
+    pfree(bytes);
+}
+
+}  // namespace
+
+int64
+read_filtered_up_to(Oid schema)
+{
+    static Statement statement = {"SELECT coalesce(max(last_event), 0) FROM @.capi_lead_filter",
+                                  nullptr, InvalidOid};
+    Parameters none = {};
+
+    execute(schema, &statement, &none, SPI_OK_SELECT);
+    return result_int8(0, 1);
+}
+
+int64
+write_lead_filters(Oid schema, int64 filtered_up_to, int64 settled_up_to, int most)
+{
+    if (filtered_up_to >= settled_up_to)
+        return filtered_up_to;
+    LogReader* const reader = open_log_at(schema, IdRange{filtered_up_to + 1, settled_up_to});
+    LoggedEvent event;
+    LeadFilter filter;
+    int events = 0;
+
+    while (most > 0 && next_event(reader, Columns::kUpkeep, &event)) {
+        if (event.lead_id != 0)
+            filter.Add(event.lead_id);
+        if (++events < kEventsPerFilter)
+            continue;
+        CHECK_FOR_INTERRUPTS();
+        insert_filter(schema, IdRange{filtered_up_to + 1, event.id}, filter);
+        filtered_up_to = event.id;
+        filter = LeadFilter();
+        events = 0;
+        most--;
+    }
+    close_log(reader);
+    return filtered_up_to;
+}
+
+}  // namespace crm_capi

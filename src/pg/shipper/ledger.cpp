@@ -1,0 +1,328 @@
+/*
+ * ledger.cpp - what the shipper writes down: requests, settlements, health, the cursor.
+ *
+ * A handful of statements per request, never per delivered event, so plain SPI with kept plans
+ * does.
+ */
+#include "pg/shipper/ledger.hpp"
+
+#include "pg/catalog/dataset.hpp"
+#include "pg/queue/event_log.hpp"
+#include "pg/base/multirange.hpp"
+#include "pg/catalog/relations.hpp"
+#include "pg/base/row_insert.hpp"
+#include "pg/base/statement.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+/* A dataset whose identity is that of another cluster or database is a copy: a dump restored
+ * elsewhere must not send production's events. */
+DatasetSettings
+settings_of(Oid server, const char* name, bool is_copy)
+{
+    DatasetSettings settings = {};
+
+    if (is_copy || !SearchSysCacheExists1(FOREIGNSERVEROID, ObjectIdGetDatum(server)))
+        server = find_dataset(name);
+    if (!OidIsValid(server)) {
+        /* What is owed to a dataset that is gone stays owed, and shows why. */
+        settings.name = name;
+        settings.hold = is_copy ? Reason::kCloned : Reason::kDatasetMissing;
+        return settings;
+    }
+    settings = read_dataset_settings(server, Credentials::kRead);
+    if (is_copy) {
+        settings.hold = Reason::kCloned;
+        settings.hold_detail = nullptr;
+    }
+    return settings;
+}
+
+}  // namespace
+
+StoredCursor
+read_cursor(Oid schema)
+{
+    static Statement statement = {"SELECT position, open, request FROM @.capi_cursor", nullptr,
+                                  InvalidOid};
+    Parameters none = {};
+    StoredCursor cursor = {0, "{}", 0};
+
+    execute(schema, &statement, &none, SPI_OK_SELECT);
+    if (SPI_processed > 0)
+        cursor = {result_int8(0, 1), result_text(0, 2), result_int8(0, 3)};
+    return cursor;
+}
+
+void
+write_cursor(Oid schema, int64 position, const IdSet& open, int64 request, TimestampTz now)
+{
+    static Statement statement = {
+        "INSERT INTO @.capi_cursor AS c (position, open, request, updated_at)"
+        " VALUES ($1, $2, $3, $4)"
+        " ON CONFLICT (only_row) DO UPDATE SET position = excluded.position,"
+        " open = excluded.open, request = excluded.request, updated_at = excluded.updated_at",
+        nullptr, InvalidOid};
+    Parameters parameters = {};
+
+    add_number(&parameters, position, true);
+    add(&parameters, INT8MULTIRANGEOID, multirange_datum(open));
+    add_number(&parameters, request, true);
+    add(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(now));
+    execute(schema, &statement, &parameters, SPI_OK_INSERT);
+}
+
+TablesSeen
+look_at_tables(Oid schema)
+{
+    static Statement newest = {"SELECT coalesce(max(id), 0) FROM @.capi_request_log", nullptr,
+                               InvalidOid};
+    static Statement written = {"SELECT coalesce(max(updated_at), 'epoch') FROM @.capi_cursor",
+                                nullptr, InvalidOid};
+    Parameters none = {};
+    TablesSeen seen;
+
+    execute(schema, &newest, &none, SPI_OK_SELECT);
+    seen.newest_request = result_int8(0, 1);
+    execute(schema, &written, &none, SPI_OK_SELECT);
+    seen.cursor_written_at = result_int8(0, 1); /* timestamptz has 64 bits, too */
+    return seen;
+}
+
+int64
+put_unfinished_in_doubt(Oid schema)
+{
+    static Statement statement = {
+        "UPDATE @.capi_request_log SET finished_at = pg_catalog.clock_timestamp(),"
+        " outcome = 'in_doubt', reason_code = $1 WHERE finished_at IS NULL",
+        nullptr, InvalidOid};
+    Parameters parameters = {};
+
+    add_reason(&parameters, Reason::kShipperStopped);
+    execute(schema, &statement, &parameters, SPI_OK_UPDATE);
+    return static_cast<int64>(SPI_processed);
+}
+
+void
+read_final_events(Oid schema, const StoredCursor& cursor,
+                  void (*found)(void* context, const char* events), void* context)
+{
+    static Statement requests = {
+        "SELECT events FROM @.capi_request_log"
+        " WHERE id > $1 AND outcome IN ('delivered', 'dry_run') ORDER BY id",
+        nullptr, InvalidOid};
+    /* The subquery has the text read once, not once per row. */
+    static Statement settlements = {
+        "SELECT pg_catalog.int8multirange(pg_catalog.int8range(event, event, '[]'))"
+        " FROM @.capi_settlement"
+        " WHERE event > $1 OR event <@ (SELECT $2::pg_catalog.int8multirange)",
+        nullptr, InvalidOid};
+    Parameters after_request = {};
+    Parameters after_position = {};
+
+    add_number(&after_request, cursor.request, true);
+    execute(schema, &requests, &after_request, SPI_OK_SELECT);
+    for (uint64 row = 0; row < SPI_processed; row++)
+        found(context, result_text(row, 1));
+    add_number(&after_position, cursor.position, true);
+    add(&after_position, TEXTOID, CStringGetTextDatum(cursor.open));
+    execute(schema, &settlements, &after_position, SPI_OK_SELECT);
+    for (uint64 row = 0; row < SPI_processed; row++)
+        found(context, result_text(row, 1));
+}
+
+void
+refresh_names(Oid schema)
+{
+    static Statement statement = {
+        "UPDATE @.capi_dataset d SET name = f.srvname FROM pg_catalog.pg_foreign_server f"
+        " WHERE f.oid = d.server AND f.srvname <> d.name AND d.system_identifier = $1"
+        " AND d.database = $2",
+        nullptr, InvalidOid};
+    Parameters parameters = {};
+
+    add_number(&parameters, static_cast<int64>(GetSystemIdentifier()), true);
+    add(&parameters, OIDOID, ObjectIdGetDatum(MyDatabaseId));
+    execute(schema, &statement, &parameters, SPI_OK_UPDATE);
+}
+
+void
+read_decisions(Oid schema, const DecisionSink& sink)
+{
+    static Statement statement = {
+        "SELECT e.dataset::bigint, s.event, s.status = 'retry' FROM @.capi_settlement s"
+        " JOIN @.capi_event_log e ON e.id = s.event WHERE s.status IN ('retry', 'cancelled')"
+        " ORDER BY s.event",
+        nullptr, InvalidOid};
+    Parameters none = {};
+
+    execute(schema, &statement, &none, SPI_OK_SELECT);
+    for (uint64 row = 0; row < SPI_processed; row++) {
+        if (result_bool(row, 3))
+            sink.retried(sink.context, static_cast<int32>(result_int8(row, 1)),
+                         result_int8(row, 2));
+        else
+            sink.cancelled(sink.context, result_int8(row, 2));
+    }
+}
+
+void
+read_doubts(Oid schema, void (*found)(void* context, const char* events, TimestampTz since),
+            void* context)
+{
+    static Statement statement = {
+        "SELECT r.events - coalesce((SELECT range_agg(int8range(s.event, s.event, '[]'))"
+        " FROM @.capi_settlement s WHERE s.status = 'retry' AND s.settled_at > r.started_at), "
+        "'{}'),"
+        " r.started_at FROM @.capi_request_log r WHERE r.outcome = 'in_doubt'"
+        " AND r.started_at > now() - interval '8 days' ORDER BY r.started_at, r.id",
+        nullptr, InvalidOid};
+    Parameters none = {};
+
+    execute(schema, &statement, &none, SPI_OK_SELECT);
+    for (uint64 row = 0; row < SPI_processed; row++)
+        found(context, result_text(row, 1), result_int8(row, 2));
+}
+
+void
+forget_retried(Oid schema, int64 request)
+{
+    static Statement statement = {
+        "DELETE FROM @.capi_settlement s USING @.capi_request_log r"
+        " WHERE r.id = $1 AND s.status = 'retry' AND s.event <@ r.events",
+        nullptr, InvalidOid};
+    Parameters parameters = {};
+
+    add_number(&parameters, request, true);
+    execute(schema, &statement, &parameters, SPI_OK_DELETE);
+}
+
+RegisteredDataset*
+read_datasets(Oid schema, int* count)
+{
+    static Statement statement = {
+        "SELECT number::bigint, server::bigint, name, paused,"
+        " system_identifier <> $1 OR database <> $2, resumes::bigint FROM @.capi_dataset"
+        " ORDER BY number",
+        nullptr, InvalidOid};
+    Parameters parameters = {};
+
+    add_number(&parameters, static_cast<int64>(GetSystemIdentifier()), true);
+    add(&parameters, OIDOID, ObjectIdGetDatum(MyDatabaseId));
+    execute(schema, &statement, &parameters, SPI_OK_SELECT);
+    *count = static_cast<int>(SPI_processed);
+    auto* const datasets =
+        static_cast<RegisteredDataset*>(palloc0(sizeof(RegisteredDataset) * (SPI_processed + 1)));
+    for (int row = 0; row < *count; row++) {
+        datasets[row].number = static_cast<int32>(result_int8(row, 1));
+        DatasetSettings* const settings = &datasets[row].settings;
+        *settings = settings_of(static_cast<Oid>(result_int8(row, 2)), result_text(row, 3),
+                                result_bool(row, 5));
+        settings->number = datasets[row].number;
+        settings->paused = result_bool(row, 4);
+        settings->resumes = static_cast<int32>(result_int8(row, 6));
+    }
+    return datasets;
+}
+
+/* Without a plan: every event waits for it on its way to the wire. */
+int64
+begin_request(Oid schema, const OutgoingRequest& request)
+{
+    static InsertTarget request_log;
+    const Relations* const relations = relations_in(schema);
+    const int64 id = nextval_internal(relations->request_id, false);
+    const Datum now = TimestampTzGetDatum(GetCurrentTimestamp());
+    Datum values[request_log_column::kEnd - 1] = {};
+    bool nulls[request_log_column::kEnd - 1];
+    const auto set = [&](int column, Datum value) {
+        values[column - 1] = value;
+        nulls[column - 1] = false;
+    };
+
+    memset(nulls, true, sizeof nulls);
+    set(request_log_column::kId, Int64GetDatum(id));
+    set(request_log_column::kStartedAt, now);
+    if (request.dry_run) {
+        set(request_log_column::kFinishedAt, now);
+        set(request_log_column::kOutcome, CStringGetTextDatum("dry_run"));
+    }
+    set(request_log_column::kDataset, Int32GetDatum(request.dataset));
+    set(request_log_column::kEventCount, Int32GetDatum(request.event_count));
+    set(request_log_column::kEvents, multirange_datum(request.events));
+    insert_row(&request_log, relations->request_log, values, nulls);
+    return id;
+}
+
+void
+finish_request(Oid schema, const EndedRequest& ended)
+{
+    static Statement statement = {
+        "UPDATE @.capi_request_log SET finished_at = pg_catalog.clock_timestamp(), outcome = $2,"
+        " http_status = $3::integer, events_received = $4::integer, error_code = $5::integer,"
+        " error_subcode = $6::integer, reason_code = $7, detail = $8, fbtrace_id = $9,"
+        " next_attempt_at = $10 WHERE id = $1",
+        nullptr, InvalidOid};
+    Parameters parameters = {};
+
+    add_number(&parameters, ended.request, true);
+    add(&parameters, TEXTOID, CStringGetTextDatum(ended.outcome));
+    add_number(&parameters, ended.http_status, ended.http_status != 0);
+    add_remote_number(&parameters, ended.events_received, ended.events_received >= 0);
+    add_remote_number(&parameters, ended.error_code, ended.error_code != 0);
+    add_remote_number(&parameters, ended.error_subcode, ended.error_subcode != 0);
+    add_reason(&parameters, ended.reason);
+    add_text(&parameters, ended.detail);
+    add_text(&parameters, ended.fbtrace_id);
+    add_time(&parameters, ended.next_attempt_at);
+    execute(schema, &statement, &parameters, SPI_OK_UPDATE);
+}
+
+void
+settle_event(Oid schema, const EndedEvent& ended)
+{
+    static Statement statement = {
+        "INSERT INTO @.capi_settlement AS s (event, settled_at, request, dataset, error_code,"
+        " error_subcode, status, reason_code, detail) VALUES ($1, pg_catalog.clock_timestamp(), $2,"
+        " $3::integer, $4::integer, $5::integer, $6, $7, $8) ON CONFLICT (event) DO UPDATE SET"
+        " settled_at = excluded.settled_at, request = excluded.request,"
+        " error_code = excluded.error_code, error_subcode = excluded.error_subcode,"
+        " status = excluded.status, reason_code = excluded.reason_code, detail = excluded.detail"
+        " WHERE s.status = 'retry'",
+        nullptr, InvalidOid};
+    Parameters parameters = {};
+
+    add_number(&parameters, ended.event, true);
+    add_number(&parameters, ended.request, ended.request != 0);
+    add_number(&parameters, ended.dataset, true);
+    add_remote_number(&parameters, ended.error_code, ended.error_code != 0);
+    add_remote_number(&parameters, ended.error_subcode, ended.error_subcode != 0);
+    add(&parameters, TEXTOID, CStringGetTextDatum(ended.status));
+    add_reason(&parameters, ended.reason);
+    add_text(&parameters, ended.detail);
+    execute(schema, &statement, &parameters, SPI_OK_INSERT);
+}
+
+void
+write_health(Oid schema, const HealthChange& change)
+{
+    static Statement statement = {
+        "UPDATE @.capi_dataset SET health = $2, reason_code = $3, detail = $4,"
+        " next_attempt_at = $5, name = $6, health_since = CASE WHEN health = $2"
+        " AND reason_code IS NOT DISTINCT FROM $3 THEN health_since"
+        " ELSE pg_catalog.clock_timestamp() END WHERE server = $1 OR name = $6",
+        nullptr, InvalidOid};
+    Parameters parameters = {};
+
+    add(&parameters, OIDOID, ObjectIdGetDatum(change.server));
+    add(&parameters, TEXTOID, CStringGetTextDatum(HealthName(change.now.health)));
+    add_reason(&parameters, change.now.reason);
+    add_text(&parameters, change.now.detail);
+    add_time(&parameters, change.now.next_attempt_at);
+    add(&parameters, NAMEOID, DirectFunctionCall1(namein, CStringGetDatum(change.name.c_str())));
+    execute(schema, &statement, &parameters, SPI_OK_UPDATE);
+}
+
+}  // namespace crm_capi

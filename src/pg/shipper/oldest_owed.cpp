@@ -1,0 +1,72 @@
+/*
+ * oldest_owed.cpp - of what a dataset owes: since when the oldest waits, and when the first
+ * expires.
+ */
+#include "pg/shipper/oldest_owed.hpp"
+
+#include "pg/queue/event_log.hpp"
+#include "pg/base/guard.hpp"
+#include "pg/queue/log_reader.hpp"
+#include "pg/shipper/shipper_state.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+/* Of so many owed events the times are looked up. The first to be enqueued are the first to expire,
+ * unless event times are far apart; each event expires by its own time anyhow. */
+constexpr int kMostLooks = 1000;
+
+/* A few are looked up each time; of more, what was found is good for so long. */
+constexpr int kFewLooks = 64;
+constexpr int kGoodForMs = 1000;
+
+FirstTimes
+look_up(Shipper* shipper, int dataset, TimestampTz now)
+{
+    FirstTimes times = {0, 0, now};
+    const IdRange* ranges = nullptr;
+    size_t range_count = 0;
+
+    call_cpp("find the first owed events", [&] {
+        shipper->first_owed = shipper->dispatcher.FirstOwed(dataset, kMostLooks);
+        ranges = shipper->first_owed.ranges().data();
+        range_count = shipper->first_owed.ranges().size();
+    });
+    LogReader* const reader = open_log(shipper->schema);
+    for (size_t i = 0; i < range_count; i++) {
+        LoggedEvent event;
+        seek_events(reader, ranges[i]);
+        while (next_event(reader, Columns::kUpkeep, &event)) {
+            const TimestampTz event_time = from_unix_micros(event.event_time);
+            if (times.oldest_owed_at == 0 || event.enqueued_at < times.oldest_owed_at)
+                times.oldest_owed_at = event.enqueued_at;
+            if (times.earliest_event_time == 0 || event_time < times.earliest_event_time)
+                times.earliest_event_time = event_time;
+        }
+    }
+    close_log(reader);
+    return times;
+}
+
+}  // namespace
+
+FirstTimes
+first_times(Shipper* shipper, int dataset, int64 owed, TimestampTz now)
+{
+    FirstTimes* kept = nullptr;
+
+    call_cpp("find the times of a dataset",
+             [&] { kept = &shipper->first_times.by_dataset[dataset]; });
+    const bool is_good = kept->looked_up_at != 0 && now >= kept->looked_up_at &&
+                         !TimestampDifferenceExceeds(kept->looked_up_at, now, kGoodForMs);
+    if (owed == 0)
+        *kept = {};
+    else if (owed <= kFewLooks || !is_good)
+        *kept = look_up(shipper, dataset, now);
+    else
+        shipper->first_times.are_old = true;
+    return *kept;
+}
+
+}  // namespace crm_capi

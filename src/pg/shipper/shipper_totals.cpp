@@ -1,0 +1,245 @@
+/*
+ * shipper_totals.cpp - the shipper counts what passes through its hands, and publishes it
+ * (figure_board.hpp).
+ */
+#include "pg/shipper/shipper_totals.hpp"
+
+#include <string_view>
+
+#include "pg/shipper/oldest_owed.hpp"
+#include "pg/base/guard.hpp"
+#include "pg/shared/shared_state.hpp"
+#include "pg/shipper/shipper_state.hpp"
+#include "pg/base/statement.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+/* While there is more to do, so long passes from one publication to the next. */
+constexpr int kPublishEveryMs = 200;
+
+bool
+is_retry(std::string_view outcome)
+{
+    return outcome == "retry" || outcome == "slow_down" || outcome == "held" ||
+           outcome == "in_doubt";
+}
+
+void
+add_request(Totals* totals, std::string_view outcome, int64 events, int64 micros,
+            TimestampTz finished_at)
+{
+    if (outcome == "dry_run") {
+        totals->dry_run += events;
+        return;
+    }
+    totals->requests++;
+    totals->request_micros += micros;
+    if (is_retry(outcome))
+        totals->retries++;
+    if (outcome == "delivered") {
+        totals->delivered += events;
+        totals->last_success_at = Max(totals->last_success_at, finished_at);
+    }
+}
+
+Totals*
+totals_of(Shipper* shipper, int32 dataset)
+{
+    Totals* totals = nullptr;
+
+    call_cpp("count", [&] { totals = &shipper->counting.totals[dataset]; });
+    return totals;
+}
+
+/* The rows of the latest result: what capi_counter held. */
+void
+take_saved(Shipper* shipper)
+{
+    for (uint64 row = 0; row < SPI_processed; row++) {
+        Totals* const totals = totals_of(shipper, static_cast<int32>(result_int8(row, 1)));
+        totals->enqueued = result_int8(row, 2);
+        totals->delivered = result_int8(row, 3);
+        totals->dry_run = result_int8(row, 4);
+        totals->parked = result_int8(row, 5);
+        totals->expired = result_int8(row, 6);
+        totals->requests = result_int8(row, 7);
+        totals->retries = result_int8(row, 8);
+        totals->bytes = result_int8(row, 9);
+        totals->request_micros = result_int8(row, 10);
+        totals->last_success_at = result_int8(row, 11);
+    }
+}
+
+/* Requests and settlements written since the totals were saved. */
+void
+take_since(Shipper* shipper, TimestampTz saved_at)
+{
+    static Statement requests = {
+        "SELECT r.dataset::bigint, r.outcome, r.event_count::bigint,"
+        " (extract(epoch FROM r.finished_at - r.started_at) * 1000000)::bigint, r.finished_at"
+        " FROM @.capi_request_log r WHERE r.id > $1 AND r.finished_at > $2",
+        nullptr, InvalidOid};
+    static Statement settlements = {
+        "SELECT s.dataset::bigint, s.status = 'expired' FROM @.capi_settlement s"
+        " JOIN @.capi_event_log e ON e.id = s.event WHERE s.settled_at > $1 AND NOT e.parked"
+        " AND s.status IN ('parked', 'expired') AND s.dataset IS NOT NULL",
+        nullptr, InvalidOid};
+    Parameters after_request = {};
+    Parameters after = {};
+
+    add_number(&after_request, shipper->cursor_request, true);
+    add(&after_request, TIMESTAMPTZOID, TimestampTzGetDatum(saved_at));
+    execute(shipper->schema, &requests, &after_request, SPI_OK_SELECT);
+    for (uint64 row = 0; row < SPI_processed; row++)
+        add_request(totals_of(shipper, static_cast<int32>(result_int8(row, 1))),
+                    result_text(row, 2), result_int8(row, 3), result_int8(row, 4),
+                    result_int8(row, 5));
+    add(&after, TIMESTAMPTZOID, TimestampTzGetDatum(saved_at));
+    execute(shipper->schema, &settlements, &after, SPI_OK_SELECT);
+    for (uint64 row = 0; row < SPI_processed; row++) {
+        Totals* const totals = totals_of(shipper, static_cast<int32>(result_int8(row, 1)));
+        if (result_bool(row, 2))
+            totals->expired++;
+        else
+            totals->parked++;
+    }
+}
+
+/* Fills a board of our own; false if the datasets are too many for one. */
+bool
+fill_board(Shipper* shipper, TimestampTz now, FigureBoard* board)
+{
+    board->count = 0;
+    board->read_up_to = shipper->window->position();
+    shipper->first_times.are_old = false;
+    for (const OwedOfDataset& dataset : shipper->owed) {
+        DatasetFigures* const row = figures_of(board, dataset.dataset);
+        if (row == nullptr)
+            return false;
+        const FirstTimes times = first_times(shipper, dataset.dataset, dataset.owed, now);
+        row->owed = dataset.owed;
+        row->in_flight = dataset.in_flight;
+        row->in_doubt = dataset.in_doubt;
+        row->oldest_owed_at = times.oldest_owed_at;
+        row->earliest_event_time = times.earliest_event_time;
+    }
+    for (const auto& [dataset, totals] : shipper->counting.totals) {
+        if (!publish_totals(board, shipper->schema, dataset, totals))
+            return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+void
+Counting::Saw(int dataset, int64_t event, bool parked)
+{
+    if (event <= known_up_to)
+        return;
+    Totals& counted = totals[dataset];
+    counted.enqueued++;
+    counted.parked += parked ? 1 : 0;
+}
+
+void
+Counting::Departs(const OutgoingRequest& request, TimestampTz now)
+{
+    Totals& counted = totals[request.dataset];
+    if (request.dry_run) {
+        add_request(&counted, "dry_run", request.event_count, 0, now);
+        return;
+    }
+    counted.bytes += static_cast<int64_t>(request.http.body.size());
+    under_way_[request.request] = {request.dataset, request.event_count, now};
+}
+
+void
+Counting::Answered(const EndedRequest& ended, TimestampTz now)
+{
+    const auto found = under_way_.find(ended.request);
+    if (found == under_way_.end())
+        return;
+    const Departure& departure = found->second;
+    add_request(&totals[departure.dataset], ended.outcome, departure.event_count,
+                std::max<int64_t>(now - departure.at, 0), now);
+    under_way_.erase(found);
+}
+
+void
+Counting::Settled(const EndedEvent& ended)
+{
+    Totals& counted = totals[ended.dataset];
+    const std::string_view status = ended.status;
+    counted.expired += status == "expired" ? 1 : 0;
+    counted.parked += status == "parked" ? 1 : 0;
+}
+
+void
+restore_totals(Shipper* shipper)
+{
+    static Statement saved = {
+        "SELECT dataset::bigint, enqueued, delivered, dry_run, parked, expired, requests, retries,"
+        " bytes, request_micros, coalesce(last_success_at, '2000-01-01 00:00+00')"
+        " FROM @.capi_counter",
+        nullptr, InvalidOid};
+    static Statement newest = {"SELECT coalesce(max(counted_at), '-infinity') FROM @.capi_counter",
+                               nullptr, InvalidOid};
+    Parameters none = {};
+
+    execute(shipper->schema, &saved, &none, SPI_OK_SELECT);
+    take_saved(shipper);
+    execute(shipper->schema, &newest, &none, SPI_OK_SELECT);
+    take_since(shipper, result_int8(0, 1));
+}
+
+void
+save_totals(Shipper* shipper, TimestampTz now)
+{
+    static Statement statement = {
+        "INSERT INTO @.capi_counter AS c VALUES ($1::integer, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
+        " $11, $12) ON CONFLICT (dataset) DO UPDATE SET enqueued = excluded.enqueued,"
+        " delivered = excluded.delivered, dry_run = excluded.dry_run, parked = excluded.parked,"
+        " expired = excluded.expired, requests = excluded.requests, retries = excluded.retries,"
+        " bytes = excluded.bytes, request_micros = excluded.request_micros,"
+        " last_success_at = excluded.last_success_at, counted_at = excluded.counted_at",
+        nullptr, InvalidOid};
+
+    for (const auto& [dataset, totals] : shipper->counting.totals) {
+        Parameters parameters = {};
+        for (const int64 number :
+             {int64{dataset}, totals.enqueued, totals.delivered, totals.dry_run, totals.parked,
+              totals.expired, totals.requests, totals.retries, totals.bytes, totals.request_micros})
+            add_number(&parameters, number, true);
+        add(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(totals.last_success_at),
+            totals.last_success_at != 0);
+        add(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(now));
+        execute(shipper->schema, &statement, &parameters, SPI_OK_INSERT);
+    }
+}
+
+void
+publish_figures(Shipper* shipper)
+{
+    static TimestampTz published_at = 0;
+    const TimestampTz now = GetCurrentTimestamp();
+    FigureBoard* const board = figure_board(MyDatabaseId);
+
+    if (board == nullptr || (shipper->more_to_do && now >= published_at &&
+                             !TimestampDifferenceExceeds(published_at, now, kPublishEveryMs)))
+        return;
+    published_at = now;
+    call_cpp("collect what is owed", [&] { shipper->owed = shipper->dispatcher.OwedByDataset(); });
+    auto* const filled = static_cast<FigureBoard*>(palloc(sizeof(FigureBoard)));
+    const bool fits = fill_board(shipper, now, filled);
+    begin_writing(board);
+    board->count = fits ? filled->count : -1;
+    board->read_up_to = filled->read_up_to;
+    memcpy(board->rows, filled->rows, sizeof board->rows);
+    end_writing(board);
+    pfree(filled);
+}
+
+}  // namespace crm_capi

@@ -1,0 +1,372 @@
+/*
+ * turn.cpp - one turn of a shipper: everything it does in a transaction.
+ *
+ *   begin ------------------------------------------------------------
+ *     read settings, if they changed
+ *     read the log through the window                    -> owed
+ *     write down what the answers mean
+ *     fetch owed events, make requests, write them down
+ *   commit, flushed if requests were written -------------------------
+ *   send the requests                                    no transaction
+ *
+ * The flush is what makes "nothing is sent that a crash could undo" true: commit records lie in the
+ * write-ahead log in the order in which their transactions became visible, so what is flushed with
+ * ours includes every commit whose events we read. And whatever is sent is on record as sent.
+ */
+#include "pg/shipper/turn.hpp"
+
+#include <utility>
+
+#include "pg/shipper/heed_settings.hpp"
+#include "pg/shipper/shipper_totals.hpp"
+#include "pg/shipper/cursor.hpp"
+#include "pg/queue/event_log.hpp"
+#include "pg/shipper/forgotten_leads.hpp"
+#include "pg/base/guard.hpp"
+#include "pg/shipper/ledger.hpp"
+#include "pg/queue/log_reader.hpp"
+#include "pg/shipper/notices.hpp"
+#include "pg/base/no_writers.hpp"
+#include "pg/shipper/recheck.hpp"
+#include "pg/catalog/relations.hpp"
+#include "pg/shipper/table_maintenance.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+/* Rows of the log that a turn looks at, rows that it fetches, and requests that it makes: some
+ * milliseconds each, so that neither answers nor the events of another dataset wait long. */
+constexpr int kRowsReadPerTurn = 16000;
+constexpr int kRowsLoadedPerTurn = 4000;
+constexpr size_t kRequestsPerTurn = 2;
+
+/* So many are loaded when they are seen. A bulk load is first read as a whole. */
+constexpr int kRowsLoadedAtOnce = 64;
+
+void
+settle(Shipper* shipper, const EndedEvent& event)
+{
+    if (shipper->forgotten.Contains(event.event))
+        return;
+    settle_event(shipper->schema, event);
+    call_cpp("count an end", [&] { shipper->counting.Settled(event); });
+    if (strcmp(event.status, "parked") == 0)
+        call_cpp("note a parked event", [&] { shipper->parked.push_back(event.event); });
+    if (!shipper->retried.empty())
+        call_cpp("note an end", [&] {
+            shipper->retried.Subtract(IdSet(std::vector<IdRange>{{event.event, event.event}}));
+        });
+}
+
+/* What answers and deadlines have ended, and how the datasets fare. */
+void
+write_endings(Shipper* shipper)
+{
+    const TimestampTz now = GetCurrentTimestamp();
+
+    for (const EndedRequest& ended : shipper->dispatcher.ended()) {
+        finish_request(shipper->schema, ended);
+        call_cpp("count a request", [&] { shipper->counting.Answered(ended, now); });
+        if (!shipper->retried.empty() && ended.next_attempt_at == 0)
+            forget_retried(shipper->schema, ended.request);
+        for (const EndedEvent& event : ended.events)
+            settle(shipper, event);
+    }
+    for (const EndedEvent& event : shipper->dispatcher.overdue())
+        settle(shipper, event);
+    if (!shipper->dispatcher.ended().empty() || !shipper->dispatcher.overdue().empty())
+        shipper->cursor_is_behind = true;
+    shipper->dispatcher.ended().clear();
+    shipper->dispatcher.overdue().clear();
+}
+
+void
+write_health_changes(Shipper* shipper)
+{
+    call_cpp("collect the health of the datasets", [&] {
+        shipper->health_changes = shipper->dispatcher.TakeHealthChanges(now_micros());
+    });
+    for (const HealthChange& change : shipper->health_changes) {
+        write_health(shipper->schema, change);
+        if (change.announce) {
+            const std::string_view why = Describe(change.now.reason).text;
+            ereport(LOG, (errmsg("dataset \"%s\" is %s%s%.*s", change.name.c_str(),
+                                 HealthName(change.now.health), why.empty() ? "" : ": ",
+                                 static_cast<int>(why.size()), why.data())));
+            notify_health(change);
+        }
+    }
+}
+
+/* What the reader has found. One that can go in this turn is loaded here and now, instead of being
+ * looked up again: the fewer there are, the more that look costs each of them. */
+void
+note_owed(Shipper* shipper, LogReader* reader, LoggedEvent* event, bool at_once)
+{
+    bool loads = false;
+
+    call_cpp("note an owed event", [&] {
+        loads = at_once && shipper->dispatcher.LoadsAtOnce(event->dataset, now_micros());
+        if (!loads)
+            shipper->dispatcher.Owe(event->dataset, event->id);
+    });
+    if (!loads)
+        return;
+    complete_event(reader, event);
+    call_cpp("load an event", [&] { shipper->dispatcher.Load(MakeEvent(*event)); });
+}
+
+/* One range of the window, up to the budget; returns the rows read. */
+int
+read_range(Shipper* shipper, LogReader* reader, IdRange range, int budget)
+{
+    LoggedEvent event;
+    int rows = 0;
+    bool ended = false;
+
+    seek_events(reader, range);
+    while (rows < budget) {
+        CHECK_FOR_INTERRUPTS();
+        ended = !next_event(reader, Columns::kKeyOnly, &event);
+        if (ended)
+            break;
+        rows++;
+        const bool is_erased = erase_late_event(shipper, event);
+        bool is_owed = false;
+        call_cpp("note an event", [&] {
+            shipper->window->Saw(event.id);
+            shipper->counting.Saw(event.dataset, event.id, event.parked);
+            if (event.parked)
+                shipper->parked.push_back(event.id);
+            is_owed = !event.parked && !is_erased && !shipper->final_events.Contains(event.id);
+        });
+        if (is_owed)
+            note_owed(shipper, reader, &event, rows <= kRowsLoadedAtOnce);
+    }
+    call_cpp("move the window", [&] { shipper->window->ScanEnded(ended); });
+    if (rows > 0)
+        shipper->cursor_is_behind = true;
+    return rows;
+}
+
+/* Reads what has become visible since the last turn. */
+void
+read_log(Shipper* shipper)
+{
+    const RunningTransactions running = running_transactions(shipper->schema);
+    LogReader* const reader = open_log(shipper->schema);
+    IdRange range = {};
+    int budget = kRowsReadPerTurn;
+
+    call_cpp("look through a new snapshot", [&] {
+        SnapshotView view;
+        view.xmax = running.xmax;
+        view.next_xid = running.next_xid;
+        view.last_id = running.last_id;
+        view.running.assign(running.running, running.running + running.count);
+        shipper->window->Observe(view);
+    });
+    shipper->must_read = false;
+    while (shipper->window->NextScan(&range)) {
+        if (budget <= 0) {
+            shipper->must_read = true;
+            break;
+        }
+        budget -= read_range(shipper, reader, range, budget);
+    }
+    close_log(reader);
+    shipper->quiet_since = shipper->must_read ? 0 : quiet_since(GetActiveSnapshot());
+    if (!shipper->final_events.empty() && !shipper->window->HasHoles() &&
+        shipper->window->position() >= shipper->final_up_to)
+        shipper->final_events.clear();
+}
+
+/* Fetches what can be sent now or next, as far as the turn's budget goes. */
+void
+load_events(Shipper* shipper, Dispatcher::Whose whose)
+{
+    LogReader* reader = nullptr;
+    IdRange range = {};
+    bool wanted = false;
+    int budget = kRowsLoadedPerTurn;
+    const UnixMicros now = now_micros();
+
+    while (budget > 0) {
+        call_cpp("choose what to load",
+                 [&] { wanted = shipper->dispatcher.NextLoad(now, whose, budget, &range); });
+        if (!wanted)
+            break;
+        if (reader == nullptr)
+            reader = open_log(shipper->schema);
+        LoggedEvent event;
+        seek_events(reader, range);
+        while (next_event(reader, Columns::kAll, &event)) {
+            call_cpp("load an event", [&] { shipper->dispatcher.Load(MakeEvent(event)); });
+            budget--;
+        }
+        CHECK_FOR_INTERRUPTS();
+    }
+    if (reader != nullptr)
+        close_log(reader);
+}
+
+/* What leaves must be on disk, and on the standbys that commits wait for: neither a crash nor a
+ * failover may undo it. Settlements may be lost: their events are in doubt then. */
+void
+commit_durably(bool durable)
+{
+    static bool is_durable = true; /* as the session begins */
+
+    if (durable != is_durable)
+        SetConfigOption("synchronous_commit", durable ? "on" : "off", PGC_SUSET, PGC_S_OVERRIDE);
+    is_durable = durable;
+}
+
+void
+build_requests(Shipper* shipper, UnixMicros now)
+{
+    recheck_events(shipper);
+    call_cpp("build requests", [&] { shipper->dispatcher.Prepare(now, kRequestsPerTurn); });
+}
+
+/* Makes requests and writes them down; they leave after the commit. A full batch goes before more
+ * is loaded for its dataset: the next turn does that, while it flies. Other datasets do not wait.
+ */
+void
+prepare_requests(Shipper* shipper)
+{
+    const UnixMicros now = now_micros();
+    const TimestampTz started_at = from_unix_micros(now);
+
+    const bool has_full_batch = shipper->dispatcher.HasFullBatch(now);
+    load_events(shipper,
+                has_full_batch ? Dispatcher::Whose::kWithoutFullBatch : Dispatcher::Whose::kAny);
+    build_requests(shipper, now);
+    if (has_full_batch && shipper->dispatcher.outgoing().empty()) { /* its leads are busy */
+        load_events(shipper, Dispatcher::Whose::kAny);
+        build_requests(shipper, now);
+    }
+    for (OutgoingRequest& request : shipper->dispatcher.outgoing()) {
+        request.request = begin_request(shipper->schema, request);
+        shipper->latest_request = request.request;
+        call_cpp("count a departure", [&] { shipper->counting.Departs(request, started_at); });
+        shipper->requests_since_cursor++;
+        shipper->cursor_is_behind = true;
+    }
+    const size_t prepared = shipper->dispatcher.outgoing().size();
+    shipper->more_to_do =
+        shipper->must_read || prepared == kRequestsPerTurn || shipper->dispatcher.WantsLoad(now);
+    commit_durably(prepared > 0);
+}
+
+/* They are on their way when this returns, or wait for their sockets. */
+void
+send_requests(Shipper* shipper)
+{
+    call_cpp("start requests", [&] {
+        std::vector<OutgoingRequest>& outgoing = shipper->dispatcher.outgoing();
+        if (outgoing.empty())
+            return;
+        for (size_t i = 0; i < outgoing.size(); i++) {
+            if (!outgoing[i].dry_run)
+                shipper->dispatcher.Sent(i, shipper->transport->Start(std::move(outgoing[i].http)));
+        }
+        outgoing.clear();
+        shipper->transport->Pump();
+    });
+}
+
+/* Whether anybody writes is told by the next transaction id: what the turn itself has written is no
+ * news to it. */
+void
+disregard_own_transaction(Shipper* shipper)
+{
+    if (shipper->quiet_since != 0 &&
+        U64FromFullTransactionId(GetTopFullTransactionIdIfAny()) == shipper->quiet_since)
+        shipper->quiet_since++;
+}
+
+/* Everything between begin and commit. */
+void
+work(Shipper* shipper)
+{
+    if (shipper->tombstones_changed)
+        heed_tombstones(shipper);
+    if (shipper->must_read)
+        read_log(shipper);
+    if (shipper->decisions_changed)
+        heed_decisions(shipper);
+    if (shipper->dispatcher.NeedsConfiguration())
+        configure(shipper);
+    if (shipper->must_start_anew)
+        return;
+    write_endings(shipper);
+    if (shipper->stopping)
+        shipper->more_to_do = false;
+    else
+        prepare_requests(shipper);
+    write_endings(shipper); /* what was overdue when requests were made */
+    write_health_changes(shipper);
+    notify_parked(shipper);
+    save_cursor(shipper);
+    if (!shipper->stopping)
+        keep_up(shipper);
+    publish_figures(shipper);
+    disregard_own_transaction(shipper);
+}
+
+}  // namespace
+
+void
+begin_turn()
+{
+    SetCurrentStatementStartTimestamp();
+    StartTransactionCommand();
+    SPI_connect();
+    PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+void
+end_turn()
+{
+    PopActiveSnapshot();
+    SPI_finish();
+    CommitTransactionCommand();
+}
+
+UnixMicros
+now_micros()
+{
+    return to_unix_micros(GetCurrentTimestamp());
+}
+
+TurnEnd
+take_turn(Shipper* shipper)
+{
+    pgstat_report_activity(STATE_RUNNING, "shipping lead events");
+    begin_turn();
+    const Oid schema = lock_extension();
+    TurnEnd end = TurnEnd::kDone;
+    if (!OidIsValid(schema)) {
+        end = TurnEnd::kExtensionMissing;
+    } else if (schema != shipper->schema || relations_in(schema)->event_log != shipper->event_log) {
+        end = TurnEnd::kStartAnew; /* dropped and created again */
+    } else {
+        if (shipper->settings_changed || shipper->dispatcher.NeedsConfiguration())
+            configure(shipper);
+        if (!shipper->must_start_anew)
+            work(shipper);
+        if (shipper->must_start_anew)
+            end = TurnEnd::kStartAnew;
+    }
+    end_turn();
+    if (end == TurnEnd::kDone)
+        send_requests(shipper);
+    /* Without this autovacuum never hears of our writes. The requests do not wait for it. */
+    pgstat_report_stat(true);
+    pgstat_report_activity(STATE_IDLE, nullptr);
+    return end;
+}
+
+}  // namespace crm_capi

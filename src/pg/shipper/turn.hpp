@@ -1,0 +1,22 @@
+/*
+ * turn.hpp - one turn of a shipper: everything it does in a transaction.
+ */
+#pragma once
+
+#include "core/event/event.hpp"
+#include "pg/shipper/shipper_state.hpp"
+
+namespace crm_capi {
+
+enum class TurnEnd { kDone, kExtensionMissing, kStartAnew };
+
+/* Writes down what has ended, reads the log, makes requests, commits, and sends them. */
+TurnEnd take_turn(Shipper* shipper);
+
+/* A transaction with SPI and a snapshot. */
+void begin_turn();
+void end_turn();
+
+UnixMicros now_micros();
+
+}  // namespace crm_capi

@@ -1,0 +1,146 @@
+/*
+ * owner_rights.cpp - running what the owner of a watched table has written, as that owner.
+ */
+#include "pg/watch/owner_rights.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+struct Setting {
+    const char* name;
+    const char* value;
+};
+
+/* pg_temp stands last, where it cannot hide anything: not named, it would come first. A timestamp
+ * without time zone counts as UTC, as in a plain column. */
+constexpr Setting kPinned[] = {
+    {"search_path", "pg_catalog, pg_temp"},
+    {"TimeZone", "UTC"},
+};
+
+/* Whoever writes to the table must not change what the owner's text says. */
+constexpr Setting kReading[] = {
+    {"standard_conforming_strings", "on"},
+    {"transform_null_equals", "off"},
+};
+
+void
+pin(const Setting& setting)
+{
+    const char* const current = GetConfigOption(setting.name, true, false);
+
+    if (current == nullptr || strcmp(current, setting.value) != 0)
+        (void)set_config_option(setting.name, setting.value, PGC_USERSET, PGC_S_SESSION,
+                                GUC_ACTION_SAVE, true, 0, false);
+}
+
+void
+pin_settings(Surroundings surroundings)
+{
+    for (const Setting& setting : kPinned)
+        pin(setting);
+    if (surroundings == Surroundings::kDefining) {
+        for (const Setting& setting : kReading)
+            pin(setting);
+    }
+}
+
+/* What the session was before. An error needs no leave(): the end of the transaction or
+ * subtransaction puts all of this back. */
+struct Session {
+    Oid user;
+    int context;
+    int settings;
+    bool is_read_only;
+};
+
+Session
+enter(Oid owner, Surroundings surroundings)
+{
+    Session before;
+
+    GetUserIdAndSecContext(&before.user, &before.context);
+    before.settings = NewGUCNestLevel();
+    before.is_read_only = XactReadOnly;
+    SetUserIdAndSecContext(
+        owner, before.context | SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
+    if (surroundings != Surroundings::kNone) {
+        pin_settings(surroundings);
+        /* As in any AFTER trigger, all that the CRM's statement has done is visible. */
+        CommandCounterIncrement();
+        PushActiveSnapshot(GetTransactionSnapshot());
+    }
+    XactReadOnly = true;
+    return before;
+}
+
+void
+leave(const Session& before, Surroundings surroundings)
+{
+    XactReadOnly = before.is_read_only;
+    if (surroundings != Surroundings::kNone)
+        PopActiveSnapshot();
+    AtEOXact_GUC(false, before.settings);
+    SetUserIdAndSecContext(before.user, before.context);
+}
+
+/* What to do about these is not ours to decide. */
+bool
+concerns_the_statement(int sqlstate)
+{
+    const int category = ERRCODE_TO_CATEGORY(sqlstate);
+
+    return category == ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION) ||
+           category == ERRCODE_TO_CATEGORY(ERRCODE_TRANSACTION_ROLLBACK) ||
+           category == ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES);
+}
+
+}  // namespace
+
+void
+do_as_owner(Oid owner, Surroundings surroundings, void (*work)(void* argument), void* argument)
+{
+    const Session before = enter(owner, surroundings);
+
+    work(argument);
+    leave(before, surroundings);
+}
+
+bool
+try_as_owner(Oid owner, Surroundings surroundings, void (*work)(void* argument), void* argument,
+             Failure* failure)
+{
+    const MemoryContext memory = CurrentMemoryContext;
+    const ResourceOwner resources = CurrentResourceOwner;
+    ErrorData* volatile error = nullptr;
+
+    failure->sqlstate = 0;
+    BeginInternalSubTransaction(nullptr);
+    MemoryContextSwitchTo(memory);
+    PG_TRY();
+    {
+        do_as_owner(owner, surroundings, work, argument);
+        ReleaseCurrentSubTransaction();
+    }
+    PG_CATCH();
+    {
+        MemoryContextSwitchTo(memory);
+        error = CopyErrorData();
+        FlushErrorState();
+        RollbackAndReleaseCurrentSubTransaction();
+    }
+    PG_END_TRY();
+    MemoryContextSwitchTo(memory);
+    CurrentResourceOwner = resources;
+
+    if (error == nullptr)
+        return true;
+    if (concerns_the_statement(error->sqlerrcode))
+        ReThrowError(error);
+    failure->sqlstate = error->sqlerrcode;
+    failure->message = error->message;
+    return false;
+}
+
+}  // namespace crm_capi

@@ -1,0 +1,298 @@
+/*
+ * watch_arguments.cpp - the arguments of capi_watch(), checked.
+ */
+#include "pg/watch/watch_arguments.hpp"
+
+#include "core/event/reason.hpp"
+#include "pg/watch/column_values.hpp"
+#include "pg/row/row_reference.hpp"
+#include "pg/watch/watch_source.hpp"
+#include "pg/watch/watch_compilation.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+enum Argument {
+    kTarget,
+    kLeadId,
+    kStage,
+    kDataset,
+    kEventTime,
+    kStageMap,
+    kUnmapped,
+    kLeadCreatedAt,
+    kUserData,
+    kCustomData,
+    kCondition,
+    kRepeat,
+    kRecheck,
+};
+
+const char*
+text_argument(FunctionCallInfo fcinfo, int argument)
+{
+    return PG_ARGISNULL(argument) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(argument));
+}
+
+const char*
+require_text(FunctionCallInfo fcinfo, int argument, const char* name)
+{
+    const char* const value = text_argument(fcinfo, argument);
+
+    if (value == nullptr || *value == '\0')
+        report_missing_argument(name);
+    return value;
+}
+
+void
+refuse_word(const char* name, const char* words)
+{
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("argument \"%s\" must be one of %s", name, words),
+                    errdetail("Other words have no meaning here."),
+                    errhint("Leave the argument out for the first of them.")));
+}
+
+/*
+ * Options
+ */
+
+void
+refuse_map(const char* detail)
+{
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("argument \"stage_map\" must be a JSON object of texts"),
+                    errdetail("%s", detail),
+                    errhint("Write it like {\"3\": \"qualified\", \"4\": \"converted\"}: what the "
+                            "stage is, and the name under which it is sent.")));
+}
+
+void
+check_map_value(const char* key, const JsonbValue& value)
+{
+    if (value.type != jbvString)
+        refuse_map(psprintf("The value of \"%s\" is not a text.", key));
+    const Reason reason =
+        judge_stage(cstring_to_text_with_len(value.val.string.val, value.val.string.len));
+    if (reason != Reason::kNone)
+        refuse_map(psprintf("The value of \"%s\" cannot be sent: %.*s.", key,
+                            static_cast<int>(Describe(reason).text.size()),
+                            Describe(reason).text.data()));
+}
+
+Jsonb*
+read_stage_map(FunctionCallInfo fcinfo)
+{
+    JsonbIterator* members;
+    JsonbValue value;
+    const char* key = "";
+
+    if (PG_ARGISNULL(kStageMap))
+        return nullptr;
+    Jsonb* const map = PG_GETARG_JSONB_P(kStageMap);
+    if (!JB_ROOT_IS_OBJECT(map) || JB_ROOT_COUNT(map) == 0)
+        refuse_map("It is not an object with members.");
+    members = JsonbIteratorInit(&map->root);
+    for (JsonbIteratorToken token = JsonbIteratorNext(&members, &value, true); token != WJB_DONE;
+         token = JsonbIteratorNext(&members, &value, true)) {
+        if (token == WJB_KEY)
+            key = pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len));
+        else if (token == WJB_VALUE)
+            check_map_value(key, value);
+    }
+    return map;
+}
+
+Unmapped
+read_unmapped_argument(FunctionCallInfo fcinfo)
+{
+    const char* const word = text_argument(fcinfo, kUnmapped);
+    Unmapped unmapped = Unmapped::kSend;
+
+    if (word == nullptr || !read_unmapped(word, &unmapped))
+        refuse_word("unmapped", "\"send\", \"skip\" and \"park\"");
+    if (unmapped != Unmapped::kSend && PG_ARGISNULL(kStageMap))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("argument \"unmapped\" needs a stage_map"),
+                        errdetail("Without a map no stage is in it."),
+                        errhint("Give a stage_map, or leave \"unmapped\" out.")));
+    return unmapped;
+}
+
+bool
+read_repeat(FunctionCallInfo fcinfo)
+{
+    const char* const word = text_argument(fcinfo, kRepeat);
+    const bool is_first = word != nullptr && strcmp(word, "first") == 0;
+
+    if (!is_first && (word == nullptr || strcmp(word, "every") != 0))
+        refuse_word("repeat", "\"every\" and \"first\"");
+    return is_first;
+}
+
+bool
+read_recheck(FunctionCallInfo fcinfo)
+{
+    const bool rechecks = !PG_ARGISNULL(kRecheck) && PG_GETARG_BOOL(kRecheck);
+
+    if (rechecks && PG_ARGISNULL(kCondition))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("argument \"recheck\" needs a condition"),
+                        errdetail("It is the condition that is checked once more."),
+                        errhint("Give a condition, or leave \"recheck\" out.")));
+    return rechecks;
+}
+
+/* The row has to be found again. */
+void
+require_primary_key(Relation table)
+{
+    if (!OidIsValid(primary_key_of(table)))
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("relation \"%s\" has no primary key", RelationGetRelationName(table)),
+                 errdetail("With \"recheck\" a row is looked up by its primary key before "
+                           "its event is sent."),
+                 errhint("Add a primary key, or leave \"recheck\" out.")));
+}
+
+/*
+ * Columns and expressions
+ */
+
+bool
+are_columns(Relation table, const WatchDefinition& definition)
+{
+    for (const char* const text : definition.roles) {
+        if (text != nullptr && !is_column(table, text))
+            return false;
+    }
+    return true;
+}
+
+void
+write_expressions(Relation table, WatchDefinition* definition)
+{
+    for (int role = 0; role < kRoles; role++) {
+        const char*& text = definition->roles[role];
+        if (text != nullptr)
+            text = write_source(table, text, role_name(static_cast<Role>(role)));
+    }
+}
+
+void
+refuse_type(Role role, const ColumnReader& reader, const char* wanted, const char* hint)
+{
+    ereport(ERROR,
+            (errcode(ERRCODE_DATATYPE_MISMATCH),
+             errmsg("argument \"%s\" is no %s", role_name(role), wanted),
+             errdetail("Its type is %s.", format_type_be(reader.type)), errhint("%s", hint)));
+}
+
+void
+check_type(Role role, const ColumnReader& reader)
+{
+    const bool is_time = role == kEventTimeRole || role == kLeadCreatedAtRole;
+    const char kind = get_typtype(reader.type);
+
+    /* A whole row would be sent with all that it holds. */
+    if (kind == TYPTYPE_PSEUDO || kind == TYPTYPE_COMPOSITE)
+        refuse_type(role, reader, "single value", "Use one column, or an expression of one value.");
+    if (is_time && !is_time_type(reader.type))
+        refuse_type(role, reader, "time",
+                    "Use a value of type timestamptz, timestamp (taken as UTC), date, or bigint "
+                    "(Unix seconds or milliseconds).");
+    if (role == kConditionRole && reader.type != BOOLOID)
+        refuse_type(role, reader, "condition", "Use an expression that is true or false.");
+}
+
+/* Runs with the owner's rights. */
+void
+try_out(void* argument)
+{
+    auto* const work = static_cast<Compilation*>(argument);
+
+    compile_sources(work);
+    for (int role = 0; role < kRoles; role++) {
+        if (work->definition->roles[role] != nullptr)
+            check_type(static_cast<Role>(role), work->watch->sources[role].reader);
+    }
+    check_sources(work);
+}
+
+void
+check_expressions(Relation table, const WatchDefinition& definition)
+{
+    Watch watch;
+    Compilation work = {&watch, table, &definition, nullptr};
+
+    memset(&watch, 0, sizeof watch);
+    watch.memory = AllocSetContextCreate(CurrentMemoryContext, "crm_capi watch on trial",
+                                         ALLOCSET_SMALL_SIZES);
+    do_as_owner(table->rd_rel->relowner, Surroundings::kDefining, try_out, &work);
+    MemoryContextDelete(watch.memory);
+}
+
+void
+check_time_column(Relation table, const char* name)
+{
+    ColumnReader reader;
+
+    if (name == nullptr)
+        return;
+    prepare_column(table, name, CurrentMemoryContext, &reader);
+    if (!is_time_type(reader.type))
+        ereport(ERROR,
+                (errcode(ERRCODE_DATATYPE_MISMATCH),
+                 errmsg("column \"%s\" of relation \"%s\" holds no time", name,
+                        RelationGetRelationName(table)),
+                 errdetail("Its type is %s.", format_type_be(reader.type)),
+                 errhint("Use a column of type timestamptz, timestamp (taken as UTC), date, or "
+                         "bigint (Unix seconds or milliseconds).")));
+}
+
+}  // namespace
+
+void
+report_missing_argument(const char* name)
+{
+    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                    errmsg("argument \"%s\" must not be null or empty", name),
+                    errdetail("A watch needs a table, a lead id and a stage."),
+                    errhint("Give a value for \"%s\".", name)));
+}
+
+WatchDefinition
+read_watch_arguments(FunctionCallInfo fcinfo, Relation table)
+{
+    WatchDefinition definition = {};
+
+    definition.roles[kLeadIdRole] = require_text(fcinfo, kLeadId, "lead_id");
+    definition.roles[kStageRole] = require_text(fcinfo, kStage, "stage");
+    definition.roles[kEventTimeRole] = text_argument(fcinfo, kEventTime);
+    definition.roles[kLeadCreatedAtRole] = text_argument(fcinfo, kLeadCreatedAt);
+    definition.roles[kConditionRole] = text_argument(fcinfo, kCondition);
+    definition.stage_map = read_stage_map(fcinfo);
+    definition.unmapped = read_unmapped_argument(fcinfo);
+    definition.first_only = read_repeat(fcinfo);
+    definition.recheck = read_recheck(fcinfo);
+    if (definition.recheck)
+        require_primary_key(table);
+    definition.user_data = read_member_sources(fcinfo, kUserData, "user_data", table);
+    definition.custom_data = read_member_sources(fcinfo, kCustomData, "custom_data", table);
+    definition.is_plain = definition.stage_map == nullptr && definition.user_data == nullptr &&
+                          definition.custom_data == nullptr && !definition.first_only &&
+                          definition.roles[kConditionRole] == nullptr &&
+                          are_columns(table, definition);
+    if (definition.is_plain) {
+        check_time_column(table, definition.roles[kEventTimeRole]);
+        check_time_column(table, definition.roles[kLeadCreatedAtRole]);
+    } else {
+        write_expressions(table, &definition);
+        check_expressions(table, definition);
+    }
+    return definition;
+}
+
+}  // namespace crm_capi
