@@ -23,10 +23,16 @@ PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
 override PG_CXXFLAGS += -std=c++17 -Wall -Wextra -Wno-register $(if $(WERROR),-Werror)
 SHLIB_LINK = -lcurl -lcrypto -lphonenumber -licuuc -lstdc++
 
+# LLVM bitcode would only serve the inlining of our functions into compiled queries, which gains
+# nothing here and compiles every file a second time. `make with_llvm=yes` makes it all the same.
+ifeq ($(origin with_llvm),undefined)
+override with_llvm = no
+endif
+
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-# Distributions also build LLVM bitcode, with clang's default dialect unless told otherwise.
+# Bitcode is compiled with clang's default dialect unless told otherwise.
 COMPILE.cxx.bc += $(PG_CXXFLAGS)
 
 # Objects follow the headers they were built from.

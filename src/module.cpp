@@ -1,6 +1,7 @@
 /*
  * module.cpp - what happens when the library is loaded.
  */
+#include "pg/catalog/phone_country.hpp"
 #include "pg/shared/database_ddl.hpp"
 #include "pg/queue/identities.hpp"
 #include "pg/shipper/launcher.hpp"

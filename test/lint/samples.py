@@ -24,6 +24,36 @@ ROOMS = [
          "src/module.cpp": '#include "pg/shipper/launcher.hpp"\n'}),
 ]
 
+def includes(path, *headers):
+    return {path: "".join(f'#include "{header}"\n' for header in headers)}
+
+
+# For each wing an arrow that must not be: up to the next one, to a neighbour, or to the network.
+WINGS = [
+    (1, includes("src/core/text/a.cpp", "core/event/event.hpp")),
+    (1, includes("src/core/ids/a.cpp", "core/text/utf8.hpp")),
+    (1, includes("src/core/event/a.cpp", "core/identity/identities.hpp")),
+    (1, includes("src/core/identity/a.cpp", "core/answer/reply.hpp")),
+    (1, includes("src/core/answer/a.cpp", "core/dispatch/notice.hpp")),
+    (1, includes("src/core/dispatch/a.cpp", "core/identity/countries.hpp")),
+    (1, includes("src/core/checkup.cpp", "core/event/event.hpp")),
+    (1, includes("src/pg/base/a.cpp", "pg/shared/wakeup.hpp")),
+    (1, includes("src/pg/shared/a.cpp", "pg/catalog/dataset.hpp")),
+    (1, includes("src/pg/catalog/a.cpp", "pg/queue/event_log.hpp")),
+    (1, includes("src/pg/queue/a.cpp", "pg/watch/watch_cache.hpp")),
+    (1, includes("src/pg/watch/a.cpp", "pg/row/row_event.hpp")),
+    (1, includes("src/pg/row/a.cpp", "pg/shipper/turn.hpp")),
+    (1, includes("src/pg/row/a.cpp", "net/transport.hpp")),
+    (1, includes("src/pg/shipper/a.cpp", "pg/functions/unsendable.hpp")),
+    (1, includes("src/pg/functions/a.cpp", "pg/shipper/ledger.hpp")),
+    (1, includes("src/pg/functions/a.cpp", "pg/row/row_event.hpp")),
+    (1, includes("src/pg/other/a.cpp")),
+    (0, includes("src/core/checkup/a.cpp", "core/text/utf8.hpp", "core/dispatch/notice.hpp")),
+    (0, includes("src/core/identity/a.cpp", "core/text/utf8.hpp", "core/event/event.hpp")),
+    (0, includes("src/pg/functions/a.cpp", "pg/watch/watch_cache.hpp", "net/transport.hpp", "core/event/event.hpp")),
+    (0, includes("src/pg/shipper/a.cpp", "pg/row/row_event.hpp", "pg/base/guard.hpp", "net/transport.hpp")),
+]
+
 PG_TRY_BODIES = [
     (1, {"src/pg/a.cpp": "int f() { PG_TRY(); { return 1; } PG_CATCH(); { } PG_END_TRY(); }\n"}),
     (1, {"src/pg/a.cpp": "void f() { PG_TRY(); { if (x) throw 1; } PG_FINALLY(); { } PG_END_TRY(); }\n"}),

@@ -20,6 +20,30 @@ ROOMS = {
     "src/": (r'"(core|net|pg)/[^"]+"', STANDARD),
 }
 
+# The wings of two rooms, each with those that it may include beside itself.
+WINGS = {
+    "core": {
+        "text": "",
+        "ids": "",
+        "event": "text",
+        "identity": "text event",
+        "answer": "text event",
+        "dispatch": "text ids event answer",
+        "checkup": "text ids event identity answer dispatch",
+    },
+    "pg": {
+        "base": "",
+        "shared": "base",
+        "catalog": "base shared",
+        "queue": "base shared catalog",
+        "watch": "base shared catalog queue",
+        "row": "base shared catalog queue watch",
+        "shipper": "base shared catalog queue watch row",
+        "functions": "base shared catalog queue watch",
+    },
+}
+WINGS_WITH_NETWORK = ("src/pg/shipper/", "src/pg/functions/")
+
 FORBIDDEN = {
     r"\bcurl_easy_perform\s*\(": "curl_easy_perform blocks; the multi interface does not",
     r"\bstd\s*::\s*(thread|jthread|async)\b": "no threads in a backend",
@@ -39,6 +63,26 @@ def rooms(tree):
         for offset, name in source.includes():
             if not any(re.fullmatch(allowed, name) for allowed in ROOMS[room]):
                 findings.append(source.finding(offset, f"{room} must not include {name}"))
+    return findings
+
+
+def wings(tree):
+    """Each file lies in a wing, and a wing includes only those below it."""
+    findings = []
+    for source in tree.sources("src"):
+        _, room, *inner = source.path.split("/")
+        if room not in WINGS:
+            continue
+        if len(inner) != 2 or inner[0] not in WINGS[room]:
+            findings.append(f"{source.path}:1: lies in no wing of src/{room}")
+            continue
+        allowed = (inner[0], *WINGS[room][inner[0]].split())
+        for offset, name in source.includes():
+            into = re.match(rf'"{room}/([^/"]+)/', name)
+            if into and into.group(1) not in allowed:
+                findings.append(source.finding(offset, f"{room}/{inner[0]} must not include {name}"))
+            if room == "pg" and name.startswith('"net/') and not source.path.startswith(WINGS_WITH_NETWORK):
+                findings.append(source.finding(offset, f"pg/{inner[0]} must not include {name}"))
     return findings
 
 

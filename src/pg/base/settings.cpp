@@ -31,7 +31,29 @@ check_retention(int* seconds, void**, GucSource)
     return false;
 }
 
+bool
+is_named(const char* database)
+{
+    List* names;
+    ListCell* cell;
+    char* const list = pstrdup(setting_databases);
+
+    if (!SplitIdentifierString(list, ',', &names))
+        return false;
+    foreach (cell, names) {
+        if (strcmp(static_cast<const char*>(lfirst(cell)), database) == 0)
+            return true;
+    }
+    return false;
+}
+
 }  // namespace
+
+bool
+is_chosen_database(const char* database)
+{
+    return *setting_databases == '\0' || is_named(database);
+}
 
 void
 define_settings()

@@ -5,13 +5,16 @@
 
 namespace crm_capi {
 
-extern char* setting_databases; /* names, separated by commas; empty = wherever it is installed */
-extern int setting_poll_interval;
-extern int setting_retention; /* seconds; 0 or less = for ever */ /* milliseconds */
+extern char* setting_databases;   /* names, separated by commas; empty = wherever it is installed */
+extern int setting_poll_interval; /* milliseconds */
+extern int setting_retention;     /* seconds; 0 or less = for ever */
 extern int setting_max_shippers;
 extern int setting_statistics_kind;
 
 /* Defines all of them. Must run before the prefix is reserved, preloaded or not. */
 void define_settings();
+
+/* Whether crm_capi.databases names this database, or none. */
+bool is_chosen_database(const char* database);
 
 }  // namespace crm_capi

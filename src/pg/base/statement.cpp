@@ -1,9 +1,8 @@
 /*
  * statement.cpp - SQL statements of the shipper: prepared at first use, kept for the process.
  */
+#include "pg/base/clock.hpp"
 #include "pg/base/statement.hpp"
-
-#include "pg/queue/event_log.hpp"
 
 namespace crm_capi {
 

@@ -4,12 +4,12 @@
  * One table says for each option where it belongs, who may set it and what it must look like. What
  * passes here can be sent: the shipper does not check it again.
  */
+#include "pg/catalog/phone_country.hpp"
 #include "pg/catalog/options.hpp"
 
 #include <string_view>
 
 #include "core/dispatch/endpoint.hpp"
-#include "pg/queue/identities.hpp"
 #include "pg/shared/wakeup.hpp"
 
 extern "C" {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/checkup/checkup.hpp"
+#include "pg/base/clock.hpp"
 #include "pg/functions/checkup_facts.hpp"
 #include "pg/catalog/dataset.hpp"
 #include "pg/queue/event_log.hpp"

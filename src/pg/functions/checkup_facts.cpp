@@ -1,6 +1,7 @@
 /*
  * checkup_facts.cpp - what capi_check() finds in the database.
  */
+#include "pg/base/clock.hpp"
 #include "pg/functions/checkup_facts.hpp"
 
 #include <string>
@@ -11,7 +12,7 @@
 #include "pg/catalog/dataset_settings.hpp"
 #include "pg/queue/event_log.hpp"
 #include "pg/base/guard.hpp"
-#include "pg/shipper/launcher.hpp"
+#include "pg/base/settings.hpp"
 #include "pg/shared/shared_state.hpp"
 #include "pg/base/statement.hpp"
 

@@ -9,6 +9,8 @@
 #include <string_view>
 
 #include "core/identity/identity_field.hpp"
+#include "pg/catalog/phone_country.hpp"
+#include "pg/base/clock.hpp"
 #include "pg/base/encoding.hpp"
 #include "pg/base/guard.hpp"
 #include "pg/queue/identities.hpp"

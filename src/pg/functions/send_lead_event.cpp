@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "core/event/validation.hpp"
+#include "pg/catalog/phone_country.hpp"
+#include "pg/base/clock.hpp"
 #include "pg/watch/column_values.hpp"
 #include "pg/catalog/dataset.hpp"
 #include "pg/queue/event_log.hpp"

@@ -10,6 +10,7 @@
 #include "core/dispatch/dataset_config.hpp"
 #include "core/event/digest.hpp"
 #include "core/answer/trial_event.hpp"
+#include "pg/base/clock.hpp"
 #include "pg/catalog/dataset.hpp"
 #include "pg/catalog/dataset_settings.hpp"
 #include "pg/queue/event_log.hpp"

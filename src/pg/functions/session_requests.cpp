@@ -1,6 +1,7 @@
 /*
  * session_requests.cpp - HTTP requests that a session sends by itself and waits for.
  */
+#include "pg/base/clock.hpp"
 #include "pg/functions/session_requests.hpp"
 
 #include "pg/queue/event_log.hpp"

@@ -19,9 +19,6 @@ namespace {
 InsertTarget event_log;
 InsertTarget settlement;
 
-constexpr UnixMicros kUnixToPostgres =
-    static_cast<UnixMicros>(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * USECS_PER_SEC;
-
 Datum
 text_datum(std::string_view text)
 {
@@ -97,21 +94,6 @@ enqueue(Oid schema, const NewEvent& event)
         insert_parked(relations, id, now, event);
     wake_shipper_on_commit();
     return id;
-}
-
-UnixMicros
-to_unix_micros(TimestampTz time)
-{
-    UnixMicros result;
-
-    /* The last thirty years of PostgreSQL's calendar do not fit; they are in the future anyhow. */
-    return pg_add_s64_overflow(time, kUnixToPostgres, &result) ? PG_INT64_MAX : result;
-}
-
-TimestampTz
-from_unix_micros(UnixMicros time)
-{
-    return time - kUnixToPostgres;
 }
 
 }  // namespace crm_capi

@@ -28,8 +28,4 @@ struct NewEvent {
  * is woken when the transaction commits. */
 int64 enqueue(Oid schema, const NewEvent& event);
 
-/* PostgreSQL's time and ours. */
-UnixMicros to_unix_micros(TimestampTz time);
-TimestampTz from_unix_micros(UnixMicros time);
-
 }  // namespace crm_capi

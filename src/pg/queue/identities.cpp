@@ -6,8 +6,7 @@
 #include <string>
 
 #include "core/event/digest.hpp"
-#include "core/identity/phone_region.hpp"
-#include "pg/catalog/dataset.hpp"
+#include "pg/base/clock.hpp"
 #include "pg/base/encoding.hpp"
 #include "pg/base/guard.hpp"
 
@@ -108,38 +107,6 @@ lane_of(std::string_view key)
 
     call_cpp("hash the key of a lead", [&] { lane = LaneKey(key); });
     return lane;
-}
-
-const char*
-default_country_of(Oid server)
-{
-    return option_value(GetForeignServer(server)->options, "default_country");
-}
-
-bool
-is_phone_region(const char* code)
-{
-    bool known = false;
-
-    call_cpp("look up a country", [&] { known = IsPhoneRegion(code); });
-    return known;
-}
-
-void
-warm_phone_room()
-{
-    call_cpp("read the tables of telephone numbers", [] { WarmPhoneRoom(); });
-}
-
-int
-current_year()
-{
-    pg_tm parts;
-    fsec_t fraction;
-
-    if (timestamp2tm(GetCurrentTimestamp(), nullptr, &parts, &fraction, nullptr, nullptr) != 0)
-        elog(ERROR, "current time is out of range");
-    return parts.tm_year;
 }
 
 }  // namespace crm_capi

@@ -38,17 +38,4 @@ Reason identify(NewEvent* event, const IdentityReading* reading);
  * own key of the lead, whatever its type is. */
 int64 lane_of(std::string_view key);
 
-/* Option default_country of a dataset, or NULL. */
-const char* default_country_of(Oid server);
-
-/* Whether a code of two letters stands for a country whose telephone numbers are known. */
-bool is_phone_region(const char* code);
-
-/* Reads the tables of the world's telephone numbers, some ten milliseconds and four megabytes: in
- * the postmaster, so that no session has to. */
-void warm_phone_room();
-
-/* The year it is, in UTC. */
-int current_year();
-
 }  // namespace crm_capi

@@ -1,6 +1,7 @@
 /*
  * log_reader.cpp - reading capi_event_log by id, under a snapshot, always through its primary key.
  */
+#include "pg/base/clock.hpp"
 #include "pg/queue/log_reader.hpp"
 
 #include "pg/queue/event_log.hpp"

@@ -1,6 +1,7 @@
 /*
  * row_event.cpp - from a row of a watched table to the event that it makes due.
  */
+#include "pg/base/clock.hpp"
 #include "pg/row/row_event.hpp"
 
 #include "core/event/validation.hpp"

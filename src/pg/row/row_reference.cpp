@@ -4,6 +4,7 @@
 #include "pg/row/row_reference.hpp"
 
 #include "pg/queue/reached_stage.hpp"
+#include "pg/base/primary_key.hpp"
 #include "pg/base/trigger_row.hpp"
 
 extern "C" {
@@ -105,13 +106,6 @@ set_scan_key(Relation table, Relation index, int i, JsonbContainer* key, ScanKey
 }
 
 }  // namespace
-
-Oid
-primary_key_of(Relation table)
-{
-    list_free(RelationGetIndexList(table));
-    return table->rd_pkindex;
-}
 
 Jsonb*
 reference_to_row(const Watch* watch, TupleTableSlot* slot)

@@ -11,9 +11,6 @@
 
 namespace crm_capi {
 
-/* The index of the primary key; InvalidOid if the table has none. */
-Oid primary_key_of(Relation table);
-
 /* The reference to this row of the watch's table; NULL if the table has no primary key. */
 Jsonb* reference_to_row(const Watch* watch, TupleTableSlot* slot);
 

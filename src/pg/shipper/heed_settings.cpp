@@ -1,6 +1,7 @@
 /*
  * heed_settings.cpp - what operators have set and decided, taken over by the shipper.
  */
+#include "pg/base/clock.hpp"
 #include "pg/shipper/heed_settings.hpp"
 
 #include <utility>

@@ -68,22 +68,6 @@ find_candidate(Oid database)
     return candidate;
 }
 
-bool
-is_named(const char* database)
-{
-    List* names;
-    ListCell* cell;
-    char* const list = pstrdup(setting_databases);
-
-    if (!SplitIdentifierString(list, ',', &names))
-        return false;
-    foreach (cell, names) {
-        if (strcmp(static_cast<const char*>(lfirst(cell)), database) == 0)
-            return true;
-    }
-    return false;
-}
-
 void
 want_candidate(const FormData_pg_database* database)
 {
@@ -299,12 +283,6 @@ start()
 }
 
 }  // namespace
-
-bool
-is_chosen_database(const char* database)
-{
-    return *setting_databases == '\0' || is_named(database);
-}
 
 void
 register_launcher()

@@ -10,9 +10,6 @@ namespace crm_capi {
 /* To be called while shared_preload_libraries is processed. */
 void register_launcher();
 
-/* Whether crm_capi.databases names this database, or none. */
-bool is_chosen_database(const char* database);
-
 }  // namespace crm_capi
 
 /* Looked up by name when the worker starts. */

@@ -1,6 +1,7 @@
 /*
  * notices.cpp - NOTIFY by the shipper, on the channel crm_capi.
  */
+#include "pg/base/clock.hpp"
 #include "pg/shipper/notices.hpp"
 
 #include "core/dispatch/notice.hpp"

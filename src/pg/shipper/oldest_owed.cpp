@@ -2,6 +2,7 @@
  * oldest_owed.cpp - of what a dataset owes: since when the oldest waits, and when the first
  * expires.
  */
+#include "pg/base/clock.hpp"
 #include "pg/shipper/oldest_owed.hpp"
 
 #include "pg/queue/event_log.hpp"

@@ -6,6 +6,7 @@
  * subtransaction: whatever goes wrong there is a reason to park the event, and none to stop the
  * shipper.
  */
+#include "pg/base/clock.hpp"
 #include "pg/shipper/recheck.hpp"
 
 #include <utility>

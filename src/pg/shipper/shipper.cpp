@@ -6,6 +6,7 @@
  * What goes wrong unexpectedly ends the process; the launcher starts another, which finds
  * everything in the tables.
  */
+#include "pg/base/clock.hpp"
 #include "pg/shipper/shipper.hpp"
 
 #include "pg/base/guard.hpp"

@@ -13,6 +13,7 @@
  * write-ahead log in the order in which their transactions became visible, so what is flushed with
  * ours includes every commit whose events we read. And whatever is sent is on record as sent.
  */
+#include "pg/base/clock.hpp"
 #include "pg/shipper/turn.hpp"
 
 #include <utility>
@@ -333,12 +334,6 @@ end_turn()
     PopActiveSnapshot();
     SPI_finish();
     CommitTransactionCommand();
-}
-
-UnixMicros
-now_micros()
-{
-    return to_unix_micros(GetCurrentTimestamp());
 }
 
 TurnEnd

@@ -17,6 +17,4 @@ TurnEnd take_turn(Shipper* shipper);
 void begin_turn();
 void end_turn();
 
-UnixMicros now_micros();
-
 }  // namespace crm_capi

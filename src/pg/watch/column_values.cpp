@@ -4,6 +4,7 @@
  * No value makes these functions fail: what cannot be read is a reason, and the CRM's statement
  * goes on.
  */
+#include "pg/base/clock.hpp"
 #include "pg/watch/column_values.hpp"
 
 #include <string_view>

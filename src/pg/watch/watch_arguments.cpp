@@ -5,7 +5,7 @@
 
 #include "core/event/reason.hpp"
 #include "pg/watch/column_values.hpp"
-#include "pg/row/row_reference.hpp"
+#include "pg/base/primary_key.hpp"
 #include "pg/watch/watch_source.hpp"
 #include "pg/watch/watch_compilation.hpp"
 

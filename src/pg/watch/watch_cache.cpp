@@ -1,6 +1,7 @@
 /*
  * watch_cache.cpp - what a watch, that is a trigger of ours, means for its table.
  */
+#include "pg/catalog/phone_country.hpp"
 #include "pg/watch/watch_cache.hpp"
 
 #include "pg/catalog/dataset.hpp"

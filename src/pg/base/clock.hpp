@@ -1,0 +1,22 @@
+/*
+ * clock.hpp - PostgreSQL's time and the time of core: microseconds since 2000 and since 1970.
+ */
+#pragma once
+
+#include "core/event/event.hpp"
+#include "pg/base/pg_prelude.hpp"
+
+namespace crm_capi {
+
+/* A time beyond what the core can count becomes the latest that it can: it lies in the future
+ * anyhow. */
+UnixMicros to_unix_micros(TimestampTz time);
+TimestampTz from_unix_micros(UnixMicros time);
+
+/* The time of day, whenever the transaction began. */
+UnixMicros now_micros();
+
+/* The year it is, in UTC. */
+int current_year();
+
+}  // namespace crm_capi
