@@ -487,6 +487,23 @@ FROM @extschema@.capi_request_log r
      LEFT JOIN @extschema@.capi_dataset d ON d.number = r.dataset;
 COMMENT ON VIEW capi_requests IS 'HTTP requests, one row per attempt';
 
+-- The state of an event, in one place for the views that tell it. No SET clause, so that the planner
+-- puts the expression where the call stands; its names were looked up when it was created.
+CREATE FUNCTION capi_event_status(
+    outcome text, is_tried boolean, is_under_way boolean, settled text, in_doubt boolean, health text)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN outcome IN ('delivered', 'dry_run') THEN outcome
+            WHEN is_under_way THEN 'sending'
+            WHEN settled <> 'retry' THEN settled
+            WHEN in_doubt THEN 'in_doubt'
+            WHEN health IN ('held', 'paused') THEN 'held'
+            WHEN is_tried OR settled = 'retry' THEN 'retry'
+            ELSE 'pending'
+       END;
+COMMENT ON FUNCTION capi_event_status(text, boolean, boolean, text, boolean, text) IS
+'state of an event, from its last request, its settlement and the health of its dataset';
+
 CREATE VIEW capi_events AS
 SELECT e.id,
        d.name AS dataset,
@@ -518,14 +535,8 @@ FROM @extschema@.capi_event_log e
          WHERE q.events @> e.id AND NOT e.parked) a ON true
      LEFT JOIN @extschema@.capi_request_log r ON r.id = a.last_request
      LEFT JOIN LATERAL (
-         SELECT CASE WHEN r.outcome IN ('delivered', 'dry_run') THEN r.outcome
-                     WHEN r.id IS NOT NULL AND r.finished_at IS NULL THEN 'sending'
-                     WHEN s.status <> 'retry' THEN s.status
-                     WHEN a.in_doubt THEN 'in_doubt'
-                     WHEN d.health IN ('held', 'paused') THEN 'held'
-                     WHEN r.id IS NOT NULL OR s.status = 'retry' THEN 'retry'
-                     ELSE 'pending'
-                END AS status) state ON true
+         SELECT @extschema@.capi_event_status(r.outcome, r.id IS NOT NULL, r.id IS NOT NULL AND r.finished_at IS NULL,
+                                              s.status, a.in_doubt, d.health) AS status) state ON true
      LEFT JOIN LATERAL (
          SELECT s.reason_code, s.detail
          WHERE state.status IN ('parked', 'expired', 'cancelled')
@@ -623,12 +634,9 @@ FROM @extschema@.capi_owed e
          WHERE q.events @> e.id) a
      LEFT JOIN @extschema@.capi_request_log r ON r.id = a.last_request
      CROSS JOIN LATERAL (
-         SELECT CASE WHEN r.id IS NOT NULL AND r.finished_at IS NULL THEN 'sending'
-                     WHEN a.in_doubt THEN 'in_doubt'
-                     WHEN d.health IN ('held', 'paused') THEN 'held'
-                     WHEN r.id IS NOT NULL OR e.retried THEN 'retry'
-                     ELSE 'pending'
-                END AS status) state
+         -- What is owed was not delivered.
+         SELECT @extschema@.capi_event_status(NULL, r.id IS NOT NULL, r.id IS NOT NULL AND r.finished_at IS NULL,
+                                              CASE WHEN e.retried THEN 'retry' END, a.in_doubt, d.health) AS status) state
      LEFT JOIN LATERAL (
          SELECT d.reason_code, d.detail WHERE state.status = 'held'
          UNION ALL

@@ -20,10 +20,12 @@ FROM members m JOIN pg_class c ON c.oid = m.objid JOIN pg_attribute a ON a.attre
 WHERE m.classid = 'pg_class'::regclass AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
       AND col_description(a.attrelid, a.attnum) IS NULL;
 
--- Each function pins its search_path; the trigger looks nothing up by name, and is called for each row
+-- Each function pins its search_path; the trigger looks nothing up by name, and is called for each row,
+-- and a state has its names looked up already
 SELECT p.oid::regprocedure AS not_pinned FROM members m JOIN pg_proc p ON p.oid = m.objid
 WHERE m.classid = 'pg_proc'::regclass
-      AND NOT coalesce(p.proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}';
+      AND NOT coalesce(p.proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}'
+ORDER BY p.oid;
 
 -- The signatures of the contract
 \pset format unaligned
