@@ -27,6 +27,7 @@ CHECKS = {
     "sql-names": (text_checks.sql_names, samples.SQL_NAMES),
     "reason-codes": (text_checks.reason_codes, samples.REASON_CODES),
     "check-names": (text_checks.check_names, samples.CHECK_NAMES),
+    "table-columns": (text_checks.table_columns, samples.TABLE_COLUMNS),
     "versions": (text_checks.versions, samples.VERSIONS),
     "meta": (text_checks.meta, samples.META_FILES),
     "links": (text_checks.links, samples.LINKS),

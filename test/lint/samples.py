@@ -146,6 +146,18 @@ CHECK_NAMES = [
          "docs/a.md": "| the time | `capi_check()`, `clock` |\n| the rest | `capi_check()`; `watch` |\n"}),
 ]
 
+A_TABLE = "CREATE TABLE capi_a (\n    only_row bigint NOT NULL PRIMARY KEY,\n    b2_at text,\n    PRIMARY KEY (b)\n);\n"
+TABLE_COLUMNS = [
+    (1, {"src/pg/catalog/relations.hpp": "namespace a_column {\nenum { kOnlyRow = 1, kEnd };\n}\n",
+         "sql/crm_capi--1.0.sql": A_TABLE}),
+    (1, {"src/pg/catalog/relations.hpp": "namespace a_column {\nenum { kOnlyRow, kB2At, kEnd };\n}\n",
+         "sql/crm_capi--1.0.sql": A_TABLE}),
+    (1, {"src/pg/catalog/relations.hpp": "namespace b_column {\nenum { kOnlyRow = 1, kB2At, kEnd };\n}\n",
+         "sql/crm_capi--1.0.sql": A_TABLE}),
+    (0, {"src/pg/catalog/relations.hpp": "namespace a_column {\nenum {\n    kOnlyRow = 1,\n    kB2At,\n    kEnd\n};\n}\n",
+         "sql/crm_capi--1.0.sql": A_TABLE}),
+]
+
 VERSIONS = [
     (1, {"sql/crm_capi--1.1.sql": "\n"}),
     (1, {"crm_capi.control": CONTROL, "sql/crm_capi--1.0.sql": "\n"}),

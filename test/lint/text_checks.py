@@ -157,6 +157,28 @@ def check_names(tree):
     return findings
 
 
+TABLE = re.compile(r"^CREATE TABLE (\w+) \((.*?)^\);", re.MULTILINE | re.DOTALL)
+COLUMN = re.compile(r"^ +([a-z_0-9]+) +[a-z]", re.MULTILINE)
+COLUMN_NUMBERS = re.compile(r"namespace (\w+)_column \{\s*enum \{([^}]*)\}")
+
+
+def table_columns(tree):
+    """Rows are read and written by the numbers of their columns: these are those of the tables."""
+    path = "src/pg/catalog/relations.hpp"
+    tables = {name: COLUMN.findall(columns) for script in tree.names("sql")
+              for name, columns in TABLE.findall(tree.read(f"sql/{script}"))}
+    findings = []
+    for name, enumerators in COLUMN_NUMBERS.findall(tree.read(path) or ""):
+        numbered = re.sub(r"\s", "", enumerators).split(",")
+        names = [re.sub(r"(?=[A-Z])", "_", word)[2:].lower() for word in numbered]
+        expected = [*tables.get(f"capi_{name}", []), "end"]
+        expected[0] += "=1"
+        if names != expected:
+            findings.append(f"{path}: {name}_column has {', '.join(names)}, "
+                            f"the table {', '.join(expected)}")
+    return findings
+
+
 def version_key(version):
     numbers = [int(number) for number in version.split(".") if number]
     while numbers and numbers[-1] == 0:  # META.json wants 1.0.0 where the control file says 1.0
