@@ -41,4 +41,16 @@ from_utf8(std::string_view text, bool* complete)
     return convert(text, PG_UTF8, GetDatabaseEncoding(), complete);
 }
 
+const char*
+to_utf8(const char* text)
+{
+    return pg_server_to_any(text, static_cast<int>(strlen(text)), PG_UTF8);
+}
+
+const char*
+from_utf8(const char* utf8)
+{
+    return pg_any_to_server(utf8, static_cast<int>(strlen(utf8)), PG_UTF8);
+}
+
 }  // namespace crm_capi

@@ -17,7 +17,7 @@ struct Owned {
     MemoryContextCallback callback;
     T* object;
 
-    static void destroy(void* self)
+        static void destroy(void* self)
     {
         delete static_cast<Owned*>(self)->object;
     }

@@ -95,10 +95,10 @@ my_local_transaction_id()
 #endif
 }
 
-/* Walks over the children of an expression, or of one that is not analyzed yet; before 16 the
- * walker was declared without arguments. The compiler believes such a cast only in two steps. */
+/* How servers before 16 declare a walker. */
 using OldWalker = bool (*)();
 
+/* The compiler believes such a cast only in two steps. */
 inline OldWalker
 old_walker(bool (*walker)(Node*, void*))
 {
@@ -134,31 +134,6 @@ insert_index_entries(ResultRelInfo* table, TupleTableSlot* row, EState* state)
     return ExecInsertIndexTuples(table, row, state, false, false, nullptr, NIL, false);
 #else
     return ExecInsertIndexTuples(table, row, state, false, false, nullptr, NIL);
-#endif
-}
-
-/* The same for a row that is still on trial: whether it conflicts is told, and no error. */
-inline void
-try_index_entries(ResultRelInfo* target, TupleTableSlot* slot, EState* state, bool* conflicts)
-{
-#if PG_VERSION_NUM >= 160000
-    list_free(ExecInsertIndexTuples(target, slot, state, false, true, conflicts, NIL, false));
-#else
-    list_free(ExecInsertIndexTuples(target, slot, state, false, true, conflicts, NIL));
-#endif
-}
-
-/* Whether no row with the keys of this one is there; 18 added an argument. */
-inline bool
-is_new_to_indexes(ResultRelInfo* target, TupleTableSlot* slot, EState* state)
-{
-    ItemPointerData conflict;
-#if PG_VERSION_NUM >= 180000
-    ItemPointerData none;
-    ItemPointerSetInvalid(&none);
-    return ExecCheckIndexConstraints(target, slot, state, &conflict, &none, NIL);
-#else
-    return ExecCheckIndexConstraints(target, slot, state, &conflict, NIL);
 #endif
 }
 

@@ -3,6 +3,7 @@
  */
 #include "pg/catalog/dataset.hpp"
 
+#include "pg/base/hash_table.hpp"
 #include "pg/catalog/relations.hpp"
 
 namespace crm_capi {
@@ -54,14 +55,9 @@ void
 create_known_numbers()
 {
     static bool registered = false;
-    HASHCTL control;
 
-    memset(&control, 0, sizeof control);
-    control.keysize = sizeof(Oid);
-    control.entrysize = sizeof(KnownNumber);
-    control.hcxt = TopMemoryContext;
-    known_numbers = hash_create("crm_capi dataset numbers", 16, &control,
-                                HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    known_numbers =
+        create_hash_table<Oid, KnownNumber>("crm_capi dataset numbers", TopMemoryContext);
     if (!registered) {
         CacheRegisterSyscacheCallback(FOREIGNSERVEROID, at_server_change, 0);
         RegisterXactCallback(at_transaction_end, nullptr);

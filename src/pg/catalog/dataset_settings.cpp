@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "pg/base/encoding.hpp"
 #include "pg/catalog/dataset.hpp"
 #include "pg/catalog/options.hpp"
 
@@ -21,7 +22,7 @@ utf8_option(List* options, const char* name)
 {
     const char* const value = option_value(options, name);
 
-    return value ? pg_server_to_any(value, static_cast<int>(strlen(value)), PG_UTF8) : nullptr;
+    return value ? to_utf8(value) : nullptr;
 }
 
 /* The mapping of the server's owner, else of PUBLIC; NIL options if there is none. */

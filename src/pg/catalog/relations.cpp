@@ -3,6 +3,8 @@
  */
 #include "pg/catalog/relations.hpp"
 
+#include "pg/base/relation_changes.hpp"
+
 namespace crm_capi {
 
 namespace {
@@ -13,7 +15,7 @@ void (*listeners[4])();
 int listener_count = 0;
 
 void
-forget(Datum, Oid relation)
+forget(Oid relation)
 {
     if (!cache_valid)
         return;
@@ -23,17 +25,6 @@ forget(Datum, Oid relation)
     cache_valid = false;
     for (int i = 0; i < listener_count; i++)
         listeners[i]();
-}
-
-void
-register_callback_once()
-{
-    static bool registered = false;
-
-    if (!registered) {
-        CacheRegisterRelcacheCallback(forget, 0);
-        registered = true;
-    }
 }
 
 Oid
@@ -112,9 +103,9 @@ lock_extension()
 const Relations*
 relations_in(Oid schema)
 {
-    register_callback_once();
     if (cache_valid && cached.schema == schema)
         return &cached;
+    on_relation_change(forget);
 
     Relations found;
     found.schema = schema;
@@ -165,6 +156,10 @@ become(const ActingUser& user)
 void
 on_relations_forgotten(void (*listener)())
 {
+    for (int i = 0; i < listener_count; i++) {
+        if (listeners[i] == listener)
+            return;
+    }
     Assert(listener_count < static_cast<int>(lengthof(listeners)));
     listeners[listener_count++] = listener;
 }

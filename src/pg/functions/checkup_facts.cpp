@@ -1,20 +1,21 @@
 /*
  * checkup_facts.cpp - what capi_check() finds in the database.
  */
-#include "pg/base/clock.hpp"
 #include "pg/functions/checkup_facts.hpp"
+#include "pg/base/clock.hpp"
 
 #include <string>
 
 #include <sys/stat.h>
 
 #include "core/event/validation.hpp"
-#include "pg/catalog/dataset_settings.hpp"
-#include "pg/queue/event_log.hpp"
+#include "pg/base/encoding.hpp"
 #include "pg/base/guard.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/shared/shared_state.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/catalog/dataset_settings.hpp"
+#include "pg/queue/event_log.hpp"
+#include "pg/shared/shared_state.hpp"
 
 namespace crm_capi {
 
@@ -26,7 +27,7 @@ utf8_result(uint64 row, int column)
 {
     const char* const value = result_text(row, column);
 
-    return value ? pg_server_to_any(value, static_cast<int>(strlen(value)), PG_UTF8) : "";
+    return value ? to_utf8(value) : "";
 }
 
 UnixMicros

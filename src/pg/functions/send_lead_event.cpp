@@ -6,14 +6,15 @@
 #include <optional>
 
 #include "core/event/validation.hpp"
-#include "pg/catalog/phone_country.hpp"
 #include "pg/base/clock.hpp"
-#include "pg/watch/column_values.hpp"
+#include "pg/base/json.hpp"
+#include "pg/base/pg_prelude.hpp"
 #include "pg/catalog/dataset.hpp"
+#include "pg/catalog/phone_country.hpp"
+#include "pg/functions/unsendable.hpp"
 #include "pg/queue/event_log.hpp"
 #include "pg/queue/identities.hpp"
-#include "pg/base/pg_prelude.hpp"
-#include "pg/functions/unsendable.hpp"
+#include "pg/watch/column_values.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(capi_send_lead_event);
@@ -79,22 +80,13 @@ report_unusable(const char* key)
 /* As large as user_data may be (identities.cpp). */
 constexpr int kLargestCustomData = 16 * 1024;
 
-bool
-has_key(Jsonb* object, const char* name)
-{
-    JsonbValue key;
-
-    key.type = jbvString;
-    key.val.string.val = const_cast<char*>(name);
-    key.val.string.len = static_cast<int>(strlen(name));
-    return findJsonbValueFromContainer(&object->root, JB_FOBJECT, &key) != nullptr;
-}
-
 /* custom_data stays as it was given, digit by digit: a number must not pass through a double. Only
  * members that are null are dropped, because they say nothing. */
 Jsonb*
 check_custom_data(Jsonb* given)
 {
+    JsonbValue member;
+
     if (VARSIZE(given) > kLargestCustomData)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("argument \"custom_data\" is too large"),
@@ -107,7 +99,7 @@ check_custom_data(Jsonb* given)
                         errdetail("Its members are sent as members of custom_data."),
                         errhint("Use jsonb_build_object().")));
     for (const char* const fixed : {"event_source", "lead_event_source"}) {
-        if (has_key(given, fixed))
+        if (find_member(&given->root, fixed, &member))
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                             errmsg("key \"%s\" of argument \"custom_data\" cannot be set", fixed),
                             errdetail("It is written from the dataset's options."),

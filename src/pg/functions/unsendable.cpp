@@ -4,8 +4,8 @@
 #include "pg/functions/unsendable.hpp"
 
 #include "core/event/validation.hpp"
-#include "pg/watch/column_values.hpp"
 #include "pg/queue/tombstone.hpp"
+#include "pg/watch/column_values.hpp"
 
 namespace crm_capi {
 

@@ -8,8 +8,9 @@
 
 #include <string_view>
 
-#include "pg/catalog/relations.hpp"
 #include "pg/base/row_insert.hpp"
+#include "pg/base/texts.hpp"
+#include "pg/catalog/relations.hpp"
 #include "pg/shared/wakeup.hpp"
 
 namespace crm_capi {
@@ -18,12 +19,6 @@ namespace {
 
 InsertTarget event_log;
 InsertTarget settlement;
-
-Datum
-text_datum(std::string_view text)
-{
-    return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
-}
 
 void
 insert_event(const Relations* relations, int64 id, TimestampTz now, const NewEvent& event)

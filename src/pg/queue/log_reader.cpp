@@ -1,11 +1,13 @@
 /*
  * log_reader.cpp - reading capi_event_log by id, under a snapshot, always through its primary key.
  */
-#include "pg/base/clock.hpp"
 #include "pg/queue/log_reader.hpp"
+#include "pg/base/clock.hpp"
 
-#include "pg/queue/event_log.hpp"
+#include "pg/base/encoding.hpp"
+#include "pg/base/json.hpp"
 #include "pg/catalog/relations.hpp"
+#include "pg/queue/event_log.hpp"
 
 namespace crm_capi {
 
@@ -35,20 +37,13 @@ column(const LogReader* reader, HeapTuple tuple, int number, bool* isnull)
 }
 
 const char*
-to_utf8(char* text)
-{
-    return pg_server_to_any(text, static_cast<int>(strlen(text)), PG_UTF8);
-}
-
-const char*
 json_column(const LogReader* reader, HeapTuple tuple, int number)
 {
     bool isnull;
     const Datum value = column(reader, tuple, number, &isnull);
     if (isnull)
         return "";
-    Jsonb* const json = DatumGetJsonbP(value);
-    return to_utf8(JsonbToCString(nullptr, &json->root, static_cast<int>(VARSIZE(json))));
+    return to_utf8(print_json(DatumGetJsonbP(value)));
 }
 
 void

@@ -8,10 +8,11 @@
  */
 #include "pg/queue/reached_stage.hpp"
 
-#include "pg/catalog/dataset.hpp"
-#include "pg/catalog/relations.hpp"
+#include "pg/base/json.hpp"
 #include "pg/base/row_insert.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/catalog/dataset.hpp"
+#include "pg/catalog/relations.hpp"
 
 extern "C" {
 #include "access/heapam.h"
@@ -188,9 +189,7 @@ is_reached_by_another(Oid schema, const LoggedEvent& event)
 Jsonb*
 make_first_mark()
 {
-    const char* const json = psprintf("{\"%s\":true}", kFirstMember);
-
-    return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
+    return parse_json(psprintf("{\"%s\":true}", kFirstMember));
 }
 
 bool
@@ -198,8 +197,7 @@ is_first_only(Jsonb* recheck)
 {
     JsonbValue value;
 
-    return getKeyJsonValueFromContainer(&recheck->root, kFirstMember,
-                                        static_cast<int>(strlen(kFirstMember)), &value) != nullptr;
+    return find_member(&recheck->root, kFirstMember, &value);
 }
 
 }  // namespace crm_capi

@@ -5,8 +5,9 @@
  */
 #include "pg/queue/take_back.hpp"
 
-#include "pg/queue/reached_stage.hpp"
+#include "pg/base/texts.hpp"
 #include "pg/catalog/relations.hpp"
+#include "pg/queue/reached_stage.hpp"
 
 extern "C" {
 #include "access/heapam.h"
@@ -35,15 +36,6 @@ bool
 is_own(HeapTuple tuple)
 {
     return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
-}
-
-bool
-is_same_text(const text* a, const text* b)
-{
-    if (a == nullptr || b == nullptr)
-        return a == b;
-    return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
-           memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
 }
 
 bool

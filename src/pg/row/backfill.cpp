@@ -10,9 +10,10 @@
  * asked, because it is asked later; a change that is committed afterwards has a stage or time of
  * its own. Two backfills wait for each other.
  */
-#include "pg/row/backfill_batch.hpp"
+#include "pg/base/owned_table.hpp"
 #include "pg/base/pg_prelude.hpp"
 #include "pg/base/results.hpp"
+#include "pg/row/backfill_batch.hpp"
 #include "pg/row/row_event.hpp"
 #include "pg/watch/watch_cache.hpp"
 #include "pg/watch/watch_definition.hpp"
@@ -62,14 +63,6 @@ start_of_window(FunctionCallInfo fcinfo)
                         errdetail("It says how far back stages are looked for."),
                         errhint("Meta takes events of the last seven days.")));
     return start;
-}
-
-void
-require_owned_table(Oid table)
-{
-    if (!owns_relation(table, GetUserId()))
-        aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(table)),
-                       get_rel_name(table));
 }
 
 /* One backfill at a time; DROP FUNCTION waits as well. With an older snapshot this one could not
@@ -169,15 +162,13 @@ read_watches(Backfill* backfill, Relation table)
     }
 }
 
-/* Asked before the lock, so that nobody else makes the CRM wait, and again under it. */
+/* An ERROR unless the caller owns the table and it is watched. */
 void
 lock_watched_table(const Backfill* backfill, Oid target)
 {
     bool is_watched = false;
 
-    require_owned_table(target);
-    const Relation table = relation_open(target, AccessShareLock);
-    require_owned_table(target);
+    const Relation table = open_owned_table(target, AccessShareLock);
     const TriggerDesc* const triggers = table->trigdesc;
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
         is_watched = is_watched || works_for(backfill, &triggers->triggers[i]);

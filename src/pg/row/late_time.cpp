@@ -9,9 +9,10 @@
 
 #include <type_traits>
 
+#include "pg/base/hash_table.hpp"
+#include "pg/queue/take_back.hpp"
 #include "pg/row/row_event.hpp"
 #include "pg/row/row_values.hpp"
-#include "pg/queue/take_back.hpp"
 
 namespace crm_capi {
 
@@ -44,14 +45,8 @@ LocalTransactionId late_times_of = InvalidLocalTransactionId; /* the memory is g
 void
 create_late_times()
 {
-    HASHCTL control;
-
-    memset(&control, 0, sizeof control);
-    control.keysize = sizeof(RowVersion);
-    control.entrysize = sizeof(LateTime);
-    control.hcxt = TopTransactionContext;
     late_times =
-        hash_create("crm_capi late times", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+        create_hash_table<RowVersion, LateTime>("crm_capi late times", TopTransactionContext);
     late_times_of = my_local_transaction_id();
 }
 

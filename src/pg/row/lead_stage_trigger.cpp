@@ -12,9 +12,9 @@
  * A trigger that is set up in the wrong way is an error. Whatever a row holds is none: what cannot
  * be sent is parked, and the CRM's statement goes on.
  */
+#include "pg/base/pg_prelude.hpp"
 #include "pg/row/late_time.hpp"
 #include "pg/row/moved_row.hpp"
-#include "pg/base/pg_prelude.hpp"
 #include "pg/row/row_event.hpp"
 #include "pg/watch/watch_cache.hpp"
 

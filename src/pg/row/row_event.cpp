@@ -1,17 +1,19 @@
 /*
  * row_event.cpp - from a row of a watched table to the event that it makes due.
  */
-#include "pg/base/clock.hpp"
 #include "pg/row/row_event.hpp"
+#include "pg/base/clock.hpp"
 
 #include "core/event/validation.hpp"
+#include "pg/base/json.hpp"
+#include "pg/base/texts.hpp"
 #include "pg/catalog/dataset.hpp"
 #include "pg/queue/identities.hpp"
 #include "pg/queue/reached_stage.hpp"
+#include "pg/queue/tombstone.hpp"
 #include "pg/row/row_members.hpp"
 #include "pg/row/row_reference.hpp"
 #include "pg/row/row_values.hpp"
-#include "pg/queue/tombstone.hpp"
 
 namespace crm_capi {
 
@@ -108,9 +110,7 @@ mapped_name(Jsonb* map, const text* name)
 {
     JsonbValue value;
 
-    if (name == nullptr ||
-        getKeyJsonValueFromContainer(&map->root, VARDATA_ANY(name),
-                                     static_cast<int>(VARSIZE_ANY_EXHDR(name)), &value) == nullptr)
+    if (name == nullptr || !find_member(&map->root, text_view(name), &value))
         return nullptr;
     return cstring_to_text_with_len(value.val.string.val, value.val.string.len);
 }
@@ -128,10 +128,7 @@ stage_of(Watch* watch, const RowValues& values)
 bool
 is_same_stage(const Stage& a, const Stage& b)
 {
-    if (a.name == nullptr || b.name == nullptr)
-        return a.name == b.name;
-    return a.is_mapped == b.is_mapped && VARSIZE_ANY_EXHDR(a.name) == VARSIZE_ANY_EXHDR(b.name) &&
-           memcmp(VARDATA_ANY(a.name), VARDATA_ANY(b.name), VARSIZE_ANY_EXHDR(a.name)) == 0;
+    return is_same_text(a.name, b.name) && (a.name == nullptr || a.is_mapped == b.is_mapped);
 }
 
 /* Whether may_differ() has said all about the two. */

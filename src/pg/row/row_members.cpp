@@ -6,6 +6,7 @@
  */
 #include "pg/row/row_members.hpp"
 
+#include "pg/base/json.hpp"
 #include "pg/row/row_values.hpp"
 
 namespace crm_capi {
@@ -23,15 +24,11 @@ struct Reading {
 
 /* Numbers and truth values as texts, which all identities are. */
 void
-make_text(JsonbValue* value)
+turn_into_text(JsonbValue* value)
 {
     if (value->type == jbvString || value->type == jbvBinary)
         return;
-    Jsonb* const json = JsonbValueToJsonb(value);
-    char* const text = JsonbToCString(nullptr, &json->root, static_cast<int>(VARSIZE(json)));
-    value->type = jbvString;
-    value->val.string.val = text;
-    value->val.string.len = static_cast<int>(strlen(text));
+    *value = string_value(print_json(JsonbValueToJsonb(value)));
 }
 
 /* The value of the source as JSON, or NULL. */
@@ -60,7 +57,7 @@ push_elements(JsonbParseState** state, Jsonb* json, bool as_text)
         if (value->type == jbvNull)
             continue;
         if (as_text)
-            make_text(value);
+            turn_into_text(value);
         (void)pushJsonbValue(state, WJB_ELEM, value);
         pushed++;
     }
@@ -104,7 +101,7 @@ read_member(Reading* reading, JsonbValue* value, bool as_text)
         if (!member->is_list && is_scalar) {
             (void)JsonbExtractScalar(&json->root, value);
             if (as_text)
-                make_text(value);
+                turn_into_text(value);
             return value->type != jbvNull;
         }
         if (!member->is_list && !as_text) {
@@ -127,14 +124,11 @@ read_object(Reading* reading, const Members& members, const char* argument, bool
     reading->argument = argument;
     (void)pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
     for (int i = 0; i < members.count; i++) {
-        JsonbValue key;
+        JsonbValue key = string_value(members.list[i].key);
         JsonbValue value;
         reading->member = &members.list[i];
         if (!read_member(reading, &value, as_text))
             continue;
-        key.type = jbvString;
-        key.val.string.val = const_cast<char*>(members.list[i].key);
-        key.val.string.len = static_cast<int>(strlen(members.list[i].key));
         (void)pushJsonbValue(&state, WJB_KEY, &key);
         (void)pushJsonbValue(&state, WJB_VALUE, &value);
         count++;

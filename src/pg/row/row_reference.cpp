@@ -3,9 +3,10 @@
  */
 #include "pg/row/row_reference.hpp"
 
-#include "pg/queue/reached_stage.hpp"
+#include "pg/base/json.hpp"
 #include "pg/base/primary_key.hpp"
 #include "pg/base/trigger_row.hpp"
+#include "pg/queue/reached_stage.hpp"
 
 extern "C" {
 #include "utils/json.h"
@@ -68,19 +69,6 @@ add_key(StringInfo json, Relation table, Oid primary_key, TupleTableSlot* slot)
     index_close(index, AccessShareLock);
 }
 
-/* NULL if there is no such member. */
-const char*
-text_member(JsonbContainer* object, const char* name)
-{
-    JsonbValue value;
-
-    if (getKeyJsonValueFromContainer(object, name, static_cast<int>(strlen(name)), &value) ==
-            nullptr ||
-        value.type != jbvString)
-        return nullptr;
-    return pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len));
-}
-
 /* The columns of the key as it is now; an ERROR if the reference does not name one of them. */
 void
 set_scan_key(Relation table, Relation index, int i, JsonbContainer* key, ScanKey scan_key)
@@ -129,7 +117,7 @@ reference_to_row(const Watch* watch, TupleTableSlot* slot)
         if (watch->first_only)
             appendStringInfo(&json, ",\"%s\":true", kFirstMember);
         appendStringInfoChar(&json, '}');
-        reference = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+        reference = parse_json(json.data);
     }
     relation_close(table, NoLock);
     return reference;
@@ -164,8 +152,7 @@ fetch_referenced_row(Relation table, Jsonb* reference)
     JsonbValue key;
     const Oid primary_key = primary_key_of(table);
 
-    if (!OidIsValid(primary_key) ||
-        getKeyJsonValueFromContainer(&reference->root, "key", 3, &key) == nullptr ||
+    if (!OidIsValid(primary_key) || !find_member(&reference->root, "key", &key) ||
         key.type != jbvBinary)
         ereport(ERROR,
                 (errcode(ERRCODE_UNDEFINED_OBJECT),

@@ -4,12 +4,14 @@
  * No value makes these functions fail: what cannot be read is a reason, and the CRM's statement
  * goes on.
  */
-#include "pg/base/clock.hpp"
 #include "pg/watch/column_values.hpp"
+#include "pg/base/clock.hpp"
 
 #include <string_view>
 
 #include "core/event/validation.hpp"
+#include "pg/base/encoding.hpp"
+#include "pg/base/texts.hpp"
 #include "pg/queue/event_log.hpp"
 
 extern "C" {
@@ -22,12 +24,6 @@ namespace {
 
 /* Unix seconds reach 10^11 in the year 5138; as milliseconds the same number is March 1973. */
 constexpr int64 kFirstMilliseconds = INT64CONST(100000000000);
-
-std::string_view
-text_view(const text* value)
-{
-    return {VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
-}
 
 /* What may be quoted: a number too short for a phone. Anything else could be personal data in the
  * wrong column. */
@@ -185,7 +181,7 @@ read_stage(ColumnReader* reader, Datum value, bool isnull)
         while (!form.empty() && form.back() == ' ')
             form.remove_suffix(1);
     }
-    return cstring_to_text_with_len(form.data(), static_cast<int>(form.size()));
+    return make_text(form);
 }
 
 Reason
@@ -228,8 +224,7 @@ judge_stage(const text* stage)
     const int encoding = GetDatabaseEncoding();
     if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
         return JudgeEventName(view);
-    const char* const utf8 = pg_server_to_any(view.data(), static_cast<int>(view.size()), PG_UTF8);
-    return JudgeEventName(utf8 == view.data() ? view : std::string_view(utf8));
+    return JudgeEventName(to_utf8(pnstrdup(view.data(), view.size())));
 }
 
 }  // namespace crm_capi

@@ -5,8 +5,9 @@
  * with its table, and nothing has to be kept in step with it.
  */
 #include "core/event/reason.hpp"
-#include "pg/catalog/dataset.hpp"
+#include "pg/base/owned_table.hpp"
 #include "pg/base/pg_prelude.hpp"
+#include "pg/catalog/dataset.hpp"
 #include "pg/watch/watch_approval.hpp"
 #include "pg/watch/watch_arguments.hpp"
 #include "pg/watch/watch_definition.hpp"
@@ -28,25 +29,6 @@ const char*
 name_argument(FunctionCallInfo fcinfo, int argument)
 {
     return PG_ARGISNULL(argument) ? nullptr : NameStr(*PG_GETARG_NAME(argument));
-}
-
-void
-require_owner(Oid table)
-{
-    if (!owns_relation(table, GetUserId()))
-        aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(table)),
-                       get_rel_name(table));
-}
-
-/* Only who owns the table decides what leaves it. Asked before the lock, so that nobody else makes
- * the CRM wait, and again under it. */
-Relation
-open_owned_table(Oid table, LOCKMODE lock)
-{
-    require_owner(table);
-    const Relation relation = relation_open(table, lock);
-    require_owner(table);
-    return relation;
 }
 
 void
@@ -216,6 +198,7 @@ unwatch(FunctionCallInfo fcinfo, Relation table)
 
 using namespace crm_capi;
 
+/* Only who owns the table decides what leaves it. */
 extern "C" Datum
 capi_watch(PG_FUNCTION_ARGS)
 {

@@ -9,9 +9,8 @@
 
 #include "core/event/digest.hpp"
 #include "pg/base/guard.hpp"
-#include "pg/catalog/relations.hpp"
 #include "pg/base/trigger_row.hpp"
-#include "pg/base/unique_insert.hpp"
+#include "pg/catalog/relations.hpp"
 
 extern "C" {
 #include "catalog/pg_collation.h"
@@ -150,12 +149,16 @@ approve(Oid schema, Oid owner, const char* const* arguments, int count)
     bool nulls[watch_approval_column::kEnd - 1] = {};
     NameData name;
 
+    lock_approvals(schema); /* so nobody else is about to note the same */
+    if (is_approved(schema, owner, arguments, count))
+        return;
     namestrcpy(&name, GetUserNameFromId(owner, false));
     values[watch_approval_column::kOwner - 1] = NameGetDatum(&name);
     values[watch_approval_column::kDigest - 1] = digest(arguments, count);
     values[watch_approval_column::kApprovedAt - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
-    lock_approvals(schema);
-    (void)insert_unless_there(relations_in(schema)->watch_approval, values, nulls);
+    const Relation table = table_open(relations_in(schema)->watch_approval, RowExclusiveLock);
+    CatalogTupleInsert(table, heap_form_tuple(RelationGetDescr(table), values, nulls));
+    table_close(table, RowExclusiveLock);
 }
 
 void

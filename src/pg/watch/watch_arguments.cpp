@@ -4,10 +4,11 @@
 #include "pg/watch/watch_arguments.hpp"
 
 #include "core/event/reason.hpp"
-#include "pg/watch/column_values.hpp"
+#include "pg/base/json.hpp"
 #include "pg/base/primary_key.hpp"
-#include "pg/watch/watch_source.hpp"
+#include "pg/watch/column_values.hpp"
 #include "pg/watch/watch_compilation.hpp"
+#include "pg/watch/watch_source.hpp"
 
 namespace crm_capi {
 
@@ -73,8 +74,7 @@ check_map_value(const char* key, const JsonbValue& value)
 {
     if (value.type != jbvString)
         refuse_map(psprintf("The value of \"%s\" is not a text.", key));
-    const Reason reason =
-        judge_stage(cstring_to_text_with_len(value.val.string.val, value.val.string.len));
+    const Reason reason = judge_stage(cstring_to_text(copy_string(value)));
     if (reason != Reason::kNone)
         refuse_map(psprintf("The value of \"%s\" cannot be sent: %.*s.", key,
                             static_cast<int>(Describe(reason).text.size()),
@@ -97,7 +97,7 @@ read_stage_map(FunctionCallInfo fcinfo)
     for (JsonbIteratorToken token = JsonbIteratorNext(&members, &value, true); token != WJB_DONE;
          token = JsonbIteratorNext(&members, &value, true)) {
         if (token == WJB_KEY)
-            key = pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len));
+            key = copy_string(value);
         else if (token == WJB_VALUE)
             check_map_value(key, value);
     }

@@ -1,9 +1,11 @@
 /*
  * watch_cache.cpp - the watches of a session, each prepared once.
  */
-#include "pg/catalog/phone_country.hpp"
 #include "pg/watch/watch_cache.hpp"
+#include "pg/catalog/phone_country.hpp"
 
+#include "pg/base/hash_table.hpp"
+#include "pg/base/relation_changes.hpp"
 #include "pg/catalog/dataset.hpp"
 #include "pg/queue/identities.hpp"
 #include "pg/queue/reached_stage.hpp"
@@ -31,11 +33,6 @@ forget_watches(Oid table)
 }
 
 void
-at_relation_change(Datum, Oid relation)
-{
-    forget_watches(relation);
-}
-void
 at_server_change(Datum, int, uint32)
 {
     forget_watches(InvalidOid);
@@ -55,14 +52,8 @@ at_definition_change(Datum, int, uint32)
 void
 create_watches()
 {
-    HASHCTL control;
-
-    memset(&control, 0, sizeof control);
-    control.keysize = sizeof(Oid);
-    control.entrysize = sizeof(Watch);
-    control.hcxt = TopMemoryContext;
-    watches = hash_create("crm_capi watches", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-    CacheRegisterRelcacheCallback(at_relation_change, 0);
+    watches = create_hash_table<Oid, Watch>("crm_capi watches", TopMemoryContext);
+    on_relation_change(forget_watches);
     CacheRegisterSyscacheCallback(FOREIGNSERVEROID, at_server_change, 0);
     for (const auto cache : {PROCOID, TYPEOID, OPEROID, CASTSOURCETARGET})
         CacheRegisterSyscacheCallback(cache, at_definition_change, 0);

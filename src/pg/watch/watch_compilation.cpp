@@ -2,6 +2,7 @@
  * watch_compilation.cpp - from the texts of a watch to what reads them from a row.
  */
 #include "pg/watch/watch_compilation.hpp"
+#include "pg/base/json.hpp"
 
 extern "C" {
 #include "nodes/makefuncs.h"
@@ -46,8 +47,7 @@ add_source(Compilation* work, Member* member, const JsonbValue& text)
 {
     MemberSource* const source = &member->sources[member->count++];
 
-    source->source = compile_source(
-        work, pnstrdup(text.val.string.val, static_cast<Size>(text.val.string.len)), false);
+    source->source = compile_source(work, copy_string(text), false);
     prepare_json(source, source->source.reader.type, work->watch->memory);
 }
 
@@ -84,9 +84,7 @@ compile_members(Compilation* work, const char* argument, Jsonb* given, Members* 
          token != WJB_DONE; token = JsonbIteratorNext(&position, &key_or_value, true)) {
         if (token == WJB_KEY) {
             member = &members->list[members->count++];
-            member->key = MemoryContextStrdup(
-                work->watch->memory, pnstrdup(key_or_value.val.string.val,
-                                              static_cast<Size>(key_or_value.val.string.len)));
+            member->key = MemoryContextStrdup(work->watch->memory, copy_string(key_or_value));
             work->part =
                 MemoryContextStrdup(work->watch->memory, psprintf("%s.%s", argument, member->key));
         } else if (token == WJB_VALUE) {

@@ -3,6 +3,7 @@
  */
 #include "pg/watch/watch_definition.hpp"
 
+#include "pg/base/json.hpp"
 #include "pg/base/trigger_row.hpp"
 
 extern "C" {
@@ -28,28 +29,11 @@ argument(const Trigger* trigger, int number)
 }
 
 bool
-find_member(Jsonb* object, const char* name, JsonbValue* value)
-{
-    return getKeyJsonValueFromContainer(&object->root, name, static_cast<int>(strlen(name)),
-                                        value) != nullptr;
-}
-
-const char*
-text_member(Jsonb* object, const char* name)
-{
-    JsonbValue value;
-
-    if (!find_member(object, name, &value) || value.type != jbvString)
-        return nullptr;
-    return pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len));
-}
-
-bool
 true_member(Jsonb* object, const char* name)
 {
     JsonbValue value;
 
-    return find_member(object, name, &value) && value.type == jbvBool && value.val.boolean;
+    return find_member(&object->root, name, &value) && value.type == jbvBool && value.val.boolean;
 }
 
 Jsonb*
@@ -57,7 +41,7 @@ object_member(Jsonb* object, const char* name)
 {
     JsonbValue value;
 
-    if (!find_member(object, name, &value) || value.type != jbvBinary)
+    if (!find_member(&object->root, name, &value) || value.type != jbvBinary)
         return nullptr;
     return JsonbValueToJsonb(&value);
 }
@@ -65,10 +49,10 @@ object_member(Jsonb* object, const char* name)
 void
 read_options(Jsonb* options, WatchDefinition* definition)
 {
-    const char* const unmapped = text_member(options, "unmapped");
-    const char* const repeat = text_member(options, "repeat");
+    const char* const unmapped = text_member(&options->root, "unmapped");
+    const char* const repeat = text_member(&options->root, "repeat");
 
-    definition->roles[kConditionRole] = text_member(options, "condition");
+    definition->roles[kConditionRole] = text_member(&options->root, "condition");
     definition->stage_map = object_member(options, "stage_map");
     if (unmapped != nullptr)
         (void)read_unmapped(unmapped, &definition->unmapped);
@@ -197,8 +181,7 @@ read_definition(const Trigger* trigger, WatchDefinition* definition)
         return true;
     if (options == nullptr)
         return false;
-    read_options(DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(options))),
-                 definition);
+    read_options(parse_json(options), definition);
     return true;
 }
 

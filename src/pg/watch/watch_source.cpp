@@ -5,6 +5,7 @@
 #include "pg/watch/watch_source.hpp"
 
 #include "core/identity/identity_field.hpp"
+#include "pg/base/json.hpp"
 #include "pg/watch/schema_qualification.hpp"
 
 namespace crm_capi {
@@ -56,16 +57,11 @@ struct Rewriting {
 JsonbValue*
 push_text(Rewriting* work, JsonbIteratorToken token, const JsonbValue& value)
 {
-    JsonbValue written;
-
     if (value.type != jbvString)
         refuse_members(work->argument, psprintf("The value of \"%s\" is not a text.", work->key));
-    const char* const text = write_source(
-        work->table, pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len)),
-        psprintf("%s.%s", work->argument, work->key));
-    written.type = jbvString;
-    written.val.string.val = const_cast<char*>(text);
-    written.val.string.len = static_cast<int>(strlen(text));
+    const char* const text =
+        write_source(work->table, copy_string(value), psprintf("%s.%s", work->argument, work->key));
+    JsonbValue written = string_value(text);
     return pushJsonbValue(&work->state, token, &written);
 }
 
@@ -75,7 +71,7 @@ rewrite(Rewriting* work, JsonbIteratorToken token, JsonbValue* value)
 {
     switch (token) {
         case WJB_KEY:
-            work->key = pnstrdup(value->val.string.val, static_cast<Size>(value->val.string.len));
+            work->key = copy_string(*value);
             check_key(work->argument, work->key);
             return pushJsonbValue(&work->state, token, value);
         case WJB_VALUE:

@@ -3,6 +3,7 @@
  * what keeps it from working.
  */
 #include "core/event/reason.hpp"
+#include "pg/base/json.hpp"
 #include "pg/base/pg_prelude.hpp"
 #include "pg/base/trigger_row.hpp"
 #include "pg/watch/watch_approval.hpp"
@@ -111,7 +112,7 @@ capi_watch_options(PG_FUNCTION_ARGS)
     relation_close(table, AccessShareLock);
     if (options == nullptr)
         PG_RETURN_NULL();
-    PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(options)));
+    PG_RETURN_JSONB_P(parse_json(options));
 }
 
 /* A table that is being altered or dropped is not waited for: the doctor asks this of all watches,
