@@ -7,6 +7,8 @@ namespace crm_capi {
 
 namespace {
 
+/* Text from one encoding to another, in current memory, or the text itself if nothing is to be
+ * done. Larger than what PostgreSQL can allocate counts as not convertible. */
 std::string_view
 convert(std::string_view text, int from, int to, bool* complete)
 {

@@ -17,7 +17,8 @@ struct Owned {
     MemoryContextCallback callback;
     T* object;
 
-        static void destroy(void* self)
+    /* What the memory context calls when it is reset or deleted. */
+    static void destroy(void* self)
     {
         delete static_cast<Owned*>(self)->object;
     }

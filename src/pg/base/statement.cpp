@@ -9,6 +9,7 @@ namespace crm_capi {
 
 namespace {
 
+/* Columns count from 1. */
 Datum
 result_value(uint64 row, int column, bool* isnull)
 {

@@ -16,6 +16,7 @@ make_text(std::string_view content)
     return cstring_to_text_with_len(content.data(), static_cast<int>(content.size()));
 }
 
+/* The same as an argument or a column's value. */
 inline Datum
 text_datum(std::string_view content)
 {

@@ -67,6 +67,8 @@ my_proc_number()
 #endif
 }
 
+/* The latch of the process with that number. It is there for as long as the server is, whoever has
+ * the number then. */
 inline Latch*
 latch_of_proc(int proc_number)
 {
@@ -105,6 +107,7 @@ old_walker(bool (*walker)(Node*, void*))
     return reinterpret_cast<OldWalker>(reinterpret_cast<void (*)()>(walker));
 }
 
+/* Walks over the children of an expression. True if the walker has ended the walk. */
 inline bool
 walk_expression(Node* node, bool (*walker)(Node*, void*), void* context)
 {
@@ -115,6 +118,7 @@ walk_expression(Node* node, bool (*walker)(Node*, void*), void* context)
 #endif
 }
 
+/* The same for one that is not analyzed yet. */
 inline bool
 walk_raw_expression(Node* node, bool (*walker)(Node*, void*), void* context)
 {

@@ -19,6 +19,7 @@ struct KnownNumber {
 HTAB* known_numbers = nullptr;
 bool has_uncommitted = false; /* one was registered by the transaction that is still running */
 
+/* All of them: the next event of each dataset looks its number up again. */
 void
 forget_numbers()
 {
@@ -28,6 +29,7 @@ forget_numbers()
     has_uncommitted = false;
 }
 
+/* A server was renamed, dropped or created; which one, nobody says. */
 void
 at_server_change(Datum, int, uint32)
 {
@@ -44,6 +46,7 @@ at_transaction_end(XactEvent event, void*)
         has_uncommitted = false;
 }
 
+/* The same for a rollback to a savepoint. */
 void
 at_subtransaction_end(SubXactEvent event, SubTransactionId, SubTransactionId, void*)
 {
@@ -51,6 +54,7 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId, SubTransactionId, vo
         forget_numbers();
 }
 
+/* Begins to remember numbers, and to hear of what makes them wrong. */
 void
 create_known_numbers()
 {

@@ -14,6 +14,8 @@ bool cache_valid = false;
 void (*listeners[4])();
 int listener_count = 0;
 
+/* Called for every relation that anybody changes. Those asked for here go with the extension, or
+ * are invalidated to tell other sessions a news (forget.cpp, operator_decisions.cpp). */
 void
 forget(Oid relation)
 {
@@ -27,6 +29,7 @@ forget(Oid relation)
         listeners[i]();
 }
 
+/* An ERROR if there is no such table, index or sequence: somebody has dropped a part. */
 Oid
 lookup(Oid schema, const char* name)
 {

@@ -99,6 +99,7 @@ Judge(Checkup* checkup, UnixMicros now)
         JudgeWatch(watch, &findings);
 }
 
+/* Puts one row into the result. Who is well needs no hint. */
 void
 put_finding(const Finding& finding, Tuplestorestate* results, TupleDesc columns)
 {

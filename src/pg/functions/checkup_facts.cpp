@@ -30,12 +30,14 @@ utf8_result(uint64 row, int column)
     return value ? to_utf8(value) : "";
 }
 
+/* A time of the latest result. */
 UnixMicros
 time_result(uint64 row, int column)
 {
     return to_unix_micros(result_int8(row, column)); /* timestamptz has 64 bits, too */
 }
 
+/* Whether there is anybody to send, and anywhere to send from. */
 void
 gather_server(Oid schema, Checkup* checkup)
 {
@@ -62,6 +64,7 @@ struct FileFacts {
     unsigned permissions;
 };
 
+/* The path is a superuser's word; its contents are not read. */
 FileFacts
 look_at_file(const char* path)
 {
@@ -127,6 +130,7 @@ MakeFacts(const StatusRow& row, const Checkup& checkup)
     return facts;
 }
 
+/* One dataset: how it is set, with its credentials, and how its queue stands. */
 void
 gather_dataset(const StatusRow& row, Checkup* checkup)
 {
@@ -142,6 +146,7 @@ gather_dataset(const StatusRow& row, Checkup* checkup)
              [&] { AddDataset(settings, file, MakeFacts(row, *checkup), checkup); });
 }
 
+/* All servers of the wrapper, and those that are gone while something is owed to them. */
 void
 gather_datasets(Oid schema, Checkup* checkup)
 {
@@ -273,6 +278,7 @@ gather_funnels(Oid schema, Checkup* checkup)
     }
 }
 
+/* What is wrong with each watch, in words, and which of its times say no time zone. */
 void
 gather_watches(Oid schema, Checkup* checkup)
 {

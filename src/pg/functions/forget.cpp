@@ -35,6 +35,7 @@ run_about_lead(Oid schema, int64 lead_id, const char* sql, int expected)
     return SPI_processed > 0 && SPI_tuptable != nullptr ? result_int8(0, 1) : 0;
 }
 
+/* Events of the lead in a request that has no answer yet. */
 int64
 count_in_flight(Oid schema, int64 lead_id)
 {
@@ -59,6 +60,8 @@ put_tombstone(Oid schema, int64 lead_id)
                          SPI_OK_INSERT);
 }
 
+/* Erases the lead's events with all that hangs on them, leaves their ids for the shipper, and
+ * returns how many there were. */
 int64
 erase(Oid schema, int64 lead_id)
 {
@@ -104,6 +107,7 @@ lead_of_key(Datum key)
     return reason == Reason::kLeadIdNotANumber ? lane_of(text_form(&reader, key)) : lead_id;
 }
 
+/* What both forms of capi_forget() do; returns how many events were erased. */
 int64
 forget(Oid schema, int64 lead_id)
 {

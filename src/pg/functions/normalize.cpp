@@ -42,6 +42,7 @@ names_of_fields()
     return names.data;
 }
 
+/* An ERROR that lists the fields if it is none of them. */
 const IdentityField*
 require_field(const text* name)
 {

@@ -63,6 +63,7 @@ read_my_board(FigureBoard* copy)
     return board != nullptr && read_board(board, copy);
 }
 
+/* A row of capi_figures(). Times of 0 are none. */
 HeapTuple
 form_figures(TupleDesc columns, const DatasetFigures& row)
 {
@@ -80,6 +81,7 @@ form_figures(TupleDesc columns, const DatasetFigures& row)
     return heap_form_tuple(columns, values, nulls);
 }
 
+/* The row of capi_totals(). A time of 0 is none. */
 HeapTuple
 form_totals(TupleDesc columns, const Totals& totals)
 {

@@ -70,6 +70,7 @@ event_json(const DatasetSettings& settings, const LoggedEvent& event)
     return from_utf8(json);
 }
 
+/* An ERROR about an event that is there, and is not sent. */
 void
 report_no_payload(int64 id, int sqlstate, const char* detail, const char* hint)
 {

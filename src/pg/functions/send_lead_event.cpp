@@ -34,6 +34,7 @@ enum Argument {
     kLeadCreatedAt,
 };
 
+/* An ERROR unless Meta would take the time: not too old, not in the future, not before the lead. */
 void
 check_event_time(TimestampTz time, std::optional<UnixMicros> lead_created_at)
 {
@@ -50,6 +51,7 @@ check_event_time(TimestampTz time, std::optional<UnixMicros> lead_created_at)
     }
 }
 
+/* None if it was not given; an ERROR if it is infinite. */
 std::optional<UnixMicros>
 lead_created_at(FunctionCallInfo fcinfo)
 {
@@ -125,6 +127,8 @@ check_identities(FunctionCallInfo fcinfo, Oid server, NewEvent* event)
                                                  : "Nothing was enqueued.");
 }
 
+/* The event that the call describes, or an ERROR that says which argument is wrong. The dataset and
+ * the tombstones are the caller's to look at. */
 NewEvent
 check_arguments(FunctionCallInfo fcinfo, Oid server)
 {

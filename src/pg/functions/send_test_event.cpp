@@ -42,6 +42,7 @@ struct TestEvent {
     UnixMicros time;
 };
 
+/* An ERROR that says which argument is wrong. The event happens now. */
 TestEvent
 read_arguments(FunctionCallInfo fcinfo)
 {
@@ -112,6 +113,7 @@ Prepare(const DatasetSettings& settings, const TestEvent& asked, TestState* stat
     state->requests.list.front().request = BuildRequest(state->config, {event});
 }
 
+/* What Meta has answered, cleaned of secrets, in current memory and in UTF-8. */
 const char*
 answer_json(const TestState* state)
 {

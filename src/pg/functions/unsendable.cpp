@@ -11,6 +11,7 @@ namespace crm_capi {
 
 namespace {
 
+/* So that callers can tell a wrong time or size from a wrong value. */
 int
 sqlstate_of(Reason reason)
 {

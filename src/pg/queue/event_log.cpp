@@ -20,6 +20,7 @@ namespace {
 InsertTarget event_log;
 InsertTarget settlement;
 
+/* The row of capi_event_log. */
 void
 insert_event(const Relations* relations, int64 id, TimestampTz now, const NewEvent& event)
 {
@@ -45,6 +46,7 @@ insert_event(const Relations* relations, int64 id, TimestampTz now, const NewEve
     insert_row(&event_log, relations->event_log, values, nulls);
 }
 
+/* The row of capi_settlement that says why an event is parked from the start. */
 void
 insert_parked(const Relations* relations, int64 id, TimestampTz now, const NewEvent& event)
 {

@@ -19,6 +19,7 @@ namespace {
  * memory; one of many megabytes would not, for all its batch mates. */
 constexpr int kLargestUserData = 16 * 1024;
 
+/* A reading that has nothing but the reason why it has nothing. */
 IdentityReading
 refused_reading(Reason reason)
 {
@@ -28,6 +29,7 @@ refused_reading(Reason reason)
     return reading;
 }
 
+/* C++ regime. NULL for an empty text, so that absence is told in one way. */
 const char*
 CopyIfAny(const std::string& text)
 {

@@ -30,12 +30,14 @@ namespace {
  * visible, of which there may be millions, are looked at within this as well. */
 constexpr int64 kOverlap = 64;
 
+/* What the tuple holds is not copied. */
 Datum
 column(const LogReader* reader, HeapTuple tuple, int number, bool* isnull)
 {
     return heap_getattr(tuple, number, RelationGetDescr(reader->table), isnull);
 }
 
+/* As text in UTF-8; empty if it is NULL. */
 const char*
 json_column(const LogReader* reader, HeapTuple tuple, int number)
 {
@@ -46,6 +48,7 @@ json_column(const LogReader* reader, HeapTuple tuple, int number)
     return to_utf8(print_json(DatumGetJsonbP(value)));
 }
 
+/* Both times: the event's own is 0 if it is NULL, which only parked events have. */
 void
 read_times(const LogReader* reader, HeapTuple tuple, LoggedEvent* event)
 {
@@ -56,6 +59,7 @@ read_times(const LogReader* reader, HeapTuple tuple, LoggedEvent* event)
     event->enqueued_at = DatumGetTimestampTz(value);
 }
 
+/* What goes into the request. `recheck` is copied, because it is asked for after the row. */
 void
 read_content(const LogReader* reader, HeapTuple tuple, LoggedEvent* event)
 {
@@ -165,6 +169,7 @@ complete_event(const LogReader* reader, LoggedEvent* event)
     read_content(reader, reader->tuple, event);
 }
 
+/* Also in the middle of a range. */
 void
 close_log(LogReader* reader)
 {

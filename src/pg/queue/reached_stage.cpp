@@ -25,6 +25,7 @@ namespace {
 
 InsertTarget reached_stage;
 
+/* The id at Meta; empty if the server has none, which the validator does not let happen. */
 Datum
 dataset_id_of(Oid server)
 {
@@ -33,6 +34,7 @@ dataset_id_of(Oid server)
     return CStringGetTextDatum(dataset_id ? dataset_id : "");
 }
 
+/* Columns of the key are of collation C, whatever the database's is. */
 void
 init_text_key(ScanKey key, AttrNumber position, Datum value)
 {
@@ -54,6 +56,7 @@ begin_scan(Oid schema, Relation table, int64 lead_id, Datum dataset_id, Datum ev
                               lengthof(keys), keys);
 }
 
+/* None of the table's columns can be NULL. */
 Datum
 column(Relation table, HeapTuple tuple, int number)
 {

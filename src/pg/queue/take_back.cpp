@@ -32,12 +32,15 @@ find_row(Relation table, Oid index, int64 number)
     return copy;
 }
 
+/* Whether this transaction, or a subtransaction of it that was not rolled back, has written the
+ * row. */
 bool
 is_own(HeapTuple tuple)
 {
     return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
 }
 
+/* Whether the row of the log has the lead and the stage of the event. Both may be missing. */
 bool
 is_about(const Datum* values, const bool* nulls, const NewEvent& event)
 {
@@ -77,6 +80,8 @@ delete_settlement(const Relations* relations, int64 id, bool parked)
     return is_undecided;
 }
 
+/* Deletes the row of the log and what hangs on it. False if it is another event, or somebody has
+ * decided about it. */
 bool
 delete_event(Oid schema, Relation log, HeapTuple tuple, const NewEvent& like)
 {

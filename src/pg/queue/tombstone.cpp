@@ -17,12 +17,14 @@ namespace {
 
 bool none_are_forgotten = false; /* known to be so; else somebody may be */
 
+/* capi_forget() has invalidated the table, or it is gone. */
 void
 ask_again()
 {
     none_are_forgotten = false;
 }
 
+/* Whether capi_tombstone has a row with that key; without a key, any row. */
 bool
 has_row(const Relations* relations, int key_count, ScanKey key)
 {

@@ -36,6 +36,8 @@ enum Argument { kTarget, kSince, kDryRun };
  * Arguments and rights
  */
 
+/* An ERROR if one of them is null. The function is not STRICT, because then it would return nothing
+ * and not say why. */
 void
 require_arguments(FunctionCallInfo fcinfo)
 {
@@ -50,6 +52,7 @@ require_arguments(FunctionCallInfo fcinfo)
     }
 }
 
+/* From when on stages are of interest; an ERROR unless that is in the past. */
 TimestampTz
 start_of_window(FunctionCallInfo fcinfo)
 {
@@ -79,6 +82,8 @@ wait_for_other_backfills(Oid function)
     LockDatabaseObject(ProcedureRelationId, function, 0, ExclusiveLock);
 }
 
+/* An ERROR if the watch could not send anything, the caller may not send for it, or the rows do not
+ * say when they reached their stage. */
 void
 require_working_watch(Relation table, const Watch* watch)
 {
@@ -108,6 +113,7 @@ require_working_watch(Relation table, const Watch* watch)
  * Reading
  */
 
+/* Takes the event that the row makes due, if any. What reading it takes is freed. */
 void
 read_row(Backfill* backfill, Watch* watch, TupleTableSlot* slot, MemoryContext memory)
 {
@@ -144,6 +150,7 @@ read_table(Backfill* backfill, Relation table, const Trigger* trigger)
     MemoryContextDelete(row_memory);
 }
 
+/* Whether the trigger is a watch, and one that fires. */
 bool
 works_for(const Backfill* backfill, const Trigger* trigger)
 {
@@ -180,6 +187,7 @@ lock_watched_table(const Backfill* backfill, Oid target)
     relation_close(table, NoLock);
 }
 
+/* An ERROR: its rows are elsewhere, and reading them could take any time. */
 void
 report_foreign_table(Oid table)
 {
@@ -198,6 +206,7 @@ tables_with_rows(Oid target)
     return find_all_inheritors(target, AccessShareLock, nullptr);
 }
 
+/* Reads the table, or each of its partitions. */
 void
 read_all(Backfill* backfill, Oid target)
 {

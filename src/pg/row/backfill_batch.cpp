@@ -38,6 +38,7 @@ struct Finding {
     int64 id; /* in the queue; 0 = none */
 };
 
+/* Puts a row into the result. */
 void
 report(Backfill* backfill, const Watch* watch, const NewEvent& event, const Finding& finding)
 {
@@ -64,6 +65,7 @@ report(Backfill* backfill, const Watch* watch, const NewEvent& event, const Find
     tuplestore_putvalues(backfill->results, backfill->columns, values, nulls);
 }
 
+/* In current memory; NULL stays NULL. */
 Jsonb*
 copy_json(const Jsonb* json)
 {
@@ -74,6 +76,7 @@ copy_json(const Jsonb* json)
     return copy;
 }
 
+/* Copies the event into the batch. */
 void
 keep(Backfill* backfill, const NewEvent& event)
 {
@@ -94,6 +97,8 @@ keep(Backfill* backfill, const NewEvent& event)
  * The queue
  */
 
+/* One value of each event of the batch as an array, for the statement below. None of them is NULL.
+ */
 Datum
 array_of(const Backfill* backfill, Oid type, Datum (*value)(const NewEvent& event))
 {
@@ -167,6 +172,7 @@ read_finding(uint64 row, int* place)
     return {is_known ? Action::kKnown : Action::kMissing, Reason::kNone, is_new ? 0 : id};
 }
 
+/* Enqueues the event if the queue does not know it and this is no dry run, and reports it. */
 void
 settle_event(Backfill* backfill, const Watch* watch, NewEvent* event, Finding finding)
 {

@@ -42,6 +42,7 @@ struct LateTime {
 HTAB* late_times = nullptr;
 LocalTransactionId late_times_of = InvalidLocalTransactionId; /* the memory is gone with it */
 
+/* In memory of the transaction, with which all of it goes. */
 void
 create_late_times()
 {
@@ -50,6 +51,7 @@ create_late_times()
     late_times_of = my_local_transaction_id();
 }
 
+/* Where the version of the row lies that the slot holds. */
 RowVersion
 version_of(const Watch* watch, const TupleTableSlot* slot)
 {
@@ -74,6 +76,7 @@ remember(const Watch* watch, const TupleTableSlot* slot, const LateTime& late)
     entry->written_in = GetCurrentSubTransactionId();
 }
 
+/* Notes which event the row has now, and with which time. */
 void
 set_event(LateTime* late, const NewEvent& event, int64 id)
 {

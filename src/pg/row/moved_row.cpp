@@ -23,6 +23,7 @@ struct MovedRow {
 
 HTAB* moved_rows = nullptr;
 
+/* For the life of the process: one entry for each watch. */
 void
 create_moved_rows()
 {
@@ -39,6 +40,8 @@ may_move(TupleTableSlot* deleted)
                ExecFetchSlotHeapTuple(deleted, false, nullptr)->t_data);
 }
 
+/* What the watch remembers of this subtransaction; NULL if nothing. What others remember ended with
+ * them. */
 MovedRow*
 find_moved(const Watch* watch)
 {

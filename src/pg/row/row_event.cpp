@@ -33,6 +33,7 @@ park(NewEvent* event, Reason reason, const char* detail)
     }
 }
 
+/* Whether the watch takes the role from the row at all. */
 bool
 is_used(const Watch* watch, Role role)
 {
@@ -105,6 +106,7 @@ struct Stage {
     bool is_mapped;
 };
 
+/* The name under which the map has the stage; NULL if it does not name it. */
 text*
 mapped_name(Jsonb* map, const text* name)
 {
@@ -115,6 +117,7 @@ mapped_name(Jsonb* map, const text* name)
     return cstring_to_text_with_len(value.val.string.val, value.val.string.len);
 }
 
+/* The stage of the row as it would be sent. */
 Stage
 stage_of(Watch* watch, const RowValues& values)
 {
@@ -125,6 +128,7 @@ stage_of(Watch* watch, const RowValues& values)
     return {mapped != nullptr ? mapped : name, mapped != nullptr};
 }
 
+/* Of a stage without a name nothing but that can be told. */
 bool
 is_same_stage(const Stage& a, const Stage& b)
 {
@@ -175,6 +179,8 @@ set_stage(const Watch* watch, const Stage& stage, NewEvent* event)
  * Times
  */
 
+/* When the stage was reached, and whether that can be sent. Without an event time in the watch, it
+ * is now. */
 void
 read_times(Watch* watch, const Row& row, NewEvent* event)
 {
@@ -213,6 +219,7 @@ read_times(Watch* watch, const Row& row, NewEvent* event)
 /* As large as the argument of capi_send_lead_event() may be. */
 constexpr int kLargestCustomData = 16 * 1024;
 
+/* User_data, treated, and custom_data; then whether Meta would know whose event it is. */
 void
 read_data(Watch* watch, const Row& row, NewEvent* event)
 {

@@ -64,6 +64,7 @@ push_elements(JsonbParseState** state, Jsonb* json, bool as_text)
     return pushed;
 }
 
+/* Makes a value of the JSON, without a copy. */
 void
 refer_to(Jsonb* json, JsonbValue* value)
 {
@@ -72,6 +73,7 @@ refer_to(Jsonb* json, JsonbValue* value)
     value->val.binary.len = static_cast<int>(VARSIZE(json) - VARHDRSZ);
 }
 
+/* The JSON as an element, or each of its elements. Returns how many were pushed. */
 int
 push_element(JsonbParseState** state, Jsonb* json, bool as_text)
 {
@@ -137,6 +139,7 @@ read_object(Reading* reading, const Members& members, const char* argument, bool
     return count > 0 ? JsonbValueToJsonb(object) : nullptr;
 }
 
+/* Runs with the owner's rights. */
 void
 read_objects(void* argument)
 {
@@ -150,6 +153,7 @@ read_objects(void* argument)
 
 }  // namespace
 
+/* Never an ERROR of an expression: that becomes the reason. Others, such as a cancel, go on. */
 void
 read_members(Watch* watch, const Row& row, RowMembers* members)
 {

@@ -28,6 +28,7 @@ pin_text_forms()
                                 true, 0, false);
 }
 
+/* Writes a member that is a text, behind what separates it from the one before. */
 void
 add_member(StringInfo json, const char* separator, const char* name, const char* value)
 {
@@ -37,6 +38,7 @@ add_member(StringInfo json, const char* separator, const char* name, const char*
     escape_json(json, value);
 }
 
+/* Text form of a column's value; how, the settings say that pin_text_forms() has pinned. */
 const char*
 text_of(Relation table, TupleTableSlot* slot, AttrNumber number)
 {
@@ -50,6 +52,7 @@ text_of(Relation table, TupleTableSlot* slot, AttrNumber number)
     return isnull ? "" : OidOutputFunctionCall(output, value); /* a key is never NULL */
 }
 
+/* Writes the columns of the primary key with their values, as members. */
 void
 add_key(StringInfo json, Relation table, Oid primary_key, TupleTableSlot* slot)
 {

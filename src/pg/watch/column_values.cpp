@@ -41,6 +41,7 @@ quotable_digits(std::string_view text)
     return psprintf("\"%.*s\"", static_cast<int>(text.size()), text.data());
 }
 
+/* A lead that came by another way than Meta has often a blank and not NULL. */
 bool
 is_blank(std::string_view text)
 {
@@ -56,12 +57,14 @@ integer_value(Oid type, Datum value)
                              : DatumGetInt16(value);
 }
 
+/* Whether the type is one of whole numbers that fit into 64 bits. */
 bool
 is_integer(Oid type)
 {
     return type == INT8OID || type == INT4OID || type == INT2OID;
 }
 
+/* With and without time zone have the same form: without, it is taken as UTC. */
 Reason
 from_timestamp(Timestamp timestamp, UnixMicros* time)
 {
@@ -71,6 +74,7 @@ from_timestamp(Timestamp timestamp, UnixMicros* time)
     return Reason::kNone;
 }
 
+/* Seconds or milliseconds, told apart by their size. */
 Reason
 from_unix_number(int64 number, UnixMicros* time)
 {

@@ -25,12 +25,14 @@ constexpr int kTargetArgument = 0;
 constexpr int kDatasetOfWatch = 3;
 constexpr int kDatasetOfUnwatch = 1;
 
+/* NULL if it was not given. */
 const char*
 name_argument(FunctionCallInfo fcinfo, int argument)
 {
     return PG_ARGISNULL(argument) ? nullptr : NameStr(*PG_GETARG_NAME(argument));
 }
 
+/* An ERROR for a view and whatever else has no row triggers that fire AFTER. */
 void
 require_table(Relation table)
 {
@@ -43,6 +45,7 @@ require_table(Relation table)
                         errhint("Watch the table that holds the leads.")));
 }
 
+/* As it can stand in SQL text. */
 const char*
 qualified_name(Relation table)
 {
@@ -50,6 +53,7 @@ qualified_name(Relation table)
                                       RelationGetRelationName(table));
 }
 
+/* Runs a utility statement with the rights of the current user. */
 void
 run(const char* command)
 {
@@ -80,6 +84,7 @@ trigger_definition(Oid schema, Relation table, const char* trigger_name, bool is
     return sql.data;
 }
 
+/* Whether the name is taken. */
 bool
 has_trigger(Oid table, const char* name)
 {
@@ -149,6 +154,7 @@ refuse_second_watch(Relation table, Oid schema, const char* dataset)
                  errhint("Use capi_unwatch() first.")));
 }
 
+/* What capi_watch() does when it has the table under its lock. */
 void
 watch(FunctionCallInfo fcinfo, Relation table)
 {
@@ -168,6 +174,7 @@ watch(FunctionCallInfo fcinfo, Relation table)
     forget_unused_approvals(schema);
 }
 
+/* What capi_unwatch() does. Closes the table, and keeps its lock. */
 void
 unwatch(FunctionCallInfo fcinfo, Relation table)
 {

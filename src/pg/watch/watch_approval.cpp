@@ -49,6 +49,7 @@ struct Approval {
     const char* digest;
 };
 
+/* Appends an empty approval to the list and returns it. */
 Approval*
 add_room(List** approvals)
 {
@@ -76,6 +77,7 @@ note_use(const TriggerRow& trigger, List** used)
     approval->digest = TextDatumGetCString(digest(trigger.arguments, trigger.argument_count));
 }
 
+/* The approvals that the triggers of all tables need, partitions included. */
 List*
 find_used(Oid schema)
 {
@@ -97,6 +99,7 @@ find_used(Oid schema)
     return used;
 }
 
+/* Whether the row of capi_watch_approval is one of those in use. */
 bool
 is_among(const List* used, HeapTuple tuple, TupleDesc columns)
 {

@@ -18,6 +18,8 @@ namespace {
 
 HTAB* watches = nullptr;
 
+/* Those of the table, or all. They stay in memory, because one may be in use, and are built anew
+ * when they are asked for. */
 void
 forget_watches(Oid table)
 {
@@ -32,6 +34,7 @@ forget_watches(Oid table)
     }
 }
 
+/* A dataset was created, renamed, dropped or altered. */
 void
 at_server_change(Datum, int, uint32)
 {
@@ -49,6 +52,7 @@ at_definition_change(Datum, int, uint32)
         watch->valid = watch->valid && !watch->has_expressions;
 }
 
+/* Begins to remember watches, and to hear of what makes them wrong. */
 void
 create_watches()
 {
@@ -59,6 +63,7 @@ create_watches()
         CacheRegisterSyscacheCallback(cache, at_definition_change, 0);
 }
 
+/* The first thing that breaks a watch is the one that it tells of. */
 void
 break_watch(Watch* watch, Reason reason, const char* by)
 {
@@ -81,6 +86,7 @@ prepare_watch_dataset(Watch* watch, const char* name)
         break_watch(watch, Reason::kDatasetPermission, GetForeignServer(watch->server)->servername);
 }
 
+/* Of a plain watch: its arguments are names of columns. */
 void
 prepare_columns(Watch* watch, Relation table, const WatchDefinition& definition)
 {
@@ -117,6 +123,7 @@ try_to_compile(Watch* watch, Relation table, const WatchDefinition& definition)
                 psprintf("argument \"%s\": %s", work.part, failure.message));
 }
 
+/* Of a watch that its owner has approved: its arguments are expressions and options. */
 void
 prepare_expressions(Watch* watch, Relation table, const Trigger* trigger)
 {

@@ -42,6 +42,7 @@ prepare_json(MemberSource* source, Oid type, MemoryContext memory)
     MemoryContextSwitchTo(before);
 }
 
+/* Compiles one text of the member. Room for all of them is there. */
 void
 add_source(Compilation* work, Member* member, const JsonbValue& text)
 {
@@ -69,6 +70,8 @@ compile_member(Compilation* work, Member* member, const JsonbValue& value)
         add_source(work, member, *getIthJsonbValueFromContainer(value.val.binary.data, i));
 }
 
+/* Compiles user_data or custom_data, an object of texts and lists of texts, as capi_watch() has
+ * written it. */
 void
 compile_members(Compilation* work, const char* argument, Jsonb* given, Members* members)
 {
@@ -93,6 +96,7 @@ compile_members(Compilation* work, const char* argument, Jsonb* given, Members* 
     }
 }
 
+/* An ERROR if the expression, should it be one, reads or calls what its owner may not. */
 void
 check_source(Compilation* work, const Source& source)
 {
@@ -102,6 +106,7 @@ check_source(Compilation* work, const Source& source)
     check_rights(source.expression);
 }
 
+/* The same for each source of user_data or custom_data. */
 void
 check_members(Compilation* work, const Members& members)
 {

@@ -21,6 +21,7 @@ constexpr int kRoleArguments[] = {0, 1, 3, 4}; /* the condition is an option */
 
 constexpr const char* kUnmappedWords[] = {"send", "skip", "park"};
 
+/* The argument of the trigger; NULL if it has none there, or an empty one. */
 const char*
 argument(const Trigger* trigger, int number)
 {
@@ -28,6 +29,7 @@ argument(const Trigger* trigger, int number)
                                                                          : nullptr;
 }
 
+/* Whether the object has the member, and it is true. */
 bool
 true_member(Jsonb* object, const char* name)
 {
@@ -36,6 +38,7 @@ true_member(Jsonb* object, const char* name)
     return find_member(&object->root, name, &value) && value.type == jbvBool && value.val.boolean;
 }
 
+/* NULL if there is no such member, or it is a plain value. */
 Jsonb*
 object_member(Jsonb* object, const char* name)
 {
@@ -46,6 +49,7 @@ object_member(Jsonb* object, const char* name)
     return JsonbValueToJsonb(&value);
 }
 
+/* The options of a watch with expressions. Those that are missing stay as they are. */
 void
 read_options(Jsonb* options, WatchDefinition* definition)
 {
@@ -62,6 +66,7 @@ read_options(Jsonb* options, WatchDefinition* definition)
     definition->recheck = true_member(options, "recheck");
 }
 
+/* Writes the key of the next member. */
 void
 add_member(StringInfo json, const char* name)
 {
@@ -70,6 +75,7 @@ add_member(StringInfo json, const char* name)
     appendStringInfoString(json, ": ");
 }
 
+/* Writes a member that is a text. */
 void
 add_text(StringInfo json, const char* name, const char* value)
 {
@@ -77,6 +83,7 @@ add_text(StringInfo json, const char* name, const char* value)
     escape_json(json, value);
 }
 
+/* Writes a member that is JSON already. */
 void
 add_json(StringInfo json, const char* name, Jsonb* value)
 {

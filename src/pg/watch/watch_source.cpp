@@ -12,6 +12,7 @@ namespace crm_capi {
 
 namespace {
 
+/* An ERROR that shows what user_data looks like; `detail` says what is wrong with this one. */
 void
 refuse_members(const char* argument, const char* detail)
 {
@@ -24,6 +25,7 @@ refuse_members(const char* argument, const char* detail)
                      "of them.")));
 }
 
+/* An ERROR about one key. */
 void
 refuse_key(const char* argument, const char* key, const char* detail)
 {
@@ -32,6 +34,8 @@ refuse_key(const char* argument, const char* key, const char* detail)
                     errdetail("%s", detail), errhint("Leave the key out.")));
 }
 
+/* An ERROR unless the key may be set: one that the API knows in user_data, anything in custom_data
+ * but what is written from the dataset. */
 void
 check_key(const char* argument, const char* key)
 {

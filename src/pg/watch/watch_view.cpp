@@ -20,6 +20,7 @@ namespace crm_capi {
 
 namespace {
 
+/* The trigger of the table with that OID; NULL if it has been dropped. */
 const Trigger*
 find_trigger(Relation table, Oid oid)
 {
@@ -32,6 +33,7 @@ find_trigger(Relation table, Oid oid)
     return nullptr;
 }
 
+/* What keeps the watch from working, in words; NULL if nothing does. */
 const char*
 problem_of(Watch* watch)
 {
