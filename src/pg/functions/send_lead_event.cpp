@@ -39,13 +39,13 @@ check_event_time(TimestampTz time, std::optional<UnixMicros> lead_created_at)
     const TimestampTz now = GetCurrentTimestamp();
 
     if (TIMESTAMP_NOT_FINITE(time))
-        raise(Reason::kEventTimeUnreadable, "The event time is infinite.");
+        report_unsendable(Reason::kEventTimeUnreadable, "The event time is infinite.");
     const Reason reason =
         JudgeEventTime(to_unix_micros(time), to_unix_micros(now), lead_created_at);
     if (reason != Reason::kNone) {
         const char* const event_time = pstrdup(timestamptz_to_str(time));
-        raise(reason,
-              psprintf("The event time is %s; now it is %s.", event_time, timestamptz_to_str(now)));
+        report_unsendable(reason, psprintf("The event time is %s; now it is %s.", event_time,
+                                           timestamptz_to_str(now)));
     }
 }
 
@@ -129,8 +129,8 @@ check_identities(FunctionCallInfo fcinfo, Oid server, NewEvent* event)
         report_unusable(reading.unusable);
     const Reason reason = identify(event, &reading);
     if (reason != Reason::kNone)
-        raise(reason, reading.detail ? psprintf("The key is \"%s\".", reading.detail)
-                                     : "Nothing was enqueued.");
+        report_unsendable(reason, reading.detail ? psprintf("The key is \"%s\".", reading.detail)
+                                                 : "Nothing was enqueued.");
 }
 
 NewEvent

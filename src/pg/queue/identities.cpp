@@ -19,7 +19,7 @@ namespace {
 constexpr int kLargestUserData = 16 * 1024;
 
 IdentityReading
-refusal(Reason reason)
+refused_reading(Reason reason)
 {
     IdentityReading reading = {};
 
@@ -63,19 +63,19 @@ read_identities(const Jsonb* given, const char* default_country)
     bool complete;
 
     if (VARSIZE(given) > kLargestUserData)
-        return refusal(Reason::kIdentityTooMany);
+        return refused_reading(Reason::kIdentityTooMany);
     const std::string_view utf8 =
         to_utf8(JsonbToCString(nullptr, root, static_cast<int>(VARSIZE(given))), &complete);
     if (!complete)
-        return refusal(Reason::kUserDataUnreadable);
+        return refused_reading(Reason::kUserDataUnreadable);
     IdentityReading reading = normalize(utf8, default_country, &json);
     if (reading.reason != Reason::kNone || json == nullptr)
         return reading;
     const std::string_view text = from_utf8(json, &complete);
     if (!complete)
-        return refusal(Reason::kUserDataUnreadable);
+        return refused_reading(Reason::kUserDataUnreadable);
     if (text.size() > kLargestUserData)
-        return refusal(Reason::kIdentityTooMany);
+        return refused_reading(Reason::kIdentityTooMany);
     reading.user_data = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data())));
     return reading;
 }

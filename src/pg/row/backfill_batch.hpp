@@ -8,7 +8,7 @@
 
 #include "pg/queue/event_log.hpp"
 #include "pg/base/pg_prelude.hpp"
-#include "pg/watch/watch_cache.hpp"
+#include "pg/watch/prepared_watch.hpp"
 
 namespace crm_capi {
 

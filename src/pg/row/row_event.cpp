@@ -89,7 +89,7 @@ read_lead(Watch* watch, const RowValues& values, NewEvent* event)
         return true;
     }
     event->has_lead_id =
-        reason == Reason::kNone || (event->lead_id > 0 && event->lead_id <= kLargestHarmlessNumber);
+        reason == Reason::kNone || (event->lead_id > 0 && event->lead_id <= kLargestQuotableNumber);
     park(event, reason, detail);
     return true;
 }

@@ -165,7 +165,7 @@ nothing_can_be_new()
     return !shipper->must_read && !shipper->cursor_is_behind && !shipper->settings_changed &&
            !shipper->decisions_changed && !shipper->tombstones_changed &&
            !shipper->first_times.are_old && !shipper->dispatcher.HasHeld() &&
-           !history_is_due(shipper) && is_still_quiet(shipper->quiet_since);
+           !history_is_due(shipper) && still_no_writers(shipper->no_writers_since);
 }
 
 /* Whether there is nothing to wait for but a commit, or the next poll. */
@@ -186,7 +186,7 @@ doze()
 {
     constexpr int kWakeOn = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
     const uint32 wait_event = show_waiting();
-    const uint64 since = shipper->quiet_since;
+    const uint64 since = shipper->no_writers_since;
     const long poll = setting_poll_interval;
     long rest = milliseconds_until_history_is_due(shipper);
     bool woken;
@@ -196,7 +196,7 @@ doze()
         const long nap = launcher_runs() ? rest : Min(poll, rest);
         woken = (WaitLatch(MyLatch, kWakeOn, Max(nap, 1), wait_event) & WL_LATCH_SET) != 0;
         rest -= nap;
-    } while (!woken && rest > 0 && is_still_quiet(since));
+    } while (!woken && rest > 0 && still_no_writers(since));
     end_doze(my_slot);
     return !woken;
 }

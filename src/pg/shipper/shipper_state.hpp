@@ -54,7 +54,7 @@ struct Shipper {
     bool tombstones_changed = true; /* capi_forget() was called */
     bool must_read = true;          /* the log may have grown */
     /* The next transaction id when the log was read to its end and nobody was writing; else 0. */
-    uint64 quiet_since = 0;
+    uint64 no_writers_since = 0;
     bool more_to_do = false;      /* the turn ended before everything was done */
     bool serves_copy = false;     /* a dataset is held because this database is a copy */
     bool stopping = false;        /* asked to end: no new requests */

@@ -177,7 +177,7 @@ read_log(Shipper* shipper)
         budget -= read_range(shipper, reader, range, budget);
     }
     close_log(reader);
-    shipper->quiet_since = shipper->must_read ? 0 : quiet_since(GetActiveSnapshot());
+    shipper->no_writers_since = shipper->must_read ? 0 : no_writers_since(GetActiveSnapshot());
     if (!shipper->final_events.empty() && !shipper->window->HasHoles() &&
         shipper->window->position() >= shipper->final_up_to)
         shipper->final_events.clear();
@@ -283,9 +283,9 @@ send_requests(Shipper* shipper)
 void
 disregard_own_transaction(Shipper* shipper)
 {
-    if (shipper->quiet_since != 0 &&
-        U64FromFullTransactionId(GetTopFullTransactionIdIfAny()) == shipper->quiet_since)
-        shipper->quiet_since++;
+    if (shipper->no_writers_since != 0 &&
+        U64FromFullTransactionId(GetTopFullTransactionIdIfAny()) == shipper->no_writers_since)
+        shipper->no_writers_since++;
 }
 
 /* Everything between begin and commit. */

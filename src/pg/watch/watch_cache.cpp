@@ -1,5 +1,5 @@
 /*
- * watch_cache.cpp - what a watch, that is a trigger of ours, means for its table.
+ * watch_cache.cpp - the watches of a session, each prepared once.
  */
 #include "pg/catalog/phone_country.hpp"
 #include "pg/watch/watch_cache.hpp"
