@@ -28,6 +28,7 @@ CHECKS = {
     "reason-codes": (text_checks.reason_codes, samples.REASON_CODES),
     "check-names": (text_checks.check_names, samples.CHECK_NAMES),
     "table-columns": (text_checks.table_columns, samples.TABLE_COLUMNS),
+    "lead-comments": (text_checks.lead_comments, samples.LEAD_COMMENTS),
     "versions": (text_checks.versions, samples.VERSIONS),
     "meta": (text_checks.meta, samples.META_FILES),
     "links": (text_checks.links, samples.LINKS),

@@ -158,6 +158,18 @@ TABLE_COLUMNS = [
          "sql/crm_capi--1.0.sql": A_TABLE}),
 ]
 
+COMMENTED = "/* Does it. */\nint f(int a)\n{\n    return a;\n}\n\n"
+BARE = "int\ng(int a)\n{\n    return a;\n}\n\n"
+LEAD_COMMENTS = [
+    (2, {"src/pg/base/a.cpp": COMMENTED + BARE}),
+    (2, {"src/net/a.cpp": "void A::G() { f(); }\n", "src/net/a.hpp": "// A class.\nclass A {\n\n    void G();\n};\n"}),
+    (0, {"src/pg/base/a.cpp": COMMENTED * 9 + BARE}),
+    (0, {"src/pg/base/a.cpp": BARE, "src/pg/base/a.hpp": "/* Both do it. */\nint f();\nint g(int a);\n"}),
+    (0, {"src/net/a.cpp": "void A::G() { f(); }\n", "src/net/a.hpp": "class A {\n    // Does it.\n    void G();\n};\n"}),
+    (0, {"src/pg/base/a.cpp": 'extern "C" Datum\ncapi_a(PG_FUNCTION_ARGS)\n{\n}\n'}),
+    (0, {"src/pg/other/a.cpp": BARE}),
+]
+
 VERSIONS = [
     (1, {"sql/crm_capi--1.1.sql": "\n"}),
     (1, {"crm_capi.control": CONTROL, "sql/crm_capi--1.0.sql": "\n"}),

@@ -179,6 +179,46 @@ def table_columns(tree):
     return findings
 
 
+COMMENTED_WINGS = ("src/pg/base", "src/pg/catalog", "src/pg/queue", "src/pg/watch", "src/pg/row",
+                   "src/pg/functions", "src/net")
+FUNCTION_NAME = re.compile(r"(~?\w+)\s*\(")
+
+
+def has_lead_comment(source, offset):
+    """Whether a comment stands above the line of the offset, or above the declarations that it follows."""
+    for line in reversed(source.text[:offset].split("\n")[:-1]):
+        if re.match(r"\s*(//|/\*|\*)|.*\*/\s*$", line):
+            return True
+        if not re.match(r"\s*[^\s{}].*[;,]\s*$", line):
+            return False
+    return False
+
+
+def declarations(source):
+    """(name, offset) of each function that the header declares or defines."""
+    for match in re.finditer(r"^[ \t]*(?!return|if|for|while)[\w:<>*&\[\], ]*?[ *&\n]" + FUNCTION_NAME.pattern, source.code, re.MULTILINE):
+        yield match.group(1), match.start(1)
+
+
+def lead_comments(tree):
+    """Nine of ten functions say what they promise, where they are defined or where they are declared. What SQL
+    calls is excepted: the install script has a comment on each."""
+    findings = []
+    for wing in COMMENTED_WINGS:
+        sources = tree.sources(wing)
+        declared = {name for source in sources if source.path.endswith(".hpp")
+                    for name, offset in declarations(source) if has_lead_comment(source, offset)}
+        functions = [(source, start, FUNCTION_NAME.search(source.code, start).group(1))
+                     for source in sources for start, _ in source.functions()
+                     if "PG_FUNCTION_ARGS" not in source.code[start:source.code.index(")", start)]]
+        bare = [source.finding(start, f"{name}() has no lead comment")
+                for source, start, name in functions
+                if name not in declared and not has_lead_comment(source, start)]
+        if len(bare) * 10 > len(functions):
+            findings += [f"{wing}: {len(bare)} of {len(functions)} functions have no lead comment", *bare]
+    return findings
+
+
 def version_key(version):
     numbers = [int(number) for number in version.split(".") if number]
     while numbers and numbers[-1] == 0:  # META.json wants 1.0.0 where the control file says 1.0

@@ -31,7 +31,7 @@ forget_numbers()
 
 /* A server was renamed, dropped or created; which one, nobody says. */
 void
-at_server_change(Datum, int, uint32)
+at_server_change(Datum, SystemCache, uint32)
 {
     forget_numbers();
 }

@@ -64,7 +64,7 @@ void
 read_filters(Oid schema, Snapshot snapshot, int64 lead_id, Ranges* covered, Ranges* found)
 {
     const Relation table = table_open(relations_in(schema)->lead_filter, AccessShareLock);
-    const TableScanDesc scan = table_beginscan(table, snapshot, 0, nullptr);
+    const TableScanDesc scan = begin_table_scan(table, snapshot);
 
     for (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection); HeapTupleIsValid(tuple);
          tuple = heap_getnext(scan, ForwardScanDirection)) {

@@ -48,7 +48,7 @@ read_source(Reading* reading, MemberSource* source)
 
 /* A list within a list counts by its elements. Returns how many were pushed. */
 int
-push_elements(JsonbParseState** state, Jsonb* json, bool as_text)
+push_elements(JsonBuilder* builder, Jsonb* json, bool as_text)
 {
     int pushed = 0;
 
@@ -58,7 +58,7 @@ push_elements(JsonbParseState** state, Jsonb* json, bool as_text)
             continue;
         if (as_text)
             turn_into_text(value);
-        (void)pushJsonbValue(state, WJB_ELEM, value);
+        push_json(builder, WJB_ELEM, value);
         pushed++;
     }
     return pushed;
@@ -75,14 +75,14 @@ refer_to(Jsonb* json, JsonbValue* value)
 
 /* The JSON as an element, or each of its elements. Returns how many were pushed. */
 int
-push_element(JsonbParseState** state, Jsonb* json, bool as_text)
+push_element(JsonBuilder* builder, Jsonb* json, bool as_text)
 {
     JsonbValue value;
 
     if (JB_ROOT_IS_ARRAY(json)) /* a scalar is an array of one, too */
-        return push_elements(state, json, as_text);
+        return push_elements(builder, json, as_text);
     refer_to(json, &value);
-    (void)pushJsonbValue(state, WJB_ELEM, &value);
+    push_json(builder, WJB_ELEM, &value);
     return 1;
 }
 
@@ -91,10 +91,10 @@ bool
 read_member(Reading* reading, JsonbValue* value, bool as_text)
 {
     const Member* const member = reading->member;
-    JsonbParseState* state = nullptr;
+    JsonBuilder builder = {};
     int count = 0;
 
-    (void)pushJsonbValue(&state, WJB_BEGIN_ARRAY, nullptr);
+    push_json(&builder, WJB_BEGIN_ARRAY, nullptr);
     for (int i = 0; i < member->count; i++) {
         Jsonb* const json = read_source(reading, &member->sources[i]);
         if (json == nullptr)
@@ -110,9 +110,10 @@ read_member(Reading* reading, JsonbValue* value, bool as_text)
             refer_to(json, value);
             return true;
         }
-        count += push_element(&state, json, as_text);
+        count += push_element(&builder, json, as_text);
     }
-    refer_to(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, nullptr)), value);
+    push_json(&builder, WJB_END_ARRAY, nullptr);
+    refer_to(built_json(builder), value);
     return count > 0;
 }
 
@@ -120,23 +121,23 @@ read_member(Reading* reading, JsonbValue* value, bool as_text)
 Jsonb*
 read_object(Reading* reading, const Members& members, const char* argument, bool as_text)
 {
-    JsonbParseState* state = nullptr;
+    JsonBuilder builder = {};
     int count = 0;
 
     reading->argument = argument;
-    (void)pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
+    push_json(&builder, WJB_BEGIN_OBJECT, nullptr);
     for (int i = 0; i < members.count; i++) {
         JsonbValue key = string_value(members.list[i].key);
         JsonbValue value;
         reading->member = &members.list[i];
         if (!read_member(reading, &value, as_text))
             continue;
-        (void)pushJsonbValue(&state, WJB_KEY, &key);
-        (void)pushJsonbValue(&state, WJB_VALUE, &value);
+        push_json(&builder, WJB_KEY, &key);
+        push_json(&builder, WJB_VALUE, &value);
         count++;
     }
-    JsonbValue* const object = pushJsonbValue(&state, WJB_END_OBJECT, nullptr);
-    return count > 0 ? JsonbValueToJsonb(object) : nullptr;
+    push_json(&builder, WJB_END_OBJECT, nullptr);
+    return count > 0 ? built_json(builder) : nullptr;
 }
 
 /* Runs with the owner's rights. */

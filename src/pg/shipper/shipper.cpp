@@ -29,7 +29,7 @@ Shipper* shipper = nullptr;
 int my_slot = -1;
 
 void
-at_settings_change(Datum, int, uint32)
+at_settings_change(Datum, SystemCache, uint32)
 {
     shipper->settings_changed = true;
 }

@@ -36,14 +36,14 @@ forget_watches(Oid table)
 
 /* A dataset was created, renamed, dropped or altered. */
 void
-at_server_change(Datum, int, uint32)
+at_server_change(Datum, SystemCache, uint32)
 {
     forget_watches(InvalidOid);
 }
 
 /* Functions may have been inlined, operators and casts chosen. */
 void
-at_definition_change(Datum, int, uint32)
+at_definition_change(Datum, SystemCache, uint32)
 {
     HASH_SEQ_STATUS position;
 

@@ -54,11 +54,11 @@ struct Rewriting {
     Relation table;
     const char* argument;
     const char* key;
-    JsonbParseState* state;
+    JsonBuilder written;
 };
 
 /* Pushes the source that the text is. */
-JsonbValue*
+void
 push_text(Rewriting* work, JsonbIteratorToken token, const JsonbValue& value)
 {
     if (value.type != jbvString)
@@ -66,23 +66,25 @@ push_text(Rewriting* work, JsonbIteratorToken token, const JsonbValue& value)
     const char* const text =
         write_source(work->table, copy_string(value), psprintf("%s.%s", work->argument, work->key));
     JsonbValue written = string_value(text);
-    return pushJsonbValue(&work->state, token, &written);
+    push_json(&work->written, token, &written);
 }
 
 /* What has neither key nor text is passed on. */
-JsonbValue*
+void
 rewrite(Rewriting* work, JsonbIteratorToken token, JsonbValue* value)
 {
     switch (token) {
         case WJB_KEY:
             work->key = copy_string(*value);
             check_key(work->argument, work->key);
-            return pushJsonbValue(&work->state, token, value);
+            push_json(&work->written, token, value);
+            return;
         case WJB_VALUE:
         case WJB_ELEM:
-            return push_text(work, token, *value);
+            push_text(work, token, *value);
+            return;
         default:
-            return pushJsonbValue(&work->state, token, nullptr);
+            push_json(&work->written, token, nullptr);
     }
 }
 
@@ -129,9 +131,8 @@ write_source(Relation table, const char* text, const char* argument)
 Jsonb*
 read_member_sources(FunctionCallInfo fcinfo, int number, const char* argument, Relation table)
 {
-    Rewriting work = {table, argument, "", nullptr};
+    Rewriting work = {table, argument, "", {}};
     JsonbValue value;
-    JsonbValue* result = nullptr;
     int depth = 0;
 
     if (PG_ARGISNULL(number))
@@ -143,9 +144,9 @@ read_member_sources(FunctionCallInfo fcinfo, int number, const char* argument, R
     for (JsonbIteratorToken token = JsonbIteratorNext(&position, &value, false); token != WJB_DONE;
          token = JsonbIteratorNext(&position, &value, false)) {
         check_depth(work, token, &depth);
-        result = rewrite(&work, token, &value);
+        rewrite(&work, token, &value);
     }
-    return JsonbValueToJsonb(result);
+    return built_json(work.written);
 }
 
 }  // namespace crm_capi
