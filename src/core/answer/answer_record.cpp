@@ -75,11 +75,11 @@ void BlackOutSecrets(const Secrets& secrets, HttpAnswer* http) {
     BlackOut(secrets.app_secret, http);
 }
 
-EndedRequest EndRequest(HttpAnswer http, int event_count, const Secrets& secrets,
-                        Verdict* verdict) {
+AnswerRecord RecordAnswer(HttpAnswer http, int event_count, const Secrets& secrets,
+                          Verdict* verdict) {
     const Answer answer = ReadAnswer(http, event_count);
     *verdict = Judge(answer);
-    EndedRequest ended{};
+    AnswerRecord ended{};
     ended.outcome = OutcomeName(verdict->kind);
     ended.http_status = http.http_status;
     ended.events_received = answer.reply.events_received.value_or(-1);

@@ -42,10 +42,10 @@ Json DescribeError(const Reply& reply) {
 
 }  // namespace
 
-std::string DescribeTestEvent(const HttpAnswer& answer, const Secrets& secrets,
-                              const std::string& event_id, const std::string& test_event_code) {
+std::string DescribeTrialEvent(const HttpAnswer& answer, const Secrets& secrets,
+                               const std::string& event_id, const std::string& test_event_code) {
     Verdict verdict{};
-    const EndedRequest ended = EndRequest(answer, 1, secrets, &verdict);
+    const AnswerRecord ended = RecordAnswer(answer, 1, secrets, &verdict);
     HttpAnswer shown = answer;
     BlackOutSecrets(secrets, &shown);
     const Reply reply =

@@ -295,7 +295,7 @@ void JudgeDatasetGone(const DatasetFacts& facts, UnixMicros now, Findings* findi
 
 void JudgeProbe(const ProbeFacts& facts, Findings* findings) {
     Verdict verdict{};
-    (void)EndRequest(facts.answer, 0, facts.secrets, &verdict);
+    (void)RecordAnswer(facts.answer, 0, facts.secrets, &verdict);
     JudgeReachability(facts, findings);
     JudgeClock(facts, findings);
     JudgeVersion(facts, verdict, findings);

@@ -84,7 +84,7 @@ bool IsSufficient(const Json& object) {
 
 // An unknown key is repeated to the operator if it is a word that a programmer would choose.
 // Anything else could be a value that came to stand for a key.
-bool IsHarmless(const std::string& key) {
+bool IsQuotableKey(const std::string& key) {
     constexpr size_t kLongest = 40;
     const auto is_word_character = [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
@@ -103,9 +103,9 @@ Json ToJson(const IdentityField& field, std::vector<std::string> values) {
 }
 
 // One call of NormalizeUserData.
-class Reading {
+class UserDataReader {
 public:
-    Reading(const Json& given, const IdentityContext& context) : given_(given) {
+    UserDataReader(const Json& given, const IdentityContext& context) : given_(given) {
         context_.current_year = context.current_year;
         country_ = OwnCountry();
         if (country_.empty()) {
@@ -143,7 +143,7 @@ private:
     void ReadMember(const std::string& name, const Json& member) {
         const IdentityField* const field = FindIdentityField(name);
         if (field == nullptr) {
-            Refuse(Reason::kIdentityUnknown, IsHarmless(name) ? name : std::string());
+            Refuse(Reason::kIdentityUnknown, IsQuotableKey(name) ? name : std::string());
             return;
         }
         const Values values = ReadValues(*field, member);
@@ -202,7 +202,7 @@ Identities NormalizeUserData(std::string_view json, const IdentityContext& conte
         unreadable.reason = Reason::kUserDataUnreadable;
         return unreadable;
     }
-    return Reading(given, context).Read();
+    return UserDataReader(given, context).Read();
 }
 
 }  // namespace crm_capi

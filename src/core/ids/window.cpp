@@ -172,7 +172,7 @@ IdSet Window::Holes() const {
     return all;
 }
 
-int64_t Window::SettledUpTo() const {
+int64_t Window::CompleteUpTo() const {
     const IdSet holes = Holes();
     return holes.empty() ? position_ : holes.ranges().front().first - 1;
 }

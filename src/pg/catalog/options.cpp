@@ -20,13 +20,13 @@ namespace crm_capi {
 
 namespace {
 
-using Check = bool (*)(const char* value);
+using ValueTest = bool (*)(const char* value);
 
 struct OptionRule {
     const char* name;
     Oid catalog; /* ForeignServerRelationId or UserMappingRelationId */
     bool superuser_only;
-    Check check;
+    ValueTest check;
     const char* requirement; /* completes "The value must be ..." */
 };
 
