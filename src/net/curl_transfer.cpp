@@ -10,6 +10,8 @@
 #include <new>
 #include <string_view>
 
+#include "core/text/ascii.hpp"
+
 namespace crm_capi {
 
 namespace {
@@ -23,10 +25,7 @@ constexpr std::array<std::string_view, 6> kWantedHeaders = {
     "x-app-usage",   "x-ad-account-usage",       "x-business-use-case-usage",
     "x-fb-trace-id", "x-ad-api-version-warning", "date"};
 
-char LowerCase(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
+// Without the blanks and line ends around it.
 std::string_view Trim(std::string_view text) {
     const std::string_view blanks = " \t\r\n";
     const size_t begin = std::min(text.find_first_not_of(blanks), text.size());
@@ -96,8 +95,7 @@ size_t Transfer::OnHeader(char* data, size_t size, size_t count, void* self) noe
         if (colon == std::string_view::npos || headers.size() >= kMaxHeaders) {
             return length;
         }
-        std::string name(line.substr(0, colon));
-        std::transform(name.begin(), name.end(), name.begin(), LowerCase);
+        std::string name = LowerAscii(line.substr(0, colon));
         const std::string_view value = Trim(line.substr(colon + 1));
         const auto* const wanted =
             std::find(kWantedHeaders.begin(), kWantedHeaders.end(), std::string_view(name));

@@ -6,7 +6,6 @@ namespace crm_capi {
 namespace {
 
 constexpr int kMaxErrorCharacters = 300;
-constexpr std::string_view kBlackedOut = "***";
 
 Answer ReadAnswer(const HttpAnswer& http, int event_count) {
     Answer answer;

@@ -1,6 +1,8 @@
 // http_date.cpp - see http_date.hpp.
 #include "core/answer/http_date.hpp"
 
+#include "core/text/ascii.hpp"
+
 namespace crm_capi {
 
 namespace {
@@ -15,9 +17,9 @@ bool HasForm(std::string_view text) {
     }
     for (size_t i = 0; i < kForm.size(); i++) {
         const char c = text[i];
-        const bool is_digit = c >= '0' && c <= '9';
-        const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        const bool fits = kForm[i] == '0' ? is_digit : kForm[i] == 'a' ? is_letter : c == kForm[i];
+        const bool fits = kForm[i] == '0'   ? IsAsciiDigit(c)
+                          : kForm[i] == 'a' ? IsAsciiLetter(c)
+                                            : c == kForm[i];
         if (!fits) {
             return false;
         }

@@ -11,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/text/ascii.hpp"
 #include "core/text/utf8.hpp"
 
 namespace crm_capi {
@@ -81,24 +82,15 @@ std::string TextMember(const Json& object, const char* name) {
 
 // ---- Text fit for tables and logs ----
 
-constexpr std::string_view kBlackedOut = "***";
-
-bool IsAlphanumeric(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
-
-bool IsHexDigit(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
-}
-
 // '|' stands between the halves of an app's token.
 bool IsTokenCharacter(char c) {
-    return IsAlphanumeric(c) || c == '_' || c == '-' || c == '|';
+    return IsAsciiAlphanumeric(c) || c == '_' || c == '-' || c == '|';
 }
 
 // Any byte of a non-ASCII character may be part of a name; '%' because @ may come as %40.
 bool IsMailCharacter(char c) {
-    return IsAlphanumeric(c) || std::string_view("@._%+-'").find(c) != std::string_view::npos ||
+    return IsAsciiAlphanumeric(c) ||
+           std::string_view("@._%+-'").find(c) != std::string_view::npos ||
            static_cast<unsigned char>(c) >= 0x80;
 }
 
@@ -137,7 +129,7 @@ bool LooksLikeToken(std::string_view run) {
 
 // With the blanks and signs that people write into numbers.
 bool IsPhoneCharacter(char c) {
-    return (c >= '0' && c <= '9') || std::string_view("+ ()-./").find(c) != std::string_view::npos;
+    return IsAsciiDigit(c) || std::string_view("+ ()-./").find(c) != std::string_view::npos;
 }
 
 // An international number: lead ids and codes have no plus sign.
@@ -146,7 +138,7 @@ bool LooksLikePhone(std::string_view run) {
     const size_t plus = run.find('+');
     return plus != std::string_view::npos &&
            std::count_if(run.begin() + static_cast<std::ptrdiff_t>(plus), run.end(),
-                         [](char c) { return c >= '0' && c <= '9'; }) >= kFewestDigits;
+                         IsAsciiDigit) >= kFewestDigits;
 }
 
 struct SecretRule {
@@ -253,7 +245,8 @@ std::string TraceId(std::string text) {
     constexpr size_t kMaxTraceId = 64;
     const bool fits =
         text.size() <= kMaxTraceId && std::all_of(text.begin(), text.end(), [](char c) {
-            return IsAlphanumeric(c) || std::string_view("_-/+=").find(c) != std::string_view::npos;
+            return IsAsciiAlphanumeric(c) ||
+                   std::string_view("_-/+=").find(c) != std::string_view::npos;
         });
     return fits && SafeText(text, kMaxTraceId) == text ? text : std::string();
 }

@@ -3,25 +3,24 @@
 
 #include "core/event/digest.hpp"
 #include "core/dispatch/endpoint.hpp"
+#include "core/text/ascii.hpp"
 
 namespace crm_capi {
 
 namespace {
 
 bool IsUnreserved(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
+    return IsAsciiAlphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
 // Percent-encoding for a query value.
 void AppendEncoded(std::string_view text, std::string* out) {
-    static constexpr char kDigits[] = "0123456789ABCDEF";
     for (const char c : text) {
         if (IsUnreserved(c)) {
             *out += c;
         } else {
             const auto byte = static_cast<unsigned char>(c);
-            *out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+            *out += {'%', UpperAscii(HexDigit(byte >> 4)), UpperAscii(HexDigit(byte & 15))};
         }
     }
 }

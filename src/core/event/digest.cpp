@@ -8,17 +8,18 @@
 #include <limits>
 #include <stdexcept>
 
+#include "core/text/ascii.hpp"
+
 namespace crm_capi {
 namespace {
 
 constexpr size_t kEventIdDigits = 32;  // 128 bits: no two events of a company will ever collide
 
 std::string Hex(const unsigned char* bytes, size_t count) {
-    constexpr char kDigits[] = "0123456789abcdef";
     std::string text(count * 2, '\0');
     for (size_t i = 0; i < count; ++i) {
-        text[2 * i] = kDigits[bytes[i] >> 4];
-        text[2 * i + 1] = kDigits[bytes[i] & 0x0F];
+        text[2 * i] = HexDigit(bytes[i] >> 4);
+        text[2 * i + 1] = HexDigit(bytes[i] & 0x0F);
     }
     return text;
 }

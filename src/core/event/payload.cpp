@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/event/digest.hpp"
+#include "core/text/ascii.hpp"
 #include "core/text/utf8.hpp"
 
 namespace crm_capi {
@@ -106,7 +107,6 @@ size_t PlainLength(std::string_view text) {
 }
 
 void AppendEscaped(char byte, std::string* out) {
-    constexpr char kHexDigits[] = "0123456789abcdef";
     constexpr std::string_view kNamed = "\"\\\b\f\n\r\t";
     constexpr std::string_view kNames = "\"\\bfnrt";
     const size_t named = kNamed.find(byte);
@@ -114,7 +114,7 @@ void AppendEscaped(char byte, std::string* out) {
     if (named != std::string_view::npos) {
         out->append(1, '\\').push_back(kNames[named]);
     } else if (code < 0x20) {
-        out->append("\\u00").append(1, kHexDigits[code >> 4]).push_back(kHexDigits[code & 0x0F]);
+        out->append("\\u00").append(1, HexDigit(code >> 4)).push_back(HexDigit(code & 0x0F));
     } else {
         out->append(kReplacementCharacter);
     }

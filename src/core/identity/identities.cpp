@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/identity/identity_field.hpp"
+#include "core/text/ascii.hpp"
 #include "core/text/unicode.hpp"
 
 namespace crm_capi {
@@ -87,9 +88,9 @@ bool IsSufficient(const Json& object) {
 bool IsQuotableKey(const std::string& key) {
     constexpr size_t kLongest = 40;
     const auto is_word_character = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+        return (IsAsciiAlphanumeric(c) && LowerAscii(c) == c) || c == '_';
     };
-    return !key.empty() && key.size() <= kLongest && key[0] >= 'a' && key[0] <= 'z' &&
+    return !key.empty() && key.size() <= kLongest && IsAsciiLetter(key[0]) &&
            std::all_of(key.begin(), key.end(), is_word_character);
 }
 

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "core/event/digest.hpp"
+#include "core/text/ascii.hpp"
 #include "core/text/unicode.hpp"
 #include "core/text/utf8.hpp"
 
@@ -66,27 +67,12 @@ constexpr std::string_view kPlaceholderHashes[] = {
 constexpr size_t kSha256Digits = 64;
 constexpr size_t kMd5Digits = 32;
 
-char ToLower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-std::string LowerAscii(std::string_view text) {
-    std::string lower(text);
-    std::transform(lower.begin(), lower.end(), lower.begin(), ToLower);
-    return lower;
-}
-
-bool IsHexDigit(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-}
-
 bool IsHex(std::string_view text) {
     return std::all_of(text.begin(), text.end(), IsHexDigit);
 }
 
 bool IsTagCharacter(char c) {
-    return (c >= '0' && c <= '9') || (ToLower(c) >= 'a' && ToLower(c) <= 'z') || c == '-' ||
-           c == '_';
+    return IsAsciiAlphanumeric(c) || c == '-' || c == '_';
 }
 
 // Meta's parameter builder appends such a tag to its hashes (reference 2.5).
@@ -112,9 +98,7 @@ bool IsOneOf(const std::string_view (&words)[Size], std::string_view word) {
 }
 
 bool IsMark(char c) {
-    const char lower = ToLower(c);
-    return static_cast<unsigned char>(c) < 0x80 && !(lower >= 'a' && lower <= 'z') &&
-           !(c >= '0' && c <= '9');
+    return static_cast<unsigned char>(c) < 0x80 && !IsAsciiAlphanumeric(c);
 }
 
 bool IsPlaceholder(std::string_view value) {

@@ -2,6 +2,7 @@
 #include <charconv>
 
 #include "core/identity/identity_rules.hpp"
+#include "core/text/ascii.hpp"
 
 namespace crm_capi {
 namespace {
@@ -19,10 +20,7 @@ struct Date {
     int day = 0;
 };
 
-bool IsDigit(char c) {
-    return c >= '0' && c <= '9';
-}
-
+// What stands between the parts of a date as people and programs write it.
 bool IsSeparator(char c) {
     return std::string_view(" ./-_:").find(c) != std::string_view::npos;
 }
@@ -30,7 +28,7 @@ bool IsSeparator(char c) {
 // Takes the digits at the front of text; none, or more than a date has, are no part.
 Part TakePart(std::string_view* text) {
     Part part;
-    while (part.digits < text->size() && IsDigit((*text)[part.digits])) {
+    while (part.digits < text->size() && IsAsciiDigit((*text)[part.digits])) {
         ++part.digits;
     }
     if (part.digits > 8) {
@@ -74,8 +72,9 @@ Date WithMonthAndDay(int year, int first, int second, char separator) {
 
 // A date column of a database prints no separator but '-'; with a time of the day it is still one.
 bool IsTimeOfDay(std::string_view rest) {
-    return rest.size() >= 6 && (rest[0] == 'T' || rest[0] == ' ') && IsDigit(rest[1]) &&
-           IsDigit(rest[2]) && rest[3] == ':' && IsDigit(rest[4]) && IsDigit(rest[5]);
+    return rest.size() >= 6 && (rest[0] == 'T' || rest[0] == ' ') && IsAsciiDigit(rest[1]) &&
+           IsAsciiDigit(rest[2]) && rest[3] == ':' && IsAsciiDigit(rest[4]) &&
+           IsAsciiDigit(rest[5]);
 }
 
 Date ReadDate(std::string_view text) {

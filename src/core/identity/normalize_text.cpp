@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/identity/identity_rules.hpp"
+#include "core/text/ascii.hpp"
 #include "core/text/unicode.hpp"
 #include "core/text/utf8.hpp"
 
@@ -24,8 +25,7 @@ bool IsNoPartOfName(char32_t character) {
 }
 
 bool IsAlphanumeric(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           static_cast<unsigned char>(c) >= 0x80;
+    return IsAsciiAlphanumeric(c) || static_cast<unsigned char>(c) >= 0x80;
 }
 
 // What may stand between the dots of a local part (RFC 5322's atext, RFC 6531's beyond ASCII).
@@ -64,7 +64,7 @@ bool IsDomain(std::string_view domain) {
         at = end + 1;
     }
     const std::string_view top = domain.substr(last_dot + 1);
-    return top.size() >= 2 && !(top[0] >= '0' && top[0] <= '9');
+    return top.size() >= 2 && !IsAsciiDigit(top[0]);
 }
 
 // Beyond ASCII only letters and digits and what belongs to them: no blank, no clever quote.

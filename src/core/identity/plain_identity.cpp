@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/identity/identity_rules.hpp"
+#include "core/text/ascii.hpp"
 #include "core/text/unicode.hpp"
 #include "core/text/utf8.hpp"
 #include "core/event/validation.hpp"
@@ -11,12 +12,9 @@
 namespace crm_capi {
 namespace {
 
-bool IsDigit(char c) {
-    return c >= '0' && c <= '9';
-}
-
+// Digits, at least one, and nothing else.
 bool IsNumber(std::string_view text) {
-    return !text.empty() && std::all_of(text.begin(), text.end(), IsDigit);
+    return !text.empty() && std::all_of(text.begin(), text.end(), IsAsciiDigit);
 }
 
 // Takes what stands before the next dot.

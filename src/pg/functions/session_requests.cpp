@@ -4,15 +4,13 @@
 #include "pg/base/clock.hpp"
 #include "pg/functions/session_requests.hpp"
 
+#include "core/answer/http.hpp"
 #include "pg/queue/event_log.hpp"
 #include "pg/base/guard.hpp"
 
 namespace crm_capi {
 
 namespace {
-
-/* As for the shipper: answers have a few hundred bytes, error pages some thousands. */
-constexpr size_t kLargestAnswer = 256 * 1024;
 
 UnixMicros
 now()
@@ -24,7 +22,7 @@ now()
 void
 StartAll(Exchanges* exchanges, UnixMicros asked_at)
 {
-    exchanges->transport = MakeCurlTransport(kLargestAnswer);
+    exchanges->transport = MakeCurlTransport(kLargestAnswerBytes);
     for (Exchange& exchange : exchanges->list) {
         exchange.asked_at = asked_at;
         (void)exchanges->transport->Start(std::move(exchange.request));
