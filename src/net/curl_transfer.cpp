@@ -57,12 +57,14 @@ Transfer::Transfer() : easy_(curl_easy_init()) {
     }
 }
 
+// By the pointer that SetExchange left with the handle.
 Transfer* Transfer::Of(CURL* easy) noexcept {
     char* self = nullptr;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &self);
     return reinterpret_cast<Transfer*>(self);
 }
 
+// A body above the cap ends the transfer: nobody needs the rest.
 size_t Transfer::OnBody(char* data, size_t size, size_t count, void* self) noexcept {
     auto* const transfer = static_cast<Transfer*>(self);
     const size_t length = size * count;
@@ -108,6 +110,7 @@ size_t Transfer::OnHeader(char* data, size_t size, size_t count, void* self) noe
     return length;
 }
 
+// What libcurl takes here counts as gone out, though it may lie in a buffer for a while.
 size_t Transfer::OnRead(char* buffer, size_t size, size_t count, void* self) noexcept {
     auto* const transfer = static_cast<Transfer*>(self);
     const std::string& body = transfer->request_.body;
@@ -176,6 +179,7 @@ TransportResult Transfer::ResultFor(CURLcode code) const noexcept {
                                            : TransportResult::kNotSent;
 }
 
+// Of our own reasons first: libcurl's code for them is a mere "aborted by callback".
 const char* Transfer::ErrorText(CURLcode code) const noexcept {
     if (out_of_memory_) {
         return curl_easy_strerror(CURLE_OUT_OF_MEMORY);
@@ -200,6 +204,7 @@ void Transfer::EndBroken(CURLMcode code) noexcept {
     Conclude(CURLE_ABORTED_BY_CALLBACK, curl_multi_strerror(code));
 }
 
+// Result and words of an exchange that is over.
 void Transfer::Conclude(CURLcode code, const char* text) noexcept {
     answer_.result = ResultFor(code);
     if (answer_.result == TransportResult::kAnswered) {

@@ -7,6 +7,7 @@ namespace {
 
 constexpr int kMaxErrorCharacters = 300;
 
+// What is to be judged: the body is read only where a complete answer came.
 Answer ReadAnswer(const HttpAnswer& http, int event_count) {
     Answer answer;
     answer.transport = http.result;
@@ -38,6 +39,7 @@ std::string DetailOf(const Answer& answer, const HttpAnswer& http) {
     return "HTTP status " + std::to_string(answer.http_status);
 }
 
+// Meta's name for this exchange, from the body or, where a body has none, from the header.
 std::string TraceIdOf(const Answer& answer, const HttpAnswer& http) {
     if (!answer.reply.fbtrace_id.empty()) {
         return answer.reply.fbtrace_id;
@@ -50,6 +52,7 @@ std::string TraceIdOf(const Answer& answer, const HttpAnswer& http) {
     return {};
 }
 
+// Every occurrence, wherever a stranger may have repeated it.
 void BlackOut(std::string_view secret, HttpAnswer* http) {
     const auto black_out = [secret](std::string* text) {
         for (size_t at = text->find(secret); at != std::string::npos; at = text->find(secret, at)) {

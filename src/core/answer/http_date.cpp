@@ -11,6 +11,7 @@ namespace {
 constexpr std::string_view kForm = "aaa, 00 aaa 0000 00:00:00 GMT";
 constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
+// Whether each character is what kForm wants in its place.
 bool HasForm(std::string_view text) {
     if (text.size() != kForm.size()) {
         return false;
@@ -27,6 +28,7 @@ bool HasForm(std::string_view text) {
     return true;
 }
 
+// The digits there as a number; HasForm has made sure that they are digits.
 int Number(std::string_view text, size_t at, size_t length) {
     int number = 0;
     for (const char c : text.substr(at, length)) {

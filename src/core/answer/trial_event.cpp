@@ -11,6 +11,7 @@ namespace {
 
 using Json = nlohmann::json;
 
+// Null for the empty text: every member is always there.
 Json TextOrNull(std::string_view text) {
     return text.empty() ? Json() : Json(std::string(text));
 }
@@ -28,6 +29,7 @@ bool IsHintFor(Reason reason) {
     }
 }
 
+// Null if Meta reported no error.
 Json DescribeError(const Reply& reply) {
     if (!reply.error) {
         return {};

@@ -9,6 +9,7 @@ namespace crm_capi {
 
 namespace {
 
+// What RFC 3986 lets stand in a URL as it is.
 bool IsUnreserved(char c) {
     return IsAsciiAlphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
@@ -25,6 +26,7 @@ void AppendEncoded(std::string_view text, std::string* out) {
     }
 }
 
+// The place that takes a dataset's events; the endpoint may end in a slash.
 std::string EventsUrl(const DatasetConfig& config) {
     std::string url = config.endpoint;
     if (!url.empty() && url.back() == '/') {

@@ -15,6 +15,8 @@ constexpr UnixMicros kMicrosPerMs = 1000;
 
 }  // namespace
 
+// First how the dataset fares, then what becomes of the events: the time of the next attempt
+// goes into the record.
 void Dispatcher::Answered(const HttpAnswer& http, UnixMicros now, uint64_t random) {
     HeedClock(now);
     const auto found = flights_.find(http.ticket);

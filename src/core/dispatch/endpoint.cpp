@@ -26,6 +26,7 @@ bool IsHostName(std::string_view host) {
     return before != '.';
 }
 
+// Takes the prefix off the text if it is there.
 bool TakePrefix(std::string_view prefix, std::string_view* text) {
     if (text->substr(0, prefix.size()) != prefix) {
         return false;
@@ -34,6 +35,7 @@ bool TakePrefix(std::string_view prefix, std::string_view* text) {
     return true;
 }
 
+// Digits only, since from_chars would take a sign.
 bool IsPort(std::string_view text) {
     int port = 0;
     const auto end = std::from_chars(text.data(), text.data() + text.size(), port);

@@ -19,6 +19,7 @@ constexpr size_t kOrdinaryEventBytes = 320;
 
 constexpr std::string_view kBlanks = " \t\r\n";  // JSON's white space
 
+// In decimal, without a detour through a locale or a string.
 void AppendInteger(int64_t number, std::string* out) {
     char digits[std::numeric_limits<int64_t>::digits10 + 2];
     out->append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
@@ -32,6 +33,7 @@ void AppendMember(std::string_view name, std::string_view text, std::string* out
     }
 }
 
+// Likewise, unless there is no number.
 void AppendMember(std::string_view name, std::optional<int> number, std::string* out) {
     if (number) {
         out->append(",\"").append(name).append("\":");
@@ -52,6 +54,7 @@ std::string_view MembersOf(std::string_view object) {
                                                                        : inside;
 }
 
+// lead_id stands in front of what the event brings along, as a bare number.
 void AppendUserData(const Event& event, std::string* out) {
     const std::string_view members = MembersOf(event.user_data);
     out->append(",\"user_data\":{");
@@ -71,6 +74,7 @@ std::string SharedCustomData(const DatasetConstants& dataset) {
     return text;
 }
 
+// The shared members first, then the event's own.
 void AppendCustomData(const std::string& shared, const Event& event, std::string* out) {
     const std::string_view members = MembersOf(event.custom_data);
     out->append(shared).append(members.empty() ? "" : ",");
@@ -78,6 +82,7 @@ void AppendCustomData(const std::string& shared, const Event& event, std::string
     out->push_back('}');
 }
 
+// Meta wants country and state beside the options, not in them.
 void AppendProcessingOptions(const DatasetConstants& dataset, std::string* out) {
     out->append(",\"data_processing_options\":").append(dataset.data_processing_options);
     AppendMember("data_processing_options_country", dataset.data_processing_options_country, out);
@@ -106,6 +111,7 @@ size_t PlainLength(std::string_view text) {
     return plain != 0 || is_ascii ? plain : FirstCodePoint(text).length;
 }
 
+// One byte that cannot stand in a JSON string as it is.
 void AppendEscaped(char byte, std::string* out) {
     constexpr std::string_view kNamed = "\"\\\b\f\n\r\t";
     constexpr std::string_view kNames = "\"\\bfnrt";
@@ -139,6 +145,7 @@ void AppendJsonString(std::string_view text, std::string* out) {
 
 namespace {
 
+// One event, with what all events of its dataset share already made.
 void AppendEventWith(std::string_view dataset_id, const std::string& custom_data,
                      const std::string& end, const Event& event, std::string* out) {
     out->append("{\"event_name\":");

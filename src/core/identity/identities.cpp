@@ -28,6 +28,7 @@ struct Values {
     bool too_many = false;
 };
 
+// Texts and whole numbers count; null is nothing, and anything else is a fault of type.
 void AddValue(const Json& value, Values* values) {
     if (value.is_string()) {
         values->texts.push_back(value.get<std::string>());
@@ -38,6 +39,7 @@ void AddValue(const Json& value, Values* values) {
     }
 }
 
+// What Meta wants plain is a single value, never a list.
 Values ReadValues(const IdentityField& field, const Json& member) {
     Values values;
     if (!member.is_array()) {
@@ -68,6 +70,7 @@ bool IsOneOf(const std::string_view (&names)[Size], std::string_view name) {
     return std::find(names, names + Size, name) != names + Size;
 }
 
+// Whether all members are of these names, fragments aside.
 template <size_t Size>
 bool AllIn(const std::string_view (&names)[Size], const Json& object) {
     for (const auto& member : object.items()) {
@@ -78,6 +81,7 @@ bool AllIn(const std::string_view (&names)[Size], const Json& object) {
     return true;
 }
 
+// Whether Meta would take an event with these identities alone.
 bool IsSufficient(const Json& object) {
     return !AllIn(kPlace, object) && !AllIn(kBirth, object) && !AllIn(kFirstName, object) &&
            !AllIn(kLastName, object);
@@ -94,6 +98,8 @@ bool IsQuotableKey(const std::string& key) {
            std::all_of(key.begin(), key.end(), is_word_character);
 }
 
+// Sorted and each once, so that the same identities make the same bytes; a single value stands
+// alone.
 Json ToJson(const IdentityField& field, std::vector<std::string> values) {
     std::sort(values.begin(), values.end());
     values.erase(std::unique(values.begin(), values.end()), values.end());

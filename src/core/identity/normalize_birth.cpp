@@ -53,11 +53,13 @@ bool IsLeapYear(int year) {
     return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 }
 
+// Of a month from 1 to 12.
 int DaysIn(int month, int year) {
     constexpr int kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     return kDays[month - 1] + (month == 2 && IsLeapYear(year) ? 1 : 0);
 }
 
+// Whether the calendar has the day, and somebody alive may have been born on it.
 bool IsBirthDate(const Date& date, int current_year) {
     return date.year >= kFirstYear && date.year <= current_year && date.month >= 1 &&
            date.month <= 12 && date.day >= 1 && date.day <= DaysIn(date.month, date.year);
@@ -77,6 +79,7 @@ bool IsTimeOfDay(std::string_view rest) {
            IsAsciiDigit(rest[5]);
 }
 
+// A date of year 0 if the text is none.
 Date ReadDate(std::string_view text) {
     const Part first = TakePart(&text);
     if (first.digits == 8 && (text.empty() || IsTimeOfDay(text))) {
@@ -98,6 +101,7 @@ Date ReadDate(std::string_view text) {
                      : Date();
 }
 
+// The number with zeros in front, up to that width.
 void AppendPadded(int number, size_t width, std::string* out) {
     const std::string digits = std::to_string(number);
     out->append(width - digits.size(), '0').append(digits);

@@ -24,6 +24,7 @@ constexpr size_t kMostDigits = 15;
 
 constexpr char kNoRegion[] = "ZZ";  // libphonenumber's word
 
+// One for the process; the first call reads the tables (WarmPhoneRoom).
 const PhoneNumberUtil& Library() {
     return *PhoneNumberUtil::GetInstance();
 }
@@ -56,19 +57,23 @@ bool IsExtension(std::string_view text) {
     return digits >= 1 && digits <= 6 && IsAsciiDigit(text.back());
 }
 
+// Also the full-width one of Asian keyboards.
 bool IsPlus(char32_t character) {
     return character == '+' || character == 0xFF0B;
 }
 
+// For Fold, where no character is to be dropped.
 bool Nothing(char32_t) {
     return false;
 }
 
+// Empty if there is nothing but zeros.
 std::string WithoutLeadingZeros(const std::string& digits) {
     const size_t first = digits.find_first_not_of('0');
     return first == std::string::npos ? std::string() : digits.substr(first);
 }
 
+// Digits of any script become ASCII's; an extension at the end is left away.
 Dialled ReadDialled(std::string_view value) {
     const std::string text = Fold(value, Nothing);
     Dialled result;

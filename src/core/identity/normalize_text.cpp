@@ -14,6 +14,7 @@ constexpr size_t kLongestLocalPart = 64;
 constexpr size_t kLongestEmail = 254;
 constexpr size_t kLongestLabel = 63;
 
+// For Fold, where no character is to be dropped.
 bool Nothing(char32_t) {
     return false;
 }
@@ -24,6 +25,7 @@ bool IsNoPartOfName(char32_t character) {
     return IsBlank(character) || IsControl(character) || IsPunctuation(character);
 }
 
+// Of a folded text: what is beyond ASCII in it are letters and digits (IsForeignToEmail).
 bool IsAlphanumeric(char c) {
     return IsAsciiAlphanumeric(c) || static_cast<unsigned char>(c) >= 0x80;
 }
@@ -34,10 +36,12 @@ bool IsAtomCharacter(char c) {
            std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
 }
 
+// What may stand between the dots of a domain.
 bool IsLabelCharacter(char c) {
     return IsAlphanumeric(c) || c == '-';
 }
 
+// A label neither begins nor ends with a hyphen. It is not empty.
 bool IsLabel(std::string_view label) {
     return label.size() <= kLongestLabel && IsAlphanumeric(label.front()) &&
            IsAlphanumeric(label.back());
@@ -51,6 +55,7 @@ bool IsDotted(std::string_view text, bool (*allowed)(char)) {
                        [allowed](char c) { return c == '.' || allowed(c); });
 }
 
+// At least two labels, and a top one that can be one: two characters, no number.
 bool IsDomain(std::string_view domain) {
     const size_t last_dot = domain.rfind('.');
     if (last_dot == std::string_view::npos || !IsDotted(domain, IsLabelCharacter)) {
@@ -72,6 +77,7 @@ bool IsForeignToEmail(char32_t character) {
     return character >= 0x80 && !IsLetterOrDigit(character) && !IsLetter(character);
 }
 
+// So many characters, not bytes, from the front.
 std::string FirstCharacters(const std::string& text, int count) {
     size_t end = 0;
     while (count-- > 0 && end < text.size()) {

@@ -37,6 +37,7 @@ bool HasCookieForm(std::string_view text) {
            dots <= 1;
 }
 
+// True also for what is not UTF-8.
 bool HasBlankOrControl(std::string_view text) {
     for (size_t at = 0; at < text.size();) {
         const CodePoint next = FirstCodePoint(text.substr(at));
@@ -48,6 +49,7 @@ bool HasBlankOrControl(std::string_view text) {
     return false;
 }
 
+// The value, or the empty text for one that is to be dropped.
 std::string If(bool valid, std::string_view value) {
     return valid ? std::string(value) : std::string();
 }
