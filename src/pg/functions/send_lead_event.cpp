@@ -5,6 +5,7 @@
  */
 #include <optional>
 
+#include "core/event/payload.hpp"
 #include "core/event/validation.hpp"
 #include "pg/catalog/phone_country.hpp"
 #include "pg/base/clock.hpp"
@@ -76,9 +77,6 @@ report_unusable(const char* key)
          errhint("See what capi_normalize('%s', value) makes of it, or leave the key out.", key)));
 }
 
-/* As large as user_data may be (identities.cpp). */
-constexpr int kLargestCustomData = 16 * 1024;
-
 bool
 has_key(Jsonb* object, const char* name)
 {
@@ -106,7 +104,7 @@ check_custom_data(Jsonb* given)
                         errmsg("argument \"custom_data\" must be a JSON object"),
                         errdetail("Its members are sent as members of custom_data."),
                         errhint("Use jsonb_build_object().")));
-    for (const char* const fixed : {"event_source", "lead_event_source"}) {
+    for (const char* const fixed : kFixedCustomData) {
         if (has_key(given, fixed))
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                             errmsg("key \"%s\" of argument \"custom_data\" cannot be set", fixed),

@@ -4,15 +4,13 @@
 #include "pg/base/clock.hpp"
 #include "pg/functions/session_requests.hpp"
 
+#include "core/answer/http.hpp"
 #include "pg/queue/event_log.hpp"
 #include "pg/base/guard.hpp"
 
 namespace crm_capi {
 
 namespace {
-
-/* As for the shipper: answers have a few hundred bytes, error pages some thousands. */
-constexpr size_t kLargestAnswer = 256 * 1024;
 
 UnixMicros
 now()
@@ -24,7 +22,7 @@ now()
 void
 StartAll(SessionRequests* requests, UnixMicros asked_at)
 {
-    requests->transport = MakeCurlTransport(kLargestAnswer);
+    requests->transport = MakeCurlTransport(kLargestAnswerBytes);
     for (SessionRequest& sent : requests->list) {
         sent.asked_at = asked_at;
         (void)requests->transport->Start(std::move(sent.request));
