@@ -82,6 +82,7 @@ CURLcode Transfer::Load(uint64_t ticket, HttpRequest request, size_t max_respons
     return SetOptions();
 }
 
+// Throws std::bad_alloc.
 void Transfer::BuildHeaderList() {
     header_list_.reset();
     const auto append = [this](const char* header) {
@@ -100,6 +101,7 @@ void Transfer::BuildHeaderList() {
     }
 }
 
+// The first refusal of an option we cannot do without, or CURLE_OK.
 CURLcode Transfer::SetOptions() {
     EasyOptions options(Easy());
     SetLimits(&options);

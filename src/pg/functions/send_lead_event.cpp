@@ -5,6 +5,7 @@
  */
 #include <optional>
 
+#include "core/event/payload.hpp"
 #include "core/event/validation.hpp"
 #include "pg/base/clock.hpp"
 #include "pg/base/json.hpp"
@@ -79,9 +80,6 @@ report_unusable(const char* key)
          errhint("See what capi_normalize('%s', value) makes of it, or leave the key out.", key)));
 }
 
-/* As large as user_data may be (identities.cpp). */
-constexpr int kLargestCustomData = 16 * 1024;
-
 /* custom_data stays as it was given, digit by digit: a number must not pass through a double. Only
  * members that are null are dropped, because they say nothing. */
 Jsonb*
@@ -100,7 +98,7 @@ check_custom_data(Jsonb* given)
                         errmsg("argument \"custom_data\" must be a JSON object"),
                         errdetail("Its members are sent as members of custom_data."),
                         errhint("Use jsonb_build_object().")));
-    for (const char* const fixed : {"event_source", "lead_event_source"}) {
+    for (const char* const fixed : kFixedCustomData) {
         if (find_member(&given->root, fixed, &member))
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                             errmsg("key \"%s\" of argument \"custom_data\" cannot be set", fixed),

@@ -121,9 +121,9 @@ answer_json(const TestState* state)
 
     call_cpp("describe the answer", [&] {
         const Secrets secrets = {state->config.access_token, state->config.app_secret};
-        json = CopyToPalloc(DescribeTestEvent(state->requests.list.front().answer, secrets,
-                                              state->event_id,
-                                              state->config.constants.test_event_code));
+        json = CopyToPalloc(DescribeTrialEvent(state->requests.list.front().answer, secrets,
+                                               state->event_id,
+                                               state->config.constants.test_event_code));
     });
     return json;
 }

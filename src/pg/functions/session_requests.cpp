@@ -4,21 +4,18 @@
 #include "pg/functions/session_requests.hpp"
 #include "pg/base/clock.hpp"
 
+#include "core/answer/http.hpp"
 #include "pg/base/guard.hpp"
-#include "pg/queue/event_log.hpp"
 
 namespace crm_capi {
 
 namespace {
 
-/* As for the shipper: answers have a few hundred bytes, error pages some thousands. */
-constexpr size_t kLargestAnswer = 256 * 1024;
-
 /* C++ regime. Tickets count from 1 in a transport of its own. */
 void
 StartAll(SessionRequests* requests, UnixMicros asked_at)
 {
-    requests->transport = MakeCurlTransport(kLargestAnswer);
+    requests->transport = MakeCurlTransport(kLargestAnswerBytes);
     for (SessionRequest& sent : requests->list) {
         sent.asked_at = asked_at;
         (void)requests->transport->Start(std::move(sent.request));

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/event/digest.hpp"
+#include "core/event/validation.hpp"
 #include "pg/base/clock.hpp"
 #include "pg/base/encoding.hpp"
 #include "pg/base/guard.hpp"
@@ -14,10 +15,6 @@
 namespace crm_capi {
 
 namespace {
-
-/* Meta publishes no limit. A thousand events of this size make a request that a shipper can hold in
- * memory; one of many megabytes would not, for all its batch mates. */
-constexpr int kLargestUserData = 16 * 1024;
 
 /* A reading that has nothing but the reason why it has nothing. */
 IdentityReading

@@ -141,9 +141,9 @@ read_table(Backfill* backfill, Relation table, const Trigger* trigger)
         CHECK_FOR_INTERRUPTS();
         read_row(backfill, watch_of(table, trigger), slot, row_memory);
         if (is_batch_full(backfill))
-            settle_batch(backfill, watch_of(table, trigger));
+            judge_batch(backfill, watch_of(table, trigger));
     }
-    settle_batch(backfill, watch_of(table, trigger));
+    judge_batch(backfill, watch_of(table, trigger));
     table_endscan(scan);
     ExecDropSingleTupleTableSlot(slot);
     UnregisterSnapshot(snapshot);

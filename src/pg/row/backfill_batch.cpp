@@ -174,7 +174,7 @@ read_finding(uint64 row, int* place)
 
 /* Enqueues the event if the queue does not know it and this is no dry run, and reports it. */
 void
-settle_event(Backfill* backfill, const Watch* watch, NewEvent* event, Finding finding)
+act_on(Backfill* backfill, const Watch* watch, NewEvent* event, Finding finding)
 {
     if (finding.action == Action::kMissing && !backfill->dry_run) {
         finding.id = enqueue_for(watch, backfill->schema, event);
@@ -205,7 +205,7 @@ is_batch_full(const Backfill* backfill)
 }
 
 void
-settle_batch(Backfill* backfill, const Watch* watch)
+judge_batch(Backfill* backfill, const Watch* watch)
 {
     if (backfill->count == 0)
         return;
@@ -215,7 +215,7 @@ settle_batch(Backfill* backfill, const Watch* watch)
         int place;
         CHECK_FOR_INTERRUPTS();
         const Finding finding = read_finding(row, &place);
-        settle_event(backfill, watch, &backfill->events[place], finding);
+        act_on(backfill, watch, &backfill->events[place], finding);
     }
     SPI_finish();
     backfill->count = 0;

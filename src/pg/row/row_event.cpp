@@ -216,9 +216,6 @@ read_times(Watch* watch, const Row& row, NewEvent* event)
  * Identities and further data
  */
 
-/* As large as the argument of capi_send_lead_event() may be. */
-constexpr int kLargestCustomData = 16 * 1024;
-
 /* User_data, treated, and custom_data; then whether Meta would know whose event it is. */
 void
 read_data(Watch* watch, const Row& row, NewEvent* event)

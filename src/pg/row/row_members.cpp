@@ -13,7 +13,7 @@ namespace crm_capi {
 
 namespace {
 
-struct Reading {
+struct MembersReading {
     Watch* watch;
     const Row* row;
     RowMembers* members;
@@ -33,7 +33,7 @@ turn_into_text(JsonbValue* value)
 
 /* The value of the source as JSON, or NULL. */
 Jsonb*
-read_source(Reading* reading, MemberSource* source)
+read_source(MembersReading* reading, MemberSource* source)
 {
     bool isnull;
     Datum value;
@@ -88,7 +88,7 @@ push_element(JsonBuilder* builder, Jsonb* json, bool as_text)
 
 /* False if it is NULL, or a list of nothing. */
 bool
-read_member(Reading* reading, JsonbValue* value, bool as_text)
+read_member(MembersReading* reading, JsonbValue* value, bool as_text)
 {
     const Member* const member = reading->member;
     JsonBuilder builder = {};
@@ -119,7 +119,7 @@ read_member(Reading* reading, JsonbValue* value, bool as_text)
 
 /* NULL if the object would have no member. */
 Jsonb*
-read_object(Reading* reading, const Members& members, const char* argument, bool as_text)
+read_object(MembersReading* reading, const Members& members, const char* argument, bool as_text)
 {
     JsonBuilder builder = {};
     int count = 0;
@@ -144,7 +144,7 @@ read_object(Reading* reading, const Members& members, const char* argument, bool
 void
 read_objects(void* argument)
 {
-    auto* const reading = static_cast<Reading*>(argument);
+    auto* const reading = static_cast<MembersReading*>(argument);
 
     reading->members->user_data =
         read_object(reading, reading->watch->user_data, "user_data", true);
@@ -158,7 +158,7 @@ read_objects(void* argument)
 void
 read_members(Watch* watch, const Row& row, RowMembers* members)
 {
-    Reading reading = {watch, &row, members, "", nullptr, nullptr};
+    MembersReading reading = {watch, &row, members, "", nullptr, nullptr};
     Failure failure;
 
     memset(members, 0, sizeof *members);

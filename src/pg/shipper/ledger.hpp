@@ -68,7 +68,7 @@ void refresh_names(Oid schema);
 
 /* Writes a request down before it is sent and returns its id. */
 int64 begin_request(Oid schema, const OutgoingRequest& request);
-void finish_request(Oid schema, const EndedRequest& ended);
+void finish_request(Oid schema, const AnswerRecord& ended);
 void settle_event(Oid schema, const EndedEvent& ended);
 void write_health(Oid schema, const HealthChange& change);
 

@@ -9,6 +9,7 @@
 #include "pg/base/clock.hpp"
 #include "pg/shipper/shipper.hpp"
 
+#include "core/answer/http.hpp"
 #include "pg/base/guard.hpp"
 #include "pg/base/no_writers.hpp"
 #include "pg/shipper/restore.hpp"
@@ -21,9 +22,6 @@
 namespace crm_capi {
 
 namespace {
-
-/* Meta's answers have a few hundred bytes; a proxy's error page some thousands. */
-constexpr size_t kLargestAnswer = 256 * 1024;
 
 Shipper* shipper = nullptr;
 int my_slot = -1;
@@ -244,7 +242,7 @@ start(Oid database)
         report_extension_missing(my_slot, announcements_heeded);
         return false;
     }
-    call_cpp("start libcurl", [] { shipper->transport = MakeCurlTransport(kLargestAnswer); });
+    call_cpp("start libcurl", [] { shipper->transport = MakeCurlTransport(kLargestAnswerBytes); });
     CacheRegisterSyscacheCallback(FOREIGNSERVEROID, at_settings_change, 0);
     CacheRegisterSyscacheCallback(USERMAPPINGOID, at_settings_change, 0);
     CacheRegisterRelcacheCallback(at_relation_change, 0);

@@ -41,7 +41,7 @@ struct Shipper {
     IdSet cancelled;
     /* Erased by capi_forget() while owed. What of it is in flight has no settlement any more. */
     IdSet forgotten;
-    ForgottenLeads forgotten_leads;
+    TombstonePrefixes forgotten_leads;
     /* Parked events that nobody has been told of yet, and what has been told. */
     std::vector<int64_t> parked;
     ParkedKinds parked_kinds;

@@ -157,7 +157,7 @@ Counting::Departs(const OutgoingRequest& request, TimestampTz now)
 }
 
 void
-Counting::Answered(const EndedRequest& ended, TimestampTz now)
+Counting::Answered(const AnswerRecord& ended, TimestampTz now)
 {
     const auto found = under_way_.find(ended.request);
     if (found == under_way_.end())

@@ -21,7 +21,7 @@ public:
     /* Read by the reader of the log, for the first time in any shipper's life or again. */
     void Saw(int dataset, int64_t event, bool parked);
     void Departs(const OutgoingRequest& request, TimestampTz now);
-    void Answered(const EndedRequest& ended, TimestampTz now);
+    void Answered(const AnswerRecord& ended, TimestampTz now);
     void Settled(const EndedEvent& ended);
 
     std::map<int, Totals> totals;

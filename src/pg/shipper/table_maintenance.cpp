@@ -24,7 +24,7 @@ void
 filter_leads(Shipper* shipper)
 {
     const int most = shipper->more_to_do ? kFiltersPerBusyTurn : kFiltersPerIdleTurn;
-    int64 settled_up_to = 0;
+    int64 complete_up_to = 0;
 
     /* What has not been read yet may hold an event of another dataset, which waits for it. Reading
      * is faster than sending by far, so its end comes. */
@@ -32,15 +32,15 @@ filter_leads(Shipper* shipper)
         return;
     /* Ids are spent on rolled-back events, too, so this many may be fewer events: a shorter look
      * that comes to nothing. */
-    if (shipper->window->position() - shipper->filtered_up_to < kEventsPerFilter)
+    if (shipper->window->position() - shipper->filtered_up_to < kEventsPerBloom)
         return;
-    call_cpp("find out what is settled", [&] { settled_up_to = shipper->window->SettledUpTo(); });
+    call_cpp("find out what is settled", [&] { complete_up_to = shipper->window->CompleteUpTo(); });
     const int64 before = shipper->filtered_up_to;
-    if (settled_up_to - before < kEventsPerFilter)
+    if (complete_up_to - before < kEventsPerBloom)
         return;
-    shipper->filtered_up_to = write_lead_filters(shipper->schema, before, settled_up_to, most);
+    shipper->filtered_up_to = write_lead_blooms(shipper->schema, before, complete_up_to, most);
     if (shipper->filtered_up_to != before &&
-        settled_up_to - shipper->filtered_up_to >= kEventsPerFilter)
+        complete_up_to - shipper->filtered_up_to >= kEventsPerBloom)
         shipper->more_to_do = true;
 }
 

@@ -66,7 +66,7 @@ write_endings(Shipper* shipper)
 {
     const TimestampTz now = GetCurrentTimestamp();
 
-    for (const EndedRequest& ended : shipper->dispatcher.ended()) {
+    for (const AnswerRecord& ended : shipper->dispatcher.ended()) {
         finish_request(shipper->schema, ended);
         call_cpp("count a request", [&] { shipper->counting.Answered(ended, now); });
         if (!shipper->retried.empty() && ended.next_attempt_at == 0)

@@ -4,6 +4,7 @@
  */
 #include "pg/watch/watch_source.hpp"
 
+#include "core/event/payload.hpp"
 #include "core/identity/identity_field.hpp"
 #include "pg/base/json.hpp"
 #include "pg/watch/schema_qualification.hpp"
@@ -44,7 +45,7 @@ check_key(const char* argument, const char* key)
             refuse_key(argument, key, "The Conversions API has no such identity.");
         return;
     }
-    for (const char* const fixed : {"event_source", "lead_event_source"}) {
+    for (const char* const fixed : kFixedCustomData) {
         if (strcmp(key, fixed) == 0)
             refuse_key(argument, key, "It is written from the dataset's options.");
     }
