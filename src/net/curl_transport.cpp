@@ -76,6 +76,7 @@ private:
     std::list<Transfer> idle_;
 };
 
+// Throws std::runtime_error if libcurl has no memory, or the kernel no epoll set.
 CurlTransport::CurlTransport(size_t max_response_bytes)
     : max_response_bytes_(max_response_bytes), multi_(curl_multi_init()) {
     if (!multi_ || !pump_.Attach(multi_.get())) {

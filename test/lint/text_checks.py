@@ -179,9 +179,11 @@ def table_columns(tree):
     return findings
 
 
-COMMENTED_WINGS = ("src/pg/base", "src/pg/catalog", "src/pg/queue", "src/pg/watch", "src/pg/row",
-                   "src/pg/functions", "src/net")
+COMMENTED_WINGS = ("src/core/answer", "src/core/dispatch", "src/net", "src/pg/base", "src/pg/catalog",
+                   "src/pg/queue", "src/pg/watch", "src/pg/row", "src/pg/functions")
 FUNCTION_NAME = re.compile(r"(~?\w+)\s*\(")
+DECLARATION = re.compile(r"^[ \t]*(?!return|if|for|while)[\w:<>*&\[\], ]*?[ *&\n]" + FUNCTION_NAME.pattern,
+                         re.MULTILINE)
 
 
 def has_lead_comment(source, offset):
@@ -194,20 +196,20 @@ def has_lead_comment(source, offset):
     return False
 
 
-def declarations(source):
-    """(name, offset) of each function that the header declares or defines."""
-    for match in re.finditer(r"^[ \t]*(?!return|if|for|while)[\w:<>*&\[\], ]*?[ *&\n]" + FUNCTION_NAME.pattern, source.code, re.MULTILINE):
-        yield match.group(1), match.start(1)
+def commented_declarations(header):
+    """Names of the functions that a header declares or defines below a comment."""
+    return {match.group(1) for match in DECLARATION.finditer(header.code)
+            if has_lead_comment(header, match.start(1))}
 
 
 def lead_comments(tree):
-    """Nine of ten functions say what they promise, where they are defined or where they are declared. What SQL
-    calls is excepted: the install script has a comment on each."""
+    """Nine of ten functions of a wing say what they promise, where they are defined or declared. What SQL calls
+    is excepted: the install script has a comment on each."""
     findings = []
     for wing in COMMENTED_WINGS:
         sources = tree.sources(wing)
-        declared = {name for source in sources if source.path.endswith(".hpp")
-                    for name, offset in declarations(source) if has_lead_comment(source, offset)}
+        declared = set().union(*(commented_declarations(source) for source in sources
+                                 if source.path.endswith(".hpp")))
         functions = [(source, start, FUNCTION_NAME.search(source.code, start).group(1))
                      for source in sources for start, _ in source.functions()
                      if "PG_FUNCTION_ARGS" not in source.code[start:source.code.index(")", start)]]
