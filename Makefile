@@ -35,7 +35,7 @@ EXTRA_CLEAN += $(DEPENDENCIES)
 %.o: override CPPFLAGS += -MMD -MP
 -include $(DEPENDENCIES)
 
-ISOLATION_TESTS = $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec))
+ISOLATION_TESTS = helpers $(filter-out helpers,$(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec)))
 PROVE_TESTS ?= $(wildcard test/t/*.pl)
 TEMP_PORT ?= 61432
 
