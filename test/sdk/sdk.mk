@@ -7,13 +7,16 @@
 
 SDK_SEED ?= 20261125
 SDK_VALUES ?= 3000
-SDK_CXXFLAGS = -std=c++17 -O1 -Wall -Wextra -Werror -Isrc
 
 # What the program needs of src/core.
 SDK_SOURCES = test/sdk/normalize_lines.cpp $(patsubst %,src/core/%.cpp,countries digest \
 	identity_field normalize_birth normalize_phone normalize_place normalize_text plain_identity \
 	reason unicode validation)
-SDK_OBJECTS = $(SDK_SOURCES:%.cpp=build/sdk/%.o)
+# The unit tests have most of them: they are compiled once, by the rule of unit.mk.
+SDK_OBJECTS = $(SDK_SOURCES:%.cpp=build/unit/%.o)
+ifndef UNIT_SOURCES
+include test/unit/unit.mk
+endif
 
 sdk: build/sdk/normalize_lines build/sdk/node_modules/.installed
 	NODE_PATH=build/sdk/node_modules node test/sdk/compare.js build/sdk/normalize_lines \
@@ -27,11 +30,8 @@ build/sdk/node_modules/.installed: test/sdk/package.json
 	touch $@
 
 build/sdk/normalize_lines: $(SDK_OBJECTS)
-	$(CXX) -o $@ $^ -lcrypto -lphonenumber -licuuc
-
-build/sdk/%.o: %.cpp
 	@mkdir -p $(@D)
-	$(CXX) $(SDK_CXXFLAGS) -MMD -MP -c -o $@ $<
+	$(CXX) -o $@ $^ -lcrypto -lphonenumber -licuuc
 
 -include $(SDK_OBJECTS:.o=.d)
 
