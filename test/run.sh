@@ -2,17 +2,21 @@
 # run.sh - installs what is missing, builds, runs every test; the last line is "N passed, N failed".
 #
 #     sh test/run.sh                   everything
-#     sh test/run.sh STAGE...          only these: lint unit sanitized sdk endpoint regress isolation
-#                                      tap bench
+#     sh test/run.sh STAGE...          only these: lint endpoint regress isolation tap unit sanitized
+#                                      sdk bench
 #     TAP_TESTS='test/t/001_x.pl' sh test/run.sh tap         only these files
 #     REGRESS_TESTS='basics' sh test/run.sh regress          only these scripts
 #
 # Nothing of this machine is touched but its list of packages (see setup.sh): the checkout is copied
 # to a fresh folder and so is PostgreSQL, and all work is done there by an account without rights.
 # The folder goes at the end, unless a test failed. A stage that finds no test has failed.
+#
+# The stages with servers mostly wait: beside them, with the lowest priority, the programs of the
+# later stages are compiled, and TAP files run side by side (TAP_JOBS).
 
-STAGES='lint unit sanitized sdk endpoint regress isolation tap bench'
+STAGES='lint endpoint regress isolation tap unit sanitized sdk bench'
 STAGE_SECONDS=1800 # a hanging stage must not take the others' results with it
+TAP_JOBS=${TAP_JOBS:-4}
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 . "$root/test/setup.sh"
@@ -39,14 +43,17 @@ fail_stage() { # STAGE SENTENCE
 # a file and not a pipe, so that no process which the command leaves behind can keep us waiting.
 run_logged() {
     log=$WORK/log/$stage.log
-    as_tester timeout -k 20 "$STAGE_SECONDS" "$@" >"$log" 2>&1 </dev/null &
+    : >"$log" # here already: tail gives up on a file that the command has not opened yet
+    as_tester timeout -k 20 "$STAGE_SECONDS" "$@" >>"$log" 2>&1 </dev/null &
     runner=$!
+    follower=
     if [ -n "$show" ]; then
         tail -n +1 -f --pid="$runner" "$log" &
+        follower=$!
     fi
     wait "$runner"
     status=$?
-    wait
+    [ -z "$follower" ] || wait "$follower"
     if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
         say "Stopped after $STAGE_SECONDS seconds."
     fi
@@ -54,6 +61,35 @@ run_logged() {
         say "This stage left processes running; they have been ended."
         status=left
     fi
+}
+
+# Compiles what the later ones of the chosen stages run, while the earlier ones wait for servers. The
+# mark tells stop_leftovers that this goes on between stages. What fails here fails again in its
+# stage, and is told there.
+start_compiling() {
+    programs=
+    for name in $chosen; do
+        case $name in
+            unit) programs="$programs build/unit/unit_tests" ;;
+            sanitized) programs="$programs build/unit-sanitized/unit_tests" ;;
+            sdk) programs="$programs build/sdk/normalize_lines" ;;
+            bench) programs="$programs bench-programs" ;;
+        esac
+    done
+    # shellcheck disable=SC2086
+    set -- $programs
+    [ $# -gt 0 ] || return 0
+    spared_mark=CRM_CAPI_COMPILING=yes
+    as_tester env "$spared_mark" timeout -k 20 "$STAGE_SECONDS" nice -n 19 \
+        make -s -k -j"$(nproc)" PG_CONFIG="$PG_CONFIG" "$@" >"$WORK/log/compiling.log" 2>&1 </dev/null &
+    compiler=$!
+}
+
+# Two makes must not compile the same file.
+finish_compiling() {
+    [ -n "${spared_mark:-}" ] || return 0
+    wait "$compiler"
+    spared_mark=
 }
 
 show_tail() { # FILE LINES
@@ -95,9 +131,9 @@ finish_stage() { # PASSED FAILED
 
 stage_build() {
     show=
-    run_logged make -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" WERROR=1 all
+    run_logged make -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" WERROR=1 with_llvm=no all
     if [ "$status" = 0 ]; then
-        run_logged make -s PG_CONFIG="$PG_CONFIG" install
+        run_logged make -s PG_CONFIG="$PG_CONFIG" with_llvm=no install
     fi
     if [ "$status" = 0 ]; then built=yes; else built=no; fi
     [ "$built" = yes ]
@@ -108,29 +144,6 @@ stage_lint() {
     show=yes
     run_logged sh test/lint.sh
     finish_stage "$(count '^ok - ')" "$(count '^not ok - ')"
-}
-
-stage_unit() {
-    run_unit unit
-}
-
-stage_sanitized() {
-    run_unit unit-sanitized
-}
-
-run_unit() { # TARGET
-    show=
-    run_logged make -s -j"$(nproc)" "$1"
-    finish_stage "$(count '^\[       OK \] ')" "$(count '^\[  FAILED  \] .* \([0-9]+ ms\)$')" && return
-    grep -E -B 15 -A 30 '^\[  FAILED  \] .* \([0-9]+ ms\)$|error:|ERROR: |runtime error:' "$log" |
-        grep -E -v '^(\[       OK|\[ RUN|g\+\+ )' | head -n 150 | cut -c 1-300
-    show_tail "$log" 10
-}
-
-stage_sdk() {
-    show=yes
-    run_logged make -s -j"$(nproc)" sdk
-    finish_stage "$(count '^ok - ')" "$(count '^not ok - ')" || show_tail "$log" 30
 }
 
 # unittest says "Ran 12 tests in 3.4s" and then "OK" or "FAILED (failures=1, errors=2, skipped=1)".
@@ -177,7 +190,9 @@ finish_regress() {
 # counts as one failure if no test of the file had failed.
 stage_tap() {
     show=yes
-    run_logged make -s PG_CONFIG="$PG_CONFIG" prove_installcheck ${TAP_TESTS:+PROVE_TESTS="$TAP_TESTS"}
+    run_logged make -s PG_CONFIG="$PG_CONFIG" prove_installcheck PROVE_FLAGS="-j $TAP_JOBS --timer" \
+        ${TAP_TESTS:+PROVE_TESTS="$TAP_TESTS"}
+    show_slowest
     all=$(sed -n 's/^Files=[0-9]*, Tests=\([0-9]*\),.*/\1/p' "$log" | tail -n 1)
     bad=$(prove_report | awk '/Failed: [1-9]/ { sub(/.*Failed: /, ""); n += $0 } END { print n + 0 }')
     died=$(prove_report | awk '
@@ -199,8 +214,38 @@ stage_tap() {
     done
 }
 
+# [10:17:24] t/001_first_event.pl .. ok    25300 ms ( 0.01 usr  0.00 sys + ...
+show_slowest() {
+    say "The slowest files:"
+    sed -n 's/^\[[0-9:]*\] \([^ ]*\) \.* .* \([0-9]*\) ms (.*/\2 \1/p' "$log" | sort -rn | head -n 10 |
+        awk '{ printf "%7.1f s  %s\n", $1 / 1000, $2 }'
+}
+
 prove_report() {
     sed -n '/^Test Summary Report/,/^Files=/p' "$log" | grep -E '\(Wstat: |^  '
+}
+
+stage_unit() {
+    run_unit unit
+}
+
+stage_sanitized() {
+    run_unit unit-sanitized
+}
+
+run_unit() { # TARGET
+    show=
+    run_logged make -s -j"$(nproc)" "$1"
+    finish_stage "$(count '^\[       OK \] ')" "$(count '^\[  FAILED  \] .* \([0-9]+ ms\)$')" && return
+    grep -E -B 15 -A 30 '^\[  FAILED  \] .* \([0-9]+ ms\)$|error:|ERROR: |runtime error:' "$log" |
+        grep -E -v '^(\[       OK|\[ RUN|g\+\+ )' | head -n 150 | cut -c 1-300
+    show_tail "$log" 10
+}
+
+stage_sdk() {
+    show=yes
+    run_logged make -s -j"$(nproc)" sdk
+    finish_stage "$(count '^ok - ')" "$(count '^not ok - ')" || show_tail "$log" 30
 }
 
 # Whether everything that is measured can be: with next to nothing to do, and whatever comes out.
@@ -227,7 +272,9 @@ run_stage() {
             fi
             ;;
     esac
+    case $stage in unit | sanitized | sdk | bench) finish_compiling ;; esac
     "stage_$stage"
+    [ "$stage" != build ] || start_compiling
 }
 
 # The build is for the stages with a server only; all others make what they need.
@@ -254,6 +301,7 @@ end_run() {
     close_workplace $keep
     if [ "$finished" = yes ]; then
         [ -z "$failures" ] || say "Failed:$failures"
+        say "All stages: $(($(date +%s) - began)) s"
         say "$passed passed, $failed failed"
         [ "$failed" -eq 0 ]
         code=$?
@@ -261,6 +309,7 @@ end_run() {
     exit "$code"
 }
 
+began=$(date +%s)
 need_build=
 built=
 finished=no

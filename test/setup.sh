@@ -377,11 +377,15 @@ as_tester() (
         "$@"
 )
 
-# Process ids whose working folder lies in $WORK: servers, stand-ins, whatever we have started.
+# Process ids whose working folder lies in $WORK: servers, stand-ins, whatever we have started; but
+# for those with $spared_mark in their environment, if there is such a mark.
 processes_in_workplace() {
     for process in /proc/[0-9]*; do
         case $(readlink "$process/cwd" 2>/dev/null) in
-            "$WORK"/*) say "${process#/proc/}" ;;
+            "$WORK"/*)
+                [ -n "${spared_mark:-}" ] && grep -q -s -z -x -F "$spared_mark" "$process/environ" ||
+                    say "${process#/proc/}"
+                ;;
         esac
     done
 }
@@ -409,6 +413,7 @@ stop_leftovers() {
 # With `keep` the folder stays, for someone to look at.
 close_workplace() {
     if [ -n "${WORK:-}" ]; then
+        spared_mark=
         stop_leftovers
         if [ "${1:-}" = keep ]; then
             say "Kept for a look: $WORK"

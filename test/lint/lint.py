@@ -25,6 +25,7 @@ CHECKS = {
     "file-length": (text_checks.file_length, samples.FILE_LENGTH),
     "open-notes": (text_checks.open_notes, samples.OPEN_NOTES),
     "sql-names": (text_checks.sql_names, samples.SQL_NAMES),
+    "test-numbers": (text_checks.test_numbers, samples.TEST_NUMBERS),
     "reason-codes": (text_checks.reason_codes, samples.REASON_CODES),
     "check-names": (text_checks.check_names, samples.CHECK_NAMES),
     "table-columns": (text_checks.table_columns, samples.TABLE_COLUMNS),

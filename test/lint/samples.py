@@ -123,6 +123,14 @@ OPEN_NOTES = [
     (0, {"src/core/a.cpp": "int TODOLIST;\n"}),
 ]
 
+TEST_NUMBERS = [
+    (0, {"test/t/001_a.pl": "", "test/t/002_b.pl": "", "test/t/Helper.pm": "",
+         "test/t/testrules.yml": "seq:\n  - t/002_b.pl\n"}),
+    (2, {"test/t/001_a.pl": "", "test/t/001_b.pl": "", "test/t/002_c.pl": ""}),
+    (1, {"test/t/a.pl": ""}),
+    (1, {"test/t/001_a.pl": "", "test/t/testrules.yml": "seq:\n  - t/002_a.pl\n"}),
+]
+
 SQL_NAMES = [
     (1, {"sql/crm_capi.sql": "\n"}),
     (1, {"sql/basics.sql": "\n", "sql/crm_capi--1.0.sql": "\n"}),

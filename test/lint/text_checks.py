@@ -135,6 +135,16 @@ def sql_names(tree):
             for name in tree.names("sql") if not SQL_SCRIPT.match(name)]
 
 
+def test_numbers(tree):
+    """A number stands for one file of test/t; and the order of the files names no other."""
+    names = [name for name in tree.names("test/t") if name.endswith(".pl")]
+    numbers = [name[:3] for name in names]
+    ordered = re.findall(r"\bt/(\w+\.pl)", tree.read("test/t/testrules.yml") or "")
+    return ([f"test/t/{name}: its number is not three digits of its own" for name in names
+             if not re.match(r"\d{3}_", name) or numbers.count(name[:3]) > 1]
+            + [f"test/t/testrules.yml: there is no {name}" for name in ordered if name not in names])
+
+
 def reason_codes(tree):
     """Each reason code has its section in the runbook, with cause and remedy, and no other has."""
     codes = re.findall(r"\{Reason::k\w+, \"(\w+)\"", tree.read("src/core/event/reason.cpp") or "")

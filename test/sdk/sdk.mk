@@ -7,12 +7,15 @@
 
 SDK_SEED ?= 20261125
 SDK_VALUES ?= 3000
-SDK_CXXFLAGS = -std=c++17 -O1 -Wall -Wextra -Werror -Isrc
 
 # What the program needs of src/core.
 SDK_SOURCES = test/sdk/normalize_lines.cpp $(wildcard src/core/text/*.cpp src/core/identity/*.cpp) \
 	$(patsubst %,src/core/event/%.cpp,digest reason validation)
-SDK_OBJECTS = $(SDK_SOURCES:%.cpp=build/sdk/%.o)
+# The unit tests have most of them: they are compiled once, by the rule of unit.mk.
+SDK_OBJECTS = $(SDK_SOURCES:%.cpp=build/unit/%.o)
+ifndef UNIT_SOURCES
+include test/unit/unit.mk
+endif
 
 sdk: build/sdk/normalize_lines build/sdk/node_modules/.installed
 	NODE_PATH=build/sdk/node_modules node test/sdk/compare.js build/sdk/normalize_lines \
@@ -26,11 +29,8 @@ build/sdk/node_modules/.installed: test/sdk/package.json
 	touch $@
 
 build/sdk/normalize_lines: $(SDK_OBJECTS)
-	$(CXX) -o $@ $^ -lcrypto -lphonenumber -licuuc
-
-build/sdk/%.o: %.cpp
 	@mkdir -p $(@D)
-	$(CXX) $(SDK_CXXFLAGS) -MMD -MP -c -o $@ $<
+	$(CXX) -o $@ $^ -lcrypto -lphonenumber -licuuc
 
 -include $(SDK_OBJECTS:.o=.d)
 

@@ -1,6 +1,5 @@
 -- capi_backfill(): what the watch would have sent and the queue does not know, exactly once.
-\set VERBOSITY default
-\set SHOW_CONTEXT never
+\i test/sql/include/preamble.sql
 \pset null '(null)'
 
 CREATE SERVER backfill_dataset FOREIGN DATA WRAPPER crm_capi

@@ -1,20 +1,6 @@
 -- Options of datasets (servers) and of their credentials (user mappings): each rule of the validator
 -- with values on both sides of it.
-\set VERBOSITY default
-\set SHOW_CONTEXT never
-
--- Runs a command; answers 'accepted', or SQLSTATE, message, detail and hint.
-CREATE FUNCTION pg_temp.attempt(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    state text; message text; detail text; hint text;
-BEGIN
-    EXECUTE command;
-    RETURN 'accepted';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN format(E'%s: %s\n  detail: %s\n  hint: %s', state, message, detail, hint);
-END $$;
+\i test/sql/include/preamble.sql
 
 CREATE FUNCTION pg_temp.options_clause(options jsonb) RETURNS text LANGUAGE sql AS $$
     SELECT coalesce('OPTIONS (' || string_agg(format('%I %L', key, value), ', ' ORDER BY n) || ')', '')

@@ -1,6 +1,6 @@
 -- Nobody but a superuser decides where a token goes: every way to an endpoint of one's own is tried.
+\i test/sql/include/preamble.sql
 \set VERBOSITY terse
-\set SHOW_CONTEXT never
 
 CREATE ROLE regress_capi_owner;
 CREATE ROLE regress_capi_guest;

@@ -1,24 +1,6 @@
 -- capi_forget(): a lead is gone from queue and history, and does not come back.
-\set VERBOSITY default
-\set SHOW_CONTEXT never
+\i test/sql/include/preamble.sql
 \pset null '(null)'
-
--- Waits until a query finds rows: the shipper works beside us.
-CREATE FUNCTION pg_temp.wait_for(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    deadline timestamptz := clock_timestamp() + interval '30 s';
-    found bigint;
-BEGIN
-    WHILE clock_timestamp() < deadline LOOP
-        EXECUTE query;
-        GET DIAGNOSTICS found = ROW_COUNT;
-        IF found > 0 THEN
-            RETURN 'so it is';
-        END IF;
-        PERFORM pg_sleep(0.02);
-    END LOOP;
-    RETURN 'not within half a minute';
-END $$;
 
 CREATE SERVER forget_dry FOREIGN DATA WRAPPER crm_capi
     OPTIONS (dataset_id '1234567890123456', lead_event_source 'Odoo', mode 'dry_run');
@@ -28,7 +10,6 @@ CREATE SERVER forget_paused FOREIGN DATA WRAPPER crm_capi
 CREATE USER MAPPING FOR PUBLIC SERVER forget_paused OPTIONS (access_token 'token');
 CREATE TABLE forget_leads (id integer PRIMARY KEY, fb bigint, stage text);
 SELECT capi_watch('forget_leads', 'fb', 'stage', 'forget_dry');
-SELECT coalesce(max(id), 0) AS before FROM capi_event_log \gset
 CREATE VIEW forget_fate AS
     SELECT lead_id, dataset, event_name, status, reason_code FROM capi_events ORDER BY id;
 

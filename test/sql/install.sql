@@ -1,6 +1,5 @@
 -- What CREATE EXTENSION makes, in which schemas it can live, and that DROP EXTENSION leaves nothing behind.
-\set VERBOSITY default
-\set SHOW_CONTEXT never
+\i test/sql/include/preamble.sql
 
 --
 -- The objects. Row types are left out: only from 17 on they count as members of their own.

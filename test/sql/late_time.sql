@@ -1,24 +1,17 @@
 -- A stage and its time in two UPDATEs of one transaction: the event ends up with the time that was written for it.
 -- The dataset is paused: nothing is sent.
-\set VERBOSITY default
-\set SHOW_CONTEXT never
-SET timezone = 'UTC';
+\i test/sql/include/preamble.sql
 
 CREATE SERVER late_dataset FOREIGN DATA WRAPPER crm_capi
     OPTIONS (dataset_id '1234567890123456', lead_event_source 'Odoo', mode 'paused');
 CREATE SERVER second_dataset FOREIGN DATA WRAPPER crm_capi
     OPTIONS (dataset_id '2', lead_event_source 'Odoo', mode 'paused');
-CREATE TEMP TABLE looked AS SELECT coalesce(max(id), 0) AS id FROM capi_event_log;
 -- The events enqueued since the last call: lead, stage, and the event time as hours before the transaction
-CREATE FUNCTION pg_temp.news(OUT dataset name, OUT lead bigint, OUT event_name text, OUT hours_ago integer, OUT parked text)
-RETURNS SETOF record LANGUAGE plpgsql AS $$
-BEGIN
-    RETURN QUERY SELECT d.name, e.lead_id % 1000, e.event_name,
-            round(extract(epoch FROM now() - e.event_time) / 3600)::integer, s.reason_code
-        FROM capi_event_log e LEFT JOIN capi_settlement s ON s.event = e.id LEFT JOIN capi_dataset d ON d.number = e.dataset
-        WHERE e.id > (SELECT l.id FROM looked l) ORDER BY e.id;
-    UPDATE looked SET id = (SELECT last_value FROM capi_event_id);
-END $$;
+CREATE FUNCTION pg_temp.timed_news(OUT dataset name, OUT lead bigint, OUT event_name text, OUT hours_ago integer, OUT parked text)
+RETURNS SETOF record LANGUAGE sql AS $$
+    SELECT dataset, lead_id % 1000, event_name, round(extract(epoch FROM now() - event_time) / 3600)::integer, reason_code
+    FROM pg_temp.new_events() ORDER BY id
+$$;
 CREATE FUNCTION pg_temp.ago(hours integer) RETURNS timestamptz LANGUAGE sql AS $$ SELECT now() - hours * interval '1 hour' $$;
 
 -- One dataset reads a column, the other one an expression
@@ -26,7 +19,7 @@ CREATE TABLE leads (id int PRIMARY KEY, lead bigint, stage text, changed timesta
 SELECT capi_watch('leads', 'lead', 'stage', 'late_dataset', event_time => 'changed');
 SELECT capi_watch('leads', 'lead', 'upper(NEW.stage)', 'second_dataset', event_time => 'coalesce(NEW.changed, now() - interval ''1 day'')');
 INSERT INTO leads SELECT i, 123456789012000 + i, 'new', pg_temp.ago(72) FROM generate_series(1, 3) i;
-SELECT count(*) FROM pg_temp.news();
+SELECT count(*) FROM pg_temp.timed_news();
 
 -- Two UPDATEs, and further ones that leave the time alone or correct it
 BEGIN;
@@ -36,24 +29,24 @@ UPDATE leads SET changed = pg_temp.ago(2) WHERE id = 1;
 UPDATE leads SET note = 'after' WHERE id = 1;
 UPDATE leads SET changed = pg_temp.ago(1) WHERE id = 1;
 COMMIT;
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.timed_news();
 -- in another transaction it is too late: the time of a stage is not changed afterwards
 UPDATE leads SET stage = 'won' WHERE id = 1;
 UPDATE leads SET changed = pg_temp.ago(0) WHERE id = 1;
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.timed_news();
 -- a stage that came with its time keeps it, as far as the watch can tell
 BEGIN;
 UPDATE leads SET stage = 'lost', changed = pg_temp.ago(5) WHERE id = 1;
 UPDATE leads SET changed = pg_temp.ago(3) WHERE id = 1;
 COMMIT;
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.timed_news();
 -- each row and each watch has its own; of two stages the last one gets the time
 BEGIN;
 UPDATE leads SET stage = 'both' WHERE id > 1;
 UPDATE leads SET stage = 'last' WHERE id = 3;
 UPDATE leads SET changed = pg_temp.ago(id) WHERE id > 1;
 COMMIT;
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.timed_news();
 -- a time that is taken away, or cannot be sent
 BEGIN;
 UPDATE leads SET stage = 'no time' WHERE id = 2;
@@ -61,14 +54,14 @@ UPDATE leads SET changed = NULL WHERE id = 2;
 UPDATE leads SET stage = 'too old' WHERE id = 3;
 UPDATE leads SET changed = pg_temp.ago(1000) WHERE id = 3;
 COMMIT;
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.timed_news();
 
 -- INSERT without a time, which is parked at first; and what else the row has by then
 BEGIN;
 INSERT INTO leads VALUES (4, 123456789012004, 'new'), (5, 123456789012005, 'new');
 UPDATE leads SET changed = pg_temp.ago(4) WHERE id = 4;
 COMMIT;
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.timed_news();
 SELECT count(*) FROM capi_settlement s WHERE NOT EXISTS (SELECT FROM capi_event_log e WHERE e.id = s.event);
 
 -- Savepoints: what is rolled back was never written, whichever of the two it is
@@ -78,7 +71,7 @@ SAVEPOINT a;
 UPDATE leads SET changed = pg_temp.ago(7) WHERE id = 1;
 ROLLBACK TO a;
 COMMIT;
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.timed_news();
 BEGIN;
 UPDATE leads SET stage = 'again' WHERE id = 1;
 SAVEPOINT a;
@@ -87,7 +80,7 @@ UPDATE leads SET changed = pg_temp.ago(7) WHERE id = 1;
 ROLLBACK TO a;
 UPDATE leads SET changed = pg_temp.ago(6) WHERE id = 1;
 COMMIT;
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.timed_news();
 BEGIN;
 SAVEPOINT a;
 UPDATE leads SET stage = 'undone' WHERE id = 1;
@@ -98,7 +91,7 @@ UPDATE leads SET stage = 'released' WHERE id = 1;
 RELEASE b;
 UPDATE leads SET changed = pg_temp.ago(9) WHERE id = 1;
 COMMIT;
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.timed_news();
 DO $$ BEGIN
     UPDATE leads SET stage = 'in a block' WHERE id = 1;
     BEGIN
@@ -108,7 +101,7 @@ DO $$ BEGIN
         UPDATE leads SET changed = pg_temp.ago(11) WHERE id = 1;
     END;
 END $$;
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.timed_news();
 
 -- The place of a row can be taken by another one
 BEGIN;
@@ -120,7 +113,7 @@ INSERT INTO leads VALUES (2, 123456789012002, 'other', pg_temp.ago(1));
 UPDATE leads SET note = 'same place as the first';
 UPDATE leads SET changed = pg_temp.ago(2);
 COMMIT;
-SELECT * FROM pg_temp.news() WHERE dataset = 'late_dataset';
+SELECT * FROM pg_temp.timed_news() WHERE dataset = 'late_dataset';
 
 -- Forgotten, or decided about, in between
 BEGIN;
@@ -128,14 +121,14 @@ UPDATE leads SET stage = 'forgotten';
 SELECT capi_forget(123456789012002) > 0 AS is_erased;
 UPDATE leads SET changed = pg_temp.ago(1);
 COMMIT;
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.timed_news();
 DELETE FROM capi_tombstone;
 BEGIN;
 UPDATE leads SET stage = 'cancelled';
 SELECT capi_cancel(array_agg(id)) FROM capi_event_log WHERE event_name = 'cancelled';
 UPDATE leads SET changed = pg_temp.ago(3);
 COMMIT;
-SELECT * FROM pg_temp.news() WHERE dataset = 'late_dataset';
+SELECT * FROM pg_temp.timed_news() WHERE dataset = 'late_dataset';
 DROP TABLE leads;
 
 --
@@ -148,9 +141,9 @@ INSERT INTO period VALUES (pg_temp.ago(20));
 CREATE TABLE leads (lead bigint, stage text REFERENCES stage ON UPDATE CASCADE, changed timestamptz REFERENCES period ON UPDATE CASCADE);
 SELECT capi_watch('leads', 'lead', 'stage', 'late_dataset', event_time => 'changed');
 INSERT INTO leads SELECT 123456789012001, 'new', start FROM period;
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.timed_news();
 WITH named AS (UPDATE stage SET name = 'renamed') UPDATE period SET start = pg_temp.ago(2);
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.timed_news();
 DROP TABLE leads, stage, period;
 CREATE TABLE leads (lead bigint, stage text, changed timestamptz);
 CREATE CONSTRAINT TRIGGER at_the_end AFTER INSERT OR UPDATE ON leads DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
@@ -160,9 +153,9 @@ INSERT INTO leads VALUES (123456789012001, 'new');
 UPDATE leads SET changed = pg_temp.ago(3);
 UPDATE leads SET stage = 'deferred';
 UPDATE leads SET changed = pg_temp.ago(2);
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.timed_news();
 COMMIT;
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.timed_news();
 DROP TABLE leads;
 
 --
@@ -184,7 +177,7 @@ BEGIN;
 UPDATE leads SET stage = 'new';
 UPDATE leads SET changed = pg_temp.ago(1);
 COMMIT;
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.timed_news();
 DROP TABLE leads;
 
 --
@@ -198,7 +191,7 @@ INSERT INTO leads VALUES (123456789012001, 'new');
 UPDATE leads SET changed = pg_temp.ago(1), email = 'jo@example.com', amount = 5;
 COMMIT;
 SELECT user_data ->> 'em' = capi_hash('em', 'jo@example.com') AS email, custom_data FROM capi_event_log WHERE id > (SELECT id FROM looked) ORDER BY id;
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.timed_news();
 DROP TABLE leads;
 
 --
@@ -211,7 +204,7 @@ ALTER TABLE leads_us DROP COLUMN gone;
 ALTER TABLE leads ATTACH PARTITION leads_us FOR VALUES IN ('us');
 SELECT capi_watch('leads', 'lead', 'stage', 'late_dataset', event_time => 'changed');
 INSERT INTO leads SELECT i, 123456789012000 + i, 'new', pg_temp.ago(72), 'eu' FROM generate_series(1, 3) i;
-SELECT count(*) FROM pg_temp.news();
+SELECT count(*) FROM pg_temp.timed_news();
 BEGIN;
 UPDATE leads SET stage = 'time moves' WHERE id = 1;
 UPDATE leads SET changed = pg_temp.ago(1), region = 'us' WHERE id = 1;
@@ -221,7 +214,7 @@ UPDATE leads SET changed = pg_temp.ago(2) WHERE id = 2;
 UPDATE leads SET stage = 'stage moves', region = 'us' WHERE id = 3;
 UPDATE leads SET changed = pg_temp.ago(3) WHERE id = 3;
 COMMIT;
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.timed_news();
 DROP TABLE leads;
 
 --
@@ -234,7 +227,7 @@ BEGIN;
 UPDATE leads SET stage = 'bulk';
 UPDATE leads SET changed = pg_temp.ago(1);
 COMMIT;
-SELECT hours_ago, count(*), count(DISTINCT e.event_name) FROM pg_temp.news() e GROUP BY 1 ORDER BY 1;
+SELECT hours_ago, count(*), count(DISTINCT e.event_name) FROM pg_temp.timed_news() e GROUP BY 1 ORDER BY 1;
 DROP TABLE leads;
 DROP SERVER late_dataset, second_dataset;
 DELETE FROM capi_reached_stage;

@@ -1,22 +1,9 @@
 -- capi_lead_stage_trigger(): which changes of a CRM table become events, and with which values. No value
 -- of a row makes the CRM's statement fail. The dataset is paused: nothing is sent.
-\set VERBOSITY default
-\set SHOW_CONTEXT never
-SET timezone = 'UTC';
+\i test/sql/include/preamble.sql
 
 CREATE SERVER trigger_dataset FOREIGN DATA WRAPPER crm_capi
     OPTIONS (dataset_id '1234567890123456', lead_event_source 'Odoo', mode 'paused');
-
--- The events enqueued since the last call.
-CREATE TEMP TABLE looked AS SELECT coalesce(max(id), 0) AS id FROM capi_event_log;
-CREATE FUNCTION pg_temp.news(OUT lead_id bigint, OUT event_name text, OUT parked text, OUT detail text)
-RETURNS SETOF record LANGUAGE plpgsql AS $$
-BEGIN
-    RETURN QUERY SELECT e.lead_id, e.event_name, s.reason_code, s.detail
-        FROM capi_event_log e LEFT JOIN capi_settlement s ON s.event = e.id
-        WHERE e.id > (SELECT l.id FROM looked l) ORDER BY e.id;
-    UPDATE looked SET id = (SELECT coalesce(max(e.id), 0) FROM capi_event_log e);
-END $$;
 
 --
 -- INSERT and UPDATE
@@ -295,23 +282,11 @@ DROP TABLE timed;
 -- Triggers that are defined in the wrong way are errors
 --
 CREATE TABLE wrong (lead bigint, stage text);
-CREATE FUNCTION pg_temp.try_trigger(definition text, command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    state text; message text; detail text; hint text;
-BEGIN
-    EXECUTE definition;
-    EXECUTE command;
-    RETURN 'accepted';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN format(E'%s: %s\n  detail: %s\n  hint: %s', state, message, detail, hint);
-END $$;
 \pset format unaligned
 \pset tuples_only on
 \pset fieldsep '\n'
 SELECT '* ' || definition || '(' || arguments || ')',
-       pg_temp.try_trigger('CREATE TRIGGER capi ' || definition || ' EXECUTE FUNCTION capi_lead_stage_trigger(' || arguments || ')', command)
+       pg_temp.attempt('CREATE TRIGGER capi ' || definition || ' EXECUTE FUNCTION capi_lead_stage_trigger(' || arguments || '); ' || command)
 FROM (VALUES
     (1, 'BEFORE INSERT ON wrong FOR EACH ROW', '''lead'', ''stage''', 'INSERT INTO wrong VALUES (123456789012345, ''x'')'),
     (2, 'AFTER INSERT ON wrong', '''lead'', ''stage''', 'INSERT INTO wrong VALUES (123456789012345, ''x'')'),
@@ -323,10 +298,10 @@ FROM (VALUES
     (8, 'AFTER INSERT ON wrong FOR EACH ROW', '''lead'', ''stage'', '''', '''', ''''', 'INSERT INTO wrong VALUES (123456789012345, ''x'')')) AS v(n, definition, arguments, command)
 ORDER BY n;
 CREATE VIEW wrong_view AS SELECT * FROM wrong;
-SELECT pg_temp.try_trigger(
-    'CREATE TRIGGER capi INSTEAD OF INSERT ON wrong_view FOR EACH ROW EXECUTE FUNCTION capi_lead_stage_trigger(''lead'', ''stage'')',
-    'INSERT INTO wrong_view VALUES (123456789012345, ''x'')');
-SELECT pg_temp.try_trigger('SELECT capi_lead_stage_trigger()', '');
+SELECT pg_temp.attempt(
+    'CREATE TRIGGER capi INSTEAD OF INSERT ON wrong_view FOR EACH ROW EXECUTE FUNCTION capi_lead_stage_trigger(''lead'', ''stage'');
+     INSERT INTO wrong_view VALUES (123456789012345, ''x'')');
+SELECT pg_temp.attempt('SELECT capi_lead_stage_trigger()');
 \pset tuples_only off
 \pset format aligned
 \pset fieldsep '|'

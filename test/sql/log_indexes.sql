@@ -1,5 +1,6 @@
 -- Rows are put into the log past the executor: an operator's own indexes on it must be kept all the
 -- same, whatever they are, from the moment they are made.
+\i test/sql/include/preamble.sql
 \set VERBOSITY terse
 CREATE SERVER index_dataset FOREIGN DATA WRAPPER crm_capi
   OPTIONS (dataset_id '1234567890123456', lead_event_source 'Odoo', mode 'paused');

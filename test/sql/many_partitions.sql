@@ -1,10 +1,8 @@
 -- A watched table with a thousand partitions: attached before and after the watch, written to, detached.
-\set VERBOSITY default
-\set SHOW_CONTEXT never
+\i test/sql/include/preamble.sql
 
 CREATE SERVER many_dataset FOREIGN DATA WRAPPER crm_capi
     OPTIONS (dataset_id '1234567890123456', lead_event_source 'Odoo', mode 'paused');
-SELECT coalesce(max(id), 0) AS before FROM capi_event_log \gset
 CREATE FUNCTION pg_temp.for_each(first integer, last integer, command text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     FOR i IN first .. last LOOP

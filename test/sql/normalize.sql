@@ -1,5 +1,5 @@
 -- normalize.sql - capi_normalize() and capi_hash(): what an event makes of a value.
-\set VERBOSITY default
+\i test/sql/include/preamble.sql
 SET client_min_messages = warning;
 SET lc_messages = 'C';
 \pset null '(null)'

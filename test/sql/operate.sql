@@ -1,9 +1,7 @@
 -- capi_check, capi_send_test_event and capi_stage_coverage: their shapes, rights and errors, as far as they can be
 -- seen without an endpoint. Nobody listens at the one that is named here.
-\set VERBOSITY default
-\set SHOW_CONTEXT never
+\i test/sql/include/preamble.sql
 \pset null '(null)'
-SET timezone = 'UTC';
 
 CREATE SERVER operate_dataset FOREIGN DATA WRAPPER crm_capi
     OPTIONS (dataset_id '1234567890123456', lead_event_source 'Odoo', endpoint 'https://127.0.0.1:9', mode 'paused');

@@ -1,7 +1,5 @@
 -- capi_payload(): an event exactly as it is, or would be, sent. The dataset is paused: nothing is sent.
-\set VERBOSITY default
-\set SHOW_CONTEXT never
-SET timezone = 'UTC';
+\i test/sql/include/preamble.sql
 \pset format unaligned
 
 CREATE SERVER payload_dataset FOREIGN DATA WRAPPER crm_capi

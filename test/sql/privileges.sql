@@ -1,6 +1,5 @@
 -- Who may see and do what: nothing by default but what USAGE on a dataset gives; the rest by GRANT.
-\set VERBOSITY default
-\set SHOW_CONTEXT never
+\i test/sql/include/preamble.sql
 
 CREATE SERVER privileges_dataset FOREIGN DATA WRAPPER crm_capi
     OPTIONS (dataset_id '1234567890123456', lead_event_source 'Odoo', mode 'paused', endpoint 'https://127.0.0.1:9');

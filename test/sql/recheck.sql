@@ -1,7 +1,6 @@
 -- recheck: the condition of a watch counts once more just before the event is sent. Nothing leaves: the
 -- dataset is paused while rows change, and then does a dry run.
-\set VERBOSITY default
-\set SHOW_CONTEXT never
+\i test/sql/include/preamble.sql
 \pset null '(null)'
 
 CREATE SERVER recheck_dataset FOREIGN DATA WRAPPER crm_capi

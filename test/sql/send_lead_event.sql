@@ -1,20 +1,5 @@
 -- capi_send_lead_event(): what it enqueues, and what it refuses. The dataset is paused: nothing is sent.
-\set VERBOSITY default
-\set SHOW_CONTEXT never
-
--- Runs a command; answers 'accepted', or SQLSTATE, message, detail and hint, with times masked.
-CREATE FUNCTION pg_temp.attempt(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    state text; message text; detail text; hint text;
-BEGIN
-    EXECUTE command;
-    RETURN 'accepted';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    detail := regexp_replace(detail, '\d{4,}-\d\d-\d\d [0-9:.]+[-+][0-9:]+', '<time>', 'g');
-    RETURN format(E'%s: %s\n  detail: %s\n  hint: %s', state, message, detail, hint);
-END $$;
+\i test/sql/include/preamble.sql
 
 CREATE FUNCTION pg_temp.try(arguments text) RETURNS text LANGUAGE sql AS
 $$ SELECT pg_temp.attempt('SELECT capi_send_lead_event(' || arguments || ')') $$;

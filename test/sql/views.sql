@@ -1,31 +1,12 @@
 -- The views: capi_events, capi_requests, capi_status, and the table of reasons, as far as they can be seen
 -- without sending anything. Nothing can leave: what is not paused has no token and no endpoint.
-\set VERBOSITY default
-\set SHOW_CONTEXT never
+\i test/sql/include/preamble.sql
 \pset null '(null)'
-SET timezone = 'UTC';
 
--- Waits until a query finds rows: the shipper works beside us.
-CREATE FUNCTION pg_temp.wait_for(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    deadline timestamptz := clock_timestamp() + interval '30 s';
-    found bigint;
-BEGIN
-    WHILE clock_timestamp() < deadline LOOP
-        EXECUTE query;
-        GET DIAGNOSTICS found = ROW_COUNT;
-        IF found > 0 THEN
-            RETURN 'so it is';
-        END IF;
-        PERFORM pg_sleep(0.02);
-    END LOOP;
-    RETURN 'not within half a minute';
-END $$;
 CREATE FUNCTION pg_temp.wait_for_health(dataset name, health text, reason_code text) RETURNS text LANGUAGE sql AS $$
     SELECT pg_temp.wait_for(format('SELECT FROM capi_dataset WHERE name = %L AND health = %L AND reason_code = %L',
                                    dataset, health, reason_code))
 $$;
-SELECT coalesce(max(id), 0) AS before FROM capi_event_log \gset
 
 -- A dataset shows before it has events
 CREATE SERVER views_paused FOREIGN DATA WRAPPER crm_capi

@@ -1,20 +1,5 @@
 -- capi_watch(), capi_unwatch() and capi_watches. The datasets are paused: nothing is sent.
-\set VERBOSITY default
-\set SHOW_CONTEXT never
-
--- Runs a command; answers 'accepted', or SQLSTATE, message, detail and hint.
-CREATE FUNCTION pg_temp.attempt(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    state text; message text; detail text; hint text;
-BEGIN
-    EXECUTE command;
-    RETURN 'accepted';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN format(E'%s: %s\n  detail: %s\n  hint: %s', state, message, detail, hint);
-END $$;
-SELECT coalesce(max(id), 0) AS before FROM capi_event_log \gset
+\i test/sql/include/preamble.sql
 
 CREATE TABLE leads (id int PRIMARY KEY, fb_lead_id bigint, status text, changed_at timestamptz,
                     created timestamp, day date, seconds bigint, "Odd ""col" text);

@@ -1,20 +1,15 @@
 -- user_data and custom_data of a watch: columns and expressions, values and lists. Plain identities are hashed when
 -- the event is enqueued. The dataset is paused: nothing is sent.
-\set VERBOSITY default
-\set SHOW_CONTEXT never
+\i test/sql/include/preamble.sql
 
 CREATE SERVER data_dataset FOREIGN DATA WRAPPER crm_capi
     OPTIONS (dataset_id '1234567890123456', lead_event_source 'Odoo', mode 'paused', default_country 'DE');
-CREATE TEMP TABLE looked AS SELECT coalesce(max(id), 0) AS id FROM capi_event_log;
-CREATE FUNCTION pg_temp.news(OUT meta_id bigint, OUT event_name text, OUT parked text, OUT detail text, OUT user_data text, OUT custom_data text)
-RETURNS SETOF record LANGUAGE plpgsql AS $$
-BEGIN
-    RETURN QUERY SELECT CASE WHEN e.lead_id > 0 THEN e.lead_id END, e.event_name, s.reason_code, s.detail,
-               regexp_replace(e.user_data::text, '([0-9a-f]{6})[0-9a-f]{58}', '\1...', 'g'), e.custom_data::text
-        FROM capi_event_log e LEFT JOIN capi_settlement s ON s.event = e.id
-        WHERE e.id > (SELECT l.id FROM looked l) ORDER BY e.id;
-    UPDATE looked SET id = (SELECT coalesce(max(e.id), 0) FROM capi_event_log e);
-END $$;
+CREATE FUNCTION pg_temp.data_news(OUT meta_id bigint, OUT event_name text, OUT parked text, OUT detail text, OUT user_data text, OUT custom_data text)
+RETURNS SETOF record LANGUAGE sql AS $$
+    SELECT CASE WHEN lead_id > 0 THEN lead_id END, event_name, reason_code, detail,
+           regexp_replace(user_data::text, '([0-9a-f]{6})[0-9a-f]{58}', '\1...', 'g'), custom_data::text
+    FROM pg_temp.new_events() ORDER BY id
+$$;
 
 CREATE TABLE contact (id int PRIMARY KEY, mail text, phones text[]);
 INSERT INTO contact VALUES (1, ' Test@Example.com ', ARRAY['0170 1234567', NULL]), (2, NULL, NULL);
@@ -28,18 +23,18 @@ SELECT capi_watch('leads', 'lead', 'stage',
 SELECT user_data, custom_data FROM capi_watches;
 INSERT INTO leads VALUES (1, '123456789012345', 'new', 1, 'Second@example.com', '1990-12-31', 10115, 12345678901234567.89, true, ARRAY['a', 'b'], '{"utm": {"campaign": "spring"}}');
 INSERT INTO leads (id, lead, stage) VALUES (2, '123456789012346', 'new');
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.data_news();
 -- the hashes are those of the normalised values
 SELECT user_data -> 'em' @> to_jsonb(ARRAY[capi_hash('em', 'test@example.com'), capi_hash('em', 'second@example.com')]) AS em,
        user_data @> jsonb_build_object('ph', capi_hash('ph', '491701234567')) OR user_data -> 'ph' @> to_jsonb(ARRAY[capi_hash('ph', '491701234567')]) AS ph
 FROM capi_event_log WHERE lead_id = 123456789012345 ORDER BY id DESC LIMIT 1;
 -- nothing of it is read for a change that is none
 UPDATE leads SET email = 'changed@example.com';
-SELECT count(*) FROM pg_temp.news();
+SELECT count(*) FROM pg_temp.data_news();
 -- an error in one of them parks the event
 ALTER TABLE leads ALTER data TYPE text;
 UPDATE leads SET stage = 'qualified' WHERE id = 1;
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.data_news();
 SELECT problem FROM capi_watches;
 SELECT capi_unwatch('leads');
 
@@ -49,34 +44,24 @@ SELECT capi_watch('own', 'id', 'stage', user_data => '{"em": "email"}');
 INSERT INTO own VALUES ('00000000-0000-0000-0000-000000000001', 'new', 'test@example.com'),
                        ('00000000-0000-0000-0000-000000000002', 'new', NULL),
                        ('00000000-0000-0000-0000-000000000003', 'new', 'no address');
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.data_news();
 UPDATE own SET stage = 'qualified' WHERE email = 'test@example.com';
 SELECT count(DISTINCT lead_id) AS lanes, count(*) AS events FROM capi_event_log
 WHERE user_data -> 'em' IS NOT NULL AND lead_id < 0 AND event_name IN ('new', 'qualified') AND id > (SELECT max(id) - 4 FROM capi_event_log);
 SELECT capi_unwatch('own');
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.data_news();
 SELECT capi_watch('own', 'id', 'stage');
 UPDATE own SET stage = 'plain' WHERE email = 'test@example.com';
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.data_news();
 
 -- Too much
 CREATE TABLE wide (lead bigint, stage text, note text);
 SELECT capi_watch('wide', 'lead', 'stage', custom_data => '{"note": "note"}');
 INSERT INTO wide SELECT 123456789012345, 'wide', string_agg(md5(i::text), '') FROM generate_series(1, 600) AS i;
 INSERT INTO wide VALUES (123456789012345, 'narrow', 'short');
-SELECT * FROM pg_temp.news();
+SELECT * FROM pg_temp.data_news();
 
 -- What is refused
-CREATE FUNCTION pg_temp.attempt(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    state text; message text; detail text;
-BEGIN
-    EXECUTE command;
-    RETURN 'accepted';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
-    RETURN concat_ws(E'\n', state || ': ' || message, '  detail: ' || nullif(detail, ''));
-END $$;
 \pset format unaligned
 \pset tuples_only on
 \pset fieldsep '\n'

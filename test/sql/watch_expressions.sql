@@ -1,21 +1,8 @@
 -- capi_watch() with expressions, stage_map, unmapped, condition and repeat. The datasets are paused: nothing is sent.
-\set VERBOSITY default
-\set SHOW_CONTEXT never
-SET timezone = 'UTC';
+\i test/sql/include/preamble.sql
 
 CREATE SERVER expression_dataset FOREIGN DATA WRAPPER crm_capi
     OPTIONS (dataset_id '1234567890123456', lead_event_source 'Odoo', mode 'paused');
-
--- The events enqueued since the last call.
-CREATE TEMP TABLE looked AS SELECT coalesce(max(id), 0) AS id FROM capi_event_log;
-CREATE FUNCTION pg_temp.news(OUT lead_id bigint, OUT event_name text, OUT parked text, OUT detail text)
-RETURNS SETOF record LANGUAGE plpgsql AS $$
-BEGIN
-    RETURN QUERY SELECT e.lead_id, e.event_name, s.reason_code, s.detail
-        FROM capi_event_log e LEFT JOIN capi_settlement s ON s.event = e.id
-        WHERE e.id > (SELECT l.id FROM looked l) ORDER BY e.id;
-    UPDATE looked SET id = (SELECT coalesce(max(e.id), 0) FROM capi_event_log e);
-END $$;
 
 --
 -- A stage and a lead id that are in other tables
@@ -213,17 +200,6 @@ DROP TABLE crm_lead;
 --
 -- What is refused, with SQLSTATE, detail and hint
 --
-CREATE FUNCTION pg_temp.attempt(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    state text; message text; detail text; hint text;
-BEGIN
-    EXECUTE command;
-    RETURN 'accepted';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN concat_ws(E'\n', state || ': ' || message, '  detail: ' || nullif(detail, ''), '  hint: ' || nullif(hint, ''));
-END $$;
 \pset format unaligned
 \pset tuples_only on
 \pset fieldsep '\n'

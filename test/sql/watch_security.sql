@@ -1,20 +1,9 @@
 -- Security of capture: expressions run with the rights of the table's owner, and only those that the owner has
 -- given to capi_watch. Nobody reads or writes by a watch what they may not. The dataset is paused: nothing is sent.
-\set VERBOSITY default
-\set SHOW_CONTEXT never
+\i test/sql/include/preamble.sql
 
 CREATE SERVER security_dataset FOREIGN DATA WRAPPER crm_capi
     OPTIONS (dataset_id '1234567890123456', lead_event_source 'Odoo', mode 'paused');
-CREATE TEMP TABLE looked AS SELECT coalesce(max(id), 0) AS id FROM capi_event_log;
-CREATE FUNCTION pg_temp.news(OUT lead_id bigint, OUT event_name text, OUT parked text, OUT detail text)
-RETURNS SETOF record LANGUAGE plpgsql AS $$
-BEGIN
-    RETURN QUERY SELECT e.lead_id, e.event_name, s.reason_code, s.detail
-        FROM capi_event_log e LEFT JOIN capi_settlement s ON s.event = e.id
-        WHERE e.id > (SELECT l.id FROM looked l) ORDER BY e.id;
-    UPDATE looked SET id = (SELECT coalesce(max(e.id), 0) FROM capi_event_log e);
-END $$;
-
 CREATE ROLE regress_capi_owner;
 CREATE ROLE regress_capi_writer;
 CREATE ROLE regress_capi_trigger;

@@ -111,12 +111,12 @@ $endpoint->start;
 
 # --- Timeout
 
-$crm->sql("ALTER SERVER sales OPTIONS (ADD timeout '1s')");
+$crm->sql("ALTER SERVER sales OPTIONS (SET timeout '1s')");
 $endpoint->script({ times => 1, action => { hold => \1 } });
 my $seconds = $crm->seconds(sub { $result = answer(); });
 note sprintf 'timeout of 1 s: %.2f s', $seconds;
 is("$result->{verdict} $result->{reason_code}", 'in_doubt connection_cut', 'the timeout of the dataset ends the wait');
-cmp_ok($seconds, '<', 10, 'in its time');
+cmp_ok($seconds, '<', 60, 'in its time');
 $crm->sql("ALTER SERVER sales OPTIONS (SET timeout '600s')");
 
 # --- What else ends the wait
@@ -130,7 +130,7 @@ $seconds = $crm->seconds(
 		$crm->sql("SELECT pg_cancel_backend($session->{pid})");
 		like(ended($session), qr/canceling statement due to user request/, 'a cancel ends it');
 	});
-cmp_ok($seconds, '<', 10, 'at once');
+cmp_ok($seconds, '<', 60, 'at once');
 is($session->{stdout}, "still here\n", 'and the session lives on');
 ok($endpoint->wait_for('in-flight', 0), 'the connection is closed');
 

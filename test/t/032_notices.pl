@@ -21,7 +21,7 @@ sub hear
 {
 	my ($until) = @_;
 	my @notices;
-	for (1 .. 600)
+	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
 	{
 		my $output = $listener->query_safe('SELECT 1');
 		$heard .= $output;

@@ -92,7 +92,8 @@ sub until_true
 	return 0;
 }
 
-# A dataset at the stand-in, with its token. %options: further options of the server.
+# A dataset at the stand-in, with its token. %options: further options of the server. No request that
+# a test holds ends by its own timeout, however slow the machine.
 sub create_dataset
 {
 	my ($self, $name, %options) = @_;
@@ -101,6 +102,7 @@ sub create_dataset
 		lead_event_source => 'Odoo',
 		endpoint => $self->endpoint->url,
 		ca_file => $self->endpoint->ca_file,
+		timeout => '600s',
 		%options);
 	my $database = delete $all{database};
 	my $list = join ', ', map { "$_ '$all{$_}'" } sort keys %all;

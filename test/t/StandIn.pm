@@ -9,6 +9,7 @@ use File::Basename qw(dirname);
 use File::Spec;
 use IPC::Run;
 use JSON::PP;
+use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -20,11 +21,14 @@ my $programs = File::Spec->rel2abs(dirname(__FILE__) . '/../endpoint');
 my @running;
 
 # StandIn->new($directory, @options of endpoint.py): starts it and returns when it listens. Without
-# options: TLS, one token, two datasets.
+# options: TLS, one token, two datasets. Its port is reserved as a server's is: during an outage nobody
+# else gets it, neither a test beside this one nor a client.
 sub new
 {
 	my ($class, $directory, @options) = @_;
-	my $self = bless { directory => $directory, port => 0 }, $class;
+	my $self = bless {
+		directory => $directory,
+		port => PostgreSQL::Test::Cluster::get_free_port() }, $class;
 	@options = ('--token', $TOKEN, '--dataset', $DATASET, '--dataset', $OTHER_DATASET)
 	  unless @options;
 	$self->start(@options);
@@ -43,7 +47,6 @@ sub start
 		\@command, '<', \undef, '>', \$stdout,
 		'2>', "$self->{directory}.stderr");
 	$self->{process}->pump until $stdout =~ /\n/;
-	($self->{port}) = $stdout =~ /(\d+)/;
 	push @running, $self;
 	return;
 }
@@ -112,7 +115,8 @@ sub forget { $_[0]->control('reset'); return; }
 sub wait_for
 {
 	my ($self, $what, $number, @options) = @_;
-	my ($code) = $self->control("wait-$what", $number, '--timeout', 60, @options);
+	my ($code) = $self->control("wait-$what", $number, '--timeout',
+		$PostgreSQL::Test::Utils::timeout_default, @options);
 	return $code == 0;
 }
 

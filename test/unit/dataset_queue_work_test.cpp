@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "seeds.hpp"
+
 namespace crm_capi {
 namespace {
 
@@ -286,14 +288,7 @@ private:
 };
 
 TEST(DatasetQueueWork, KeepsOrderAndOwedSetWhateverIsAnswered) {
-    for (uint32_t seed = 1; seed <= 200; ++seed) {
-        const std::string failure = Work(seed, false).Run();
-        if (!failure.empty()) {
-            Work again(seed, true);
-            again.Run();
-            FAIL() << "seed " << seed << ": " << failure << "\n" << again.trace();
-        }
-    }
+    ExpectAllSeedsSucceed<Work>(200);
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "dispatcher_driver.hpp"
+#include "seeds.hpp"
 
 namespace crm_capi {
 namespace {
@@ -381,14 +382,7 @@ private:
 };
 
 TEST(DispatcherWork, EachEventEndsOnceAndInOrderWhateverIsAnswered) {
-    for (uint32_t seed = 1; seed <= 500; ++seed) {
-        const std::string failure = Work(seed, false).Run();
-        if (!failure.empty()) {
-            Work again(seed, true);
-            again.Run();
-            FAIL() << "seed " << seed << ": " << failure << "\n" << again.trace();
-        }
-    }
+    ExpectAllSeedsSucceed<Work>(500);
 }
 
 }  // namespace

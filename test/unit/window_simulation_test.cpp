@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "postgres_model.hpp"
+#include "seeds.hpp"
 
 namespace crm_capi {
 namespace {
@@ -396,14 +397,7 @@ private:
 TEST(WindowSimulation, SeesEveryCommittedEventOnceAndRowsInOrder) {
     const char* wish = std::getenv("WINDOW_SEEDS");
     const auto seeds = static_cast<uint32_t>(wish == nullptr ? 400 : std::atoi(wish));
-    for (uint32_t seed = 1; seed <= seeds; ++seed) {
-        const std::string failure = Simulation(seed, false).Run();
-        if (!failure.empty()) {
-            Simulation again(seed, true);
-            again.Run();
-            FAIL() << "seed " << seed << ": " << failure << "\n" << again.trace();
-        }
-    }
+    ExpectAllSeedsSucceed<Simulation>(seeds);
 }
 
 }  // namespace

@@ -50,7 +50,6 @@ $crm->sql('SET synchronous_commit = off;
 	DO $$ BEGIN
 		FOR i IN 1..30000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP;
 	END $$');
-$crm->sql("ALTER SERVER sales OPTIONS (ADD timeout '600s')");
 $crm->create_dataset('shop', dataset_id => $shop_dataset, lead_event_source => 'Shop');
 $endpoint->settings(deleted_leads => ['12345678901230021']);
 $crm->change(1 .. 20, 1, 21);

@@ -15,7 +15,7 @@ my $crm = CrmCapi->new('old', bare => 1, conf => $conf);
 my $old = $crm->node;
 my $endpoint = $crm->endpoint;
 $crm->sql('CREATE EXTENSION crm_capi');
-$crm->create_dataset('sales', batch_size => 5, max_in_flight => 2, timeout => '600s');
+$crm->create_dataset('sales', batch_size => 5, max_in_flight => 2);
 $crm->create_crm(60);
 
 # How many events have which state, told without asking whether a shipper runs.

@@ -44,7 +44,7 @@ sub forget
 	return ($stdout, $stderr =~ /NOTICE: +(.*)/ ? $1 : '');
 }
 
-$crm->sql("ALTER SERVER sales OPTIONS (ADD timeout '600s', ADD max_in_flight '6')");
+$crm->sql("ALTER SERVER sales OPTIONS (ADD max_in_flight '6')");
 
 # --- One event in flight, two behind it in memory; the answer is a success
 

@@ -16,7 +16,7 @@ my $crm = CrmCapi->new(
 my $primary = $crm->node;
 my $endpoint = $crm->endpoint;
 $crm->sql('CREATE EXTENSION crm_capi');
-$crm->create_dataset('sales', batch_size => 5, max_in_flight => 4, timeout => '600s');
+$crm->create_dataset('sales', batch_size => 5, max_in_flight => 4);
 $crm->create_crm(100);
 
 $primary->backup('base');

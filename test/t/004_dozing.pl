@@ -105,7 +105,7 @@ without_postmaster(
 		change_silently($session, 5);
 		ok($endpoint->wait_for('accepted', 5), 'what is written while there is no launcher arrives');
 		my $enough = $crm->sleeps($shippers[1]) + 3;
-		ok( $crm->wait_until(sub { $crm->sleeps($shippers[1]) >= $enough }, 60),
+		ok( $crm->wait_until(sub { $crm->sleeps($shippers[1]) >= $enough }),
 			'each shipper looks for itself');
 		change_silently($session, 6);
 		ok($endpoint->wait_for('accepted', 6), 'and finds more');
