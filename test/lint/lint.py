@@ -29,8 +29,10 @@ CHECKS = {
     "reason-codes": (text_checks.reason_codes, samples.REASON_CODES),
     "check-names": (text_checks.check_names, samples.CHECK_NAMES),
     "versions": (text_checks.versions, samples.VERSIONS),
+    "released-scripts": (text_checks.released_scripts, samples.RELEASED_SCRIPTS),
     "meta": (text_checks.meta, samples.META_FILES),
     "links": (text_checks.links, samples.LINKS),
+    "named-files": (text_checks.named_files, samples.NAMED_FILES),
     "formatting": (tool_checks.formatting, samples.FORMATTING),
 }
 
@@ -58,6 +60,10 @@ class Tree:
                 return file.read()
         except (FileNotFoundError, IsADirectoryError):
             return None
+
+    def has(self, path):
+        """Whether there is a file or folder by that name."""
+        return os.path.exists(os.path.join(self.root, path))
 
     def names(self, folder):
         return sorted(os.path.relpath(path, folder) for path in self.paths(folder))
