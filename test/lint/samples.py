@@ -203,6 +203,25 @@ META_FILES = [
     (0, {"META.json": META % ("1.0.0", "a.sql"), "a.sql": "\n"}),
 ]
 
+RELEASED = "b4e0497804e46e0a0b0b8c31975b062152d551bac49c3c2e80932567b4085dcd  sql/crm_capi--1.0.sql\n"
+RELEASED_SCRIPTS = [
+    (1, {"CHANGELOG.md": "## 1.0.0 (2026-12-01)\n", "sql/crm_capi--1.0.sql": "SELECT 1;\n"}),
+    (1, {"CHANGELOG.md": "## 1.0.0 (2026-12-01)\n", "sql/crm_capi--1.0.sql": "SELECT 2;\n",
+         "test/released.sha256": RELEASED}),
+    (1, {"CHANGELOG.md": "## 1.0.0 (2026-12-01)\n", "test/released.sha256": RELEASED}),
+    (1, {"CHANGELOG.md": "## 1.1.0 (2027-02-01)\n## 1.0.0 (2026-12-01)\n", "sql/crm_capi--1.0.sql": "SELECT 1;\n",
+         "sql/crm_capi--1.0--1.1.sql": "\n", "test/released.sha256": RELEASED}),
+    (0, {"CHANGELOG.md": "## 1.1.0 (not released yet)\n## 1.0.0 (2026-12-01)\n", "sql/crm_capi--1.0.sql": "SELECT 1;\n",
+         "sql/crm_capi--1.0--1.1.sql": "\n", "test/released.sha256": "# of a tag\n" + RELEASED}),
+    (0, {"CHANGELOG.md": "## 1.0.0 (not released yet)\n", "sql/crm_capi--1.0.sql": "SELECT 1;\n"}),
+]
+
+NAMED_FILES = [
+    (1, {"README.md": "see `src/a.cpp`\n", "src/b.cpp": "\n"}),
+    (1, {"CONTRIBUTING.md": "see `test/t/`\n"}),
+    (0, {"README.md": "see `src/`, `src/b.cpp`, `test/t/*.pl`, `/src/a.cpp`, `a.cpp`\n", "src/b.cpp": "\n"}),
+]
+
 LINKS = [
     (1, {"README.md": "[a](docs/a.md)\n"}),
     (1, {"docs/a.md": "[a](a.md#other)\n\n```\n# Other\n```\n"}),

@@ -1,5 +1,6 @@
 """text_checks.py - the checks that need nothing but the files. Each returns a list of findings."""
 
+import hashlib
 import json
 import posixpath
 import re
@@ -243,6 +244,7 @@ STATED_VERSIONS = {
     "debian/changelog": r"^crm-capi \(([0-9.]+)\)",
     "CHANGELOG.md": r"^## ([0-9.]+)",
     "src/net/curl_transfer_setup.cpp": r'"crm_capi/([0-9.]+)"',
+    "src/module.cpp": r'\.version = "([0-9.]+)"',
 }
 
 
@@ -276,6 +278,27 @@ def versions(tree):
                        if version_key(version) != version_key(default)]
 
 
+RELEASED_VERSION = re.compile(r"^## ([0-9.]+) \((?!not released yet\))", re.MULTILINE)
+
+
+def released_scripts(tree):
+    """A script that was released is never changed: databases have been made by it. Its fingerprint is kept."""
+    kept = dict(reversed(line.split()) for line in (tree.read("test/released.sha256") or "").splitlines()
+                if line and not line.startswith("#"))
+    findings = []
+    for version in RELEASED_VERSION.findall(tree.read("CHANGELOG.md") or ""):
+        for name in tree.names("sql"):
+            script = SQL_SCRIPT.match(name)
+            if script and version_key(script.group(2) or script.group(1)) == version_key(version):
+                if f"sql/{name}" not in kept:
+                    findings.append(f"test/released.sha256: sql/{name} is released and has no fingerprint")
+    for path, fingerprint in kept.items():
+        text = tree.read(path)
+        if text is None or hashlib.sha256(text.encode()).hexdigest() != fingerprint:
+            findings.append(f"{path}: released, and not what was released")
+    return findings
+
+
 # PGXN's META.json, version 1.0.0 of its specification: what must be there, and of which type.
 META_MEMBERS = {"name": str, "abstract": str, "version": str, "maintainer": (str, list), "license": (str, list, dict),
                 "provides": dict, "meta-spec": dict}
@@ -302,7 +325,8 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 def pages(tree):
-    return ["README.md", "CHANGELOG.md", *(path for path in tree.paths("docs") if path.endswith(".md"))]
+    return ["README.md", "CHANGELOG.md", "CONTRIBUTING.md",
+            *(path for path in tree.paths("docs") if path.endswith(".md"))]
 
 
 def anchors(markdown):
@@ -325,4 +349,19 @@ def links(tree):
             if linked is None or anchor and anchor not in anchors(linked):
                 line = text.count("\n", 0, match.start()) + 1
                 findings.append(f"{page}:{line}: {match.group(1)} leads nowhere")
+    return findings
+
+
+NAMED_FILE = re.compile(r"`((?:src|sql|test|expected|docs|debian|image)/[^`\s*]*)`")
+
+
+def named_files(tree):
+    """Each file or folder of ours that a page names is there, by that name."""
+    findings = []
+    for page in pages(tree):
+        text = tree.read(page) or ""
+        for match in NAMED_FILE.finditer(text):
+            if not tree.has(match.group(1)):
+                line = text.count("\n", 0, match.start()) + 1
+                findings.append(f"{page}:{line}: there is no {match.group(1)}")
     return findings
