@@ -13,7 +13,8 @@
 #include "pg/queue/event_log.hpp"
 #include "pg/base/guard.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/shared/shared_state.hpp"
+#include "pg/shared/shared_memory.hpp"
+#include "pg/shared/slots.hpp"
 #include "pg/base/statement.hpp"
 
 namespace crm_capi {
@@ -47,7 +48,7 @@ gather_server(Oid schema, Checkup* checkup)
 
     execute(schema, &statement, &none, SPI_OK_SELECT);
     facts->is_connectable = result_bool(0, 1);
-    facts->is_preloaded = has_shared_state();
+    facts->is_preloaded = has_shared_memory();
     facts->is_standby = RecoveryInProgress();
     facts->launcher_runs = launcher_runs();
     facts->shipper_runs = shipper_pid(MyDatabaseId) != 0;

@@ -10,7 +10,7 @@
 #include "pg/base/pg_prelude.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/base/results.hpp"
-#include "pg/shared/shared_state.hpp"
+#include "pg/shared/slots.hpp"
 #include "pg/shared/wakeup.hpp"
 
 extern "C" {

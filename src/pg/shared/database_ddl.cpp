@@ -4,7 +4,8 @@
 #include "pg/shared/database_ddl.hpp"
 
 #include "pg/base/pg_prelude.hpp"
-#include "pg/shared/shared_state.hpp"
+#include "pg/shared/reservations.hpp"
+#include "pg/shared/slots.hpp"
 
 extern "C" {
 #include "commands/dbcommands.h"

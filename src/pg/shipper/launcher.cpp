@@ -22,7 +22,10 @@
 
 #include "pg/base/no_writers.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/shared/shared_state.hpp"
+#include "pg/shared/announcements.hpp"
+#include "pg/shared/figure_board.hpp"
+#include "pg/shared/reservations.hpp"
+#include "pg/shared/slots.hpp"
 #include "pg/shipper/shipper.hpp"
 
 namespace crm_capi {
@@ -129,7 +132,7 @@ note_end(Candidate* candidate)
     const TimestampTz now = GetCurrentTimestamp();
 
     const SlotView slot = view_slot(candidate->slot);
-    candidate->absent = slot.extension_missing;
+    candidate->absent = slot.extension_missing && slot.heeded == announcements().count;
     free_slot(candidate->slot);
     candidate->slot = -1;
     if (candidate->handle)
@@ -185,6 +188,7 @@ start_candidate(Candidate* candidate)
         return;
     }
     take_slot(slot, candidate->database);
+    clear_board(slot);
     candidate->handle = start_shipper(slot, candidate->database);
     if (candidate->handle == nullptr) {
         free_slot(slot);

@@ -14,7 +14,9 @@
 #include "pg/shipper/restore.hpp"
 #include "pg/shipper/retention.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/shared/shared_state.hpp"
+#include "pg/shared/announcements.hpp"
+#include "pg/shared/reservations.hpp"
+#include "pg/shared/slots.hpp"
 #include "pg/shipper/shipper_state.hpp"
 #include "pg/shipper/turn.hpp"
 

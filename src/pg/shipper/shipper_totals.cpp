@@ -8,7 +8,6 @@
 
 #include "pg/shipper/oldest_owed.hpp"
 #include "pg/base/guard.hpp"
-#include "pg/shared/shared_state.hpp"
 #include "pg/shipper/shipper_state.hpp"
 #include "pg/base/statement.hpp"
 
@@ -27,7 +26,7 @@ is_retry(std::string_view outcome)
 }
 
 void
-add_request(Totals* totals, std::string_view outcome, int64 events, int64 micros,
+add_request(DatasetTotals* totals, std::string_view outcome, int64 events, int64 micros,
             TimestampTz finished_at)
 {
     if (outcome == "dry_run") {
@@ -44,10 +43,10 @@ add_request(Totals* totals, std::string_view outcome, int64 events, int64 micros
     }
 }
 
-Totals*
+DatasetTotals*
 totals_of(Shipper* shipper, int32 dataset)
 {
-    Totals* totals = nullptr;
+    DatasetTotals* totals = nullptr;
 
     call_cpp("count", [&] { totals = &shipper->counting.totals[dataset]; });
     return totals;
@@ -58,7 +57,7 @@ void
 take_saved(Shipper* shipper)
 {
     for (uint64 row = 0; row < SPI_processed; row++) {
-        Totals* const totals = totals_of(shipper, static_cast<int32>(result_int8(row, 1)));
+        DatasetTotals* const totals = totals_of(shipper, static_cast<int32>(result_int8(row, 1)));
         totals->enqueued = result_int8(row, 2);
         totals->delivered = result_int8(row, 3);
         totals->dry_run = result_int8(row, 4);
@@ -99,7 +98,7 @@ take_since(Shipper* shipper, TimestampTz saved_at)
     add(&after, TIMESTAMPTZOID, TimestampTzGetDatum(saved_at));
     execute(shipper->schema, &settlements, &after, SPI_OK_SELECT);
     for (uint64 row = 0; row < SPI_processed; row++) {
-        Totals* const totals = totals_of(shipper, static_cast<int32>(result_int8(row, 1)));
+        DatasetTotals* const totals = totals_of(shipper, static_cast<int32>(result_int8(row, 1)));
         if (result_bool(row, 2))
             totals->expired++;
         else
@@ -139,7 +138,7 @@ Counting::Saw(int dataset, int64_t event, bool parked)
 {
     if (event <= known_up_to)
         return;
-    Totals& counted = totals[dataset];
+    DatasetTotals& counted = totals[dataset];
     counted.enqueued++;
     counted.parked += parked ? 1 : 0;
 }
@@ -147,7 +146,7 @@ Counting::Saw(int dataset, int64_t event, bool parked)
 void
 Counting::Departs(const OutgoingRequest& request, TimestampTz now)
 {
-    Totals& counted = totals[request.dataset];
+    DatasetTotals& counted = totals[request.dataset];
     if (request.dry_run) {
         add_request(&counted, "dry_run", request.event_count, 0, now);
         return;
@@ -171,7 +170,7 @@ Counting::Answered(const EndedRequest& ended, TimestampTz now)
 void
 Counting::Settled(const EndedEvent& ended)
 {
-    Totals& counted = totals[ended.dataset];
+    DatasetTotals& counted = totals[ended.dataset];
     const std::string_view status = ended.status;
     counted.expired += status == "expired" ? 1 : 0;
     counted.parked += status == "parked" ? 1 : 0;

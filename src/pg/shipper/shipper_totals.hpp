@@ -15,7 +15,7 @@ namespace crm_capi {
 
 struct Shipper;
 
-/* Totals by dataset number. The methods belong to the C++ regime. */
+/* DatasetTotals by dataset number. The methods belong to the C++ regime. */
 class Counting {
 public:
     /* Read by the reader of the log, for the first time in any shipper's life or again. */
@@ -24,7 +24,7 @@ public:
     void Answered(const EndedRequest& ended, TimestampTz now);
     void Settled(const EndedEvent& ended);
 
-    std::map<int, Totals> totals;
+    std::map<int, DatasetTotals> totals;
     /* Events up to this id have been counted by an earlier shipper. What it had not seen of them,
      * because their transactions were still running, is read again and not counted. */
     int64_t known_up_to = 0;
