@@ -29,6 +29,7 @@ constexpr Tenant kTenants[] = {
 bool is_placed = false;
 shmem_startup_hook_type previous_startup_hook = nullptr;
 
+/* With room to begin on a cache line. */
 Size
 shared_size()
 {
@@ -39,6 +40,7 @@ shared_size()
     return size;
 }
 
+/* shmem_startup_hook: in the postmaster, and again after it has restarted everything. */
 void
 place_tenants()
 {

@@ -18,6 +18,7 @@ namespace crm_capi {
 Size slots_size();
 void place_slots(void* memory, bool is_new);
 
+/* crm_capi.max_shippers. */
 int slot_count();
 
 /* Backends: wakes whoever serves this database; a missing shipper is no error. */
@@ -43,7 +44,9 @@ struct SlotView {
     uint32 heeded;
     bool in_good_order; /* the shipper ended by itself: nothing to be careful about */
 };
+/* Launcher: each number is read for itself, so they may belong to different moments. */
 SlotView view_slot(int slot);
+/* Launcher: a shipper is about to be started in a slot; it is over. */
 void take_slot(int slot, Oid database);
 void free_slot(int slot);
 /* Asks the shipper of a slot to end itself after the turn it is in; or all of a database. */
@@ -55,11 +58,13 @@ void wake_dozing_shippers();
 /* Shipper: false if another shipper serves the database already. Leaves the slot at process exit.
  */
 bool enter_as_shipper(int slot, Oid database);
+/* Whether it should end itself. */
 bool asked_to_stop(int slot);
 /* Nobody was writing when `since` was the next transaction id (no_writers.hpp): from here on the
  * launcher looks for this shipper, too, and wakes it. If the launcher ends, it wakes it at once. */
 void begin_doze(int slot, uint64 since);
 void end_doze(int slot);
+/* It ends because it was asked to, or has nothing to serve. */
 void report_good_order(int slot);
 /* `heeded` is the count of announcements before the extension was looked for. */
 void report_extension_missing(int slot, uint32 heeded);
