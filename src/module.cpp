@@ -25,7 +25,7 @@ void _PG_init(void) {
     if (IsBinaryUpgrade)
         return;
     crm_capi::define_settings();
-    crm_capi::reserve_settings_prefix("crm_capi");
+    MarkGUCPrefixReserved("crm_capi");
     if (!process_shared_preload_libraries_in_progress)
         return;
     crm_capi::reserve_shared_memory();

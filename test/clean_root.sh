@@ -1,7 +1,10 @@
 #!/bin/sh
 # clean_root.sh - runs a command from a clean clone of this repository on a bare Debian. As root.
 #
-#     sh test/clean_root.sh bookworm|trixie|sid FOLDER [COMMAND...]     COMMAND: sh test/run.sh
+#     sh test/clean_root.sh SUITE FOLDER [COMMAND...]     COMMAND: sh test/run.sh
+#
+# SUITE is bookworm (PostgreSQL 15), trixie (17), sid (18), or experimental: sid with PostgreSQL 19,
+# which only Debian's experimental archive has.
 #
 # FOLDER gets the smallest system that debootstrap makes, or is used as it is if it has one. The
 # command sees its own processes, /proc and /dev/shm only, and all of them end with it; what it had
@@ -29,9 +32,24 @@ make_root() {
     mirror=${CLEAN_ROOT_MIRROR:-$(find_mirror)}
     [ ! -d "$folder" ] || rmdir "$folder" || stop_with "$folder is neither empty nor a Debian system."
     rm -rf "$folder.part"
-    debootstrap --variant=minbase "$suite" "$folder.part" "${mirror:-http://deb.debian.org/debian}" \
+    mirror=${mirror:-http://deb.debian.org/debian}
+    case $suite in experimental) release=sid ;; *) release=$suite ;; esac
+    debootstrap --variant=minbase "$release" "$folder.part" "$mirror" \
         >"$folder.log" 2>&1 || stop_with "debootstrap failed; see $folder.log."
+    # A mirror that stands still for some weeks is good enough for a system that is thrown away.
+    echo 'Acquire::Check-Valid-Until "false";' >"$folder.part/etc/apt/apt.conf.d/10-any-age"
+    [ "$suite" = "$release" ] || add_experimental "$folder.part" "$mirror"
     mv "$folder.part" "$folder" && rm -f "$folder.log"
+}
+
+# Experimental's packages are taken by name only; these names, so that what they need comes along.
+add_experimental() { # FOLDER MIRROR
+    echo "deb $2 experimental main" >"$1/etc/apt/sources.list.d/experimental.list"
+    cat >"$1/etc/apt/preferences.d/postgresql" <<'END'
+Package: postgresql-19* postgresql-client-19 postgresql-server-dev-19 postgresql-common* postgresql-client-common libpq5 libpq-dev
+Pin: release a=experimental
+Pin-Priority: 990
+END
 }
 
 # What was being installed when the last command in this root was ended from outside.
@@ -81,7 +99,7 @@ run_inside() {
     chroot "$folder" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         HOME=/root TERM="${TERM:-dumb}" CLEAN_ROOT=yes \
         ${http_proxy:+"http_proxy=$http_proxy"} ${https_proxy:+"https_proxy=$https_proxy"} \
-        ${no_proxy:+"no_proxy=$no_proxy"} ${TAP_TESTS:+"TAP_TESTS=$TAP_TESTS"} \
+        ${no_proxy:+"no_proxy=$no_proxy"} ${TAP_TESTS:+"TAP_TESTS=$TAP_TESTS"} ${PG_MAJOR:+"PG_MAJOR=$PG_MAJOR"} \
         sh -c 'cd "/srv/crm capi" && exec "$@"' sh "$@"
     status=$?
     for process in "$folder"/proc/[0-9]*; do
@@ -103,16 +121,21 @@ if [ "${1:-}" = --inside ]; then
     run_inside "$@"
 fi
 
-[ $# -ge 2 ] || stop_with "Usage: sh test/clean_root.sh bookworm|trixie|sid FOLDER [COMMAND...]"
+[ $# -ge 2 ] || stop_with "Usage: sh test/clean_root.sh SUITE FOLDER [COMMAND...]"
 [ "$(id -u)" -eq 0 ] || stop_with "Making a root file system needs root."
 suite=$1
 folder=$2
 shift 2
-case $suite in bookworm | trixie | sid) ;; *) stop_with "bookworm, trixie or sid, not $suite." ;; esac
+case $suite in
+    bookworm | trixie | sid) major= ;; # the one that the release brings
+    experimental) major=19 ;;
+    *) stop_with "bookworm, trixie, sid or experimental, not $suite." ;;
+esac
 case $folder in /*) ;; *) folder=$PWD/$folder ;; esac
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 [ $# -gt 0 ] || set -- sh test/run.sh
 if [ -e "$folder/etc/debian_version" ]; then finish_installing; else make_root; fi
 pass_network_on
 put_tree
+[ -z "$major" ] || export PG_MAJOR="$major"
 exec unshare --mount --pid --fork --kill-child sh "$root/test/clean_root.sh" --inside "$folder" "$@"

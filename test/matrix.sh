@@ -1,7 +1,8 @@
 #!/bin/sh
 # matrix.sh - the whole test suite and the packages on the PostgreSQL of several Debian releases.
 #
-#     sh test/matrix.sh [SUITE...]     bookworm (PostgreSQL 15), trixie (17), sid (18); as root
+#     sh test/matrix.sh [SUITE...]     bookworm (PostgreSQL 15), trixie (17), sid (18), experimental
+#                                      (19); as root
 #
 # Each suite gets a root folder of its own (see clean_root.sh, which this calls), in which test/run.sh
 # and then test/package.sh run. It takes some twenty minutes of two cores a suite, and 4 GB. Ends
@@ -38,7 +39,7 @@ $1: ${version:+$version, }test/$2.sh: $last"
     say "Making root file systems needs root."
     exit 2
 }
-[ $# -gt 0 ] || set -- bookworm trixie sid
+[ $# -gt 0 ] || set -- bookworm trixie sid experimental
 folder=${MATRIX_FOLDER:-$(mktemp -d /var/tmp/crm_capi-matrix.XXXXXX)}
 mkdir -p "$folder" || exit 2
 failed=no

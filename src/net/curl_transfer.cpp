@@ -10,6 +10,8 @@
 #include <new>
 #include <string_view>
 
+#include "core/text/ascii.hpp"
+
 namespace crm_capi {
 
 namespace {
@@ -23,10 +25,7 @@ constexpr std::array<std::string_view, 6> kWantedHeaders = {
     "x-app-usage",   "x-ad-account-usage",       "x-business-use-case-usage",
     "x-fb-trace-id", "x-ad-api-version-warning", "date"};
 
-char LowerCase(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
+// Without the blanks and line ends around it.
 std::string_view Trim(std::string_view text) {
     const std::string_view blanks = " \t\r\n";
     const size_t begin = std::min(text.find_first_not_of(blanks), text.size());
@@ -58,12 +57,14 @@ Transfer::Transfer() : easy_(curl_easy_init()) {
     }
 }
 
+// By the pointer that SetExchange left with the handle.
 Transfer* Transfer::Of(CURL* easy) noexcept {
     char* self = nullptr;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &self);
     return reinterpret_cast<Transfer*>(self);
 }
 
+// A body above the cap ends the transfer: nobody needs the rest.
 size_t Transfer::OnBody(char* data, size_t size, size_t count, void* self) noexcept {
     auto* const transfer = static_cast<Transfer*>(self);
     const size_t length = size * count;
@@ -96,8 +97,7 @@ size_t Transfer::OnHeader(char* data, size_t size, size_t count, void* self) noe
         if (colon == std::string_view::npos || headers.size() >= kMaxHeaders) {
             return length;
         }
-        std::string name(line.substr(0, colon));
-        std::transform(name.begin(), name.end(), name.begin(), LowerCase);
+        std::string name = LowerAscii(line.substr(0, colon));
         const std::string_view value = Trim(line.substr(colon + 1));
         const auto* const wanted =
             std::find(kWantedHeaders.begin(), kWantedHeaders.end(), std::string_view(name));
@@ -110,6 +110,7 @@ size_t Transfer::OnHeader(char* data, size_t size, size_t count, void* self) noe
     return length;
 }
 
+// What libcurl takes here counts as gone out, though it may lie in a buffer for a while.
 size_t Transfer::OnRead(char* buffer, size_t size, size_t count, void* self) noexcept {
     auto* const transfer = static_cast<Transfer*>(self);
     const std::string& body = transfer->request_.body;
@@ -178,6 +179,7 @@ TransportResult Transfer::ResultFor(CURLcode code) const noexcept {
                                            : TransportResult::kNotSent;
 }
 
+// Of our own reasons first: libcurl's code for them is a mere "aborted by callback".
 const char* Transfer::ErrorText(CURLcode code) const noexcept {
     if (out_of_memory_) {
         return curl_easy_strerror(CURLE_OUT_OF_MEMORY);
@@ -202,6 +204,7 @@ void Transfer::EndBroken(CURLMcode code) noexcept {
     Conclude(CURLE_ABORTED_BY_CALLBACK, curl_multi_strerror(code));
 }
 
+// Result and words of an exchange that is over.
 void Transfer::Conclude(CURLcode code, const char* text) noexcept {
     answer_.result = ResultFor(code);
     if (answer_.result == TransportResult::kAnswered) {

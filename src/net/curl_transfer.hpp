@@ -62,7 +62,7 @@ private:
     CURLcode SetOptions();
     void SetLimits(EasyOptions* options);
     void SetTrust(EasyOptions* options);
-    void SetExchange(EasyOptions* options);
+    void SetRequest(EasyOptions* options);
 
     // True once the server may hold a part of the body.
     bool BodyHasLeft() const { return body_sent_ > 0; }

@@ -82,6 +82,7 @@ CURLcode Transfer::Load(uint64_t ticket, HttpRequest request, size_t max_respons
     return SetOptions();
 }
 
+// Throws std::bad_alloc.
 void Transfer::BuildHeaderList() {
     header_list_.reset();
     const auto append = [this](const char* header) {
@@ -100,11 +101,12 @@ void Transfer::BuildHeaderList() {
     }
 }
 
+// The first refusal of an option we cannot do without, or CURLE_OK.
 CURLcode Transfer::SetOptions() {
     EasyOptions options(Easy());
     SetLimits(&options);
     SetTrust(&options);
-    SetExchange(&options);
+    SetRequest(&options);
     return options.Refused();
 }
 
@@ -165,7 +167,7 @@ void Transfer::SetTrust(EasyOptions* options) {
 
 // What is said and heard. The body goes through a callback rather than POSTFIELDS, because the
 // callback knows for certain whether any of it was ever taken.
-void Transfer::SetExchange(EasyOptions* options) {
+void Transfer::SetRequest(EasyOptions* options) {
     // Streams of one connection once HTTP/2 is agreed on. CURLOPT_PIPEWAIT would also save the
     // first burst its extra connections, but where HTTP/2 is not to be had, all requests to a host
     // would wait for the answer to the first one (libcurl 8.14 does so): one dataset holding up

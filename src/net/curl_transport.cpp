@@ -127,6 +127,7 @@ uint64_t CurlTransport::Start(HttpRequest request) {
     return ticket;
 }
 
+// A transfer whose socket nobody watches would hang, so it is taken out again.
 CURLcode CurlTransport::Add(Transfer* transfer) {
     (void)pump_.TakeRefusal();  // one that came while transfers were ended concerns nobody
     const CURLMcode added = curl_multi_add_handle(multi_.get(), transfer->Easy());
@@ -146,6 +147,7 @@ void CurlTransport::Pump() {
     }
 }
 
+// Answers of transfers that libcurl has ended.
 void CurlTransport::CollectFinished() noexcept {
     int left = 0;
     while (const CURLMsg* const message = curl_multi_info_read(multi_.get(), &left)) {
@@ -170,6 +172,7 @@ void CurlTransport::EndAll(CURLMcode code) noexcept {
     }
 }
 
+// From whichever list; neither copies nor allocates.
 void CurlTransport::MoveToFinished(Transfer* transfer) noexcept {
     finished_.splice(finished_.end(), running_, transfer->position);
 }

@@ -19,6 +19,7 @@ namespace {
 constexpr int kRoundsPerTurn = 8;
 constexpr int kEventsPerRound = 64;
 
+// What libcurl waits for at a socket, in epoll's words.
 uint32_t EpollEvents(int what) {
     switch (what) {
         case CURL_POLL_IN:
@@ -79,6 +80,7 @@ CURLMcode EventPump::Run(CURLM* multi) {
     return CURLM_OK;
 }
 
+// One look at the sockets, and at the timer.
 CURLMcode EventPump::RunOnce(CURLM* multi, bool* any) {
     std::array<epoll_event, kEventsPerRound> events;
     const int count = epoll_wait(epoll_, events.data(), kEventsPerRound, 0);
@@ -98,6 +100,7 @@ CURLMcode EventPump::RunOnce(CURLM* multi, bool* any) {
     return Act(multi, CURL_SOCKET_TIMEOUT, 0);
 }
 
+// Hands one socket, or the timer, to libcurl. A refusal of the kernel's counts as a breakdown.
 CURLMcode EventPump::Act(CURLM* multi, curl_socket_t socket, int ready) {
     int running = 0;
     const CURLMcode code = curl_multi_socket_action(multi, socket, ready, &running);
@@ -130,6 +133,7 @@ int EventPump::OnSocket(CURL*, curl_socket_t socket, int what, void* self, void*
     return -1;
 }
 
+// libcurl's one timer: -1 takes it away.
 int EventPump::OnTimer(CURLM*, long timeout_ms, void* self) noexcept {
     auto& due = static_cast<EventPump*>(self)->due_;
     if (timeout_ms < 0) {

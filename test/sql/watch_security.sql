@@ -178,7 +178,8 @@ CREATE OPERATOR evil.= (LEFTARG = int, RIGHTARG = int, FUNCTION = evil.equals);
 CREATE TABLE evil.stages (id int, name text);
 CREATE TEMP VIEW stages AS SELECT 1 AS id, evil.lower('') AS name;
 SET search_path = evil, pg_temp, pg_catalog, public;
-SET standard_conforming_strings = off;
+-- 19 knows no other than standard strings
+DO $$ BEGIN SET standard_conforming_strings = off; EXCEPTION WHEN OTHERS THEN NULL; END $$;
 UPDATE crm.leads SET note = 'HARMLESS', stage_id = 1 WHERE id OPERATOR(pg_catalog.=) 1;
 UPDATE crm.leads SET note = 'HARMLESS TOO', stage_id = 2 WHERE id OPERATOR(pg_catalog.=) 1;
 RESET standard_conforming_strings;

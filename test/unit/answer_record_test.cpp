@@ -48,7 +48,7 @@ void Expect(const std::vector<Case>& cases) {
         const std::string what =
             std::to_string(c.http.http_status) + " " + c.http.body.substr(0, 90);
         Verdict verdict{};
-        const EndedRequest ended = EndRequest(c.http, 10, {}, &verdict);
+        const AnswerRecord ended = RecordAnswer(c.http, 10, {}, &verdict);
         EXPECT_EQ(verdict.kind, c.kind) << what;
         EXPECT_EQ(verdict.reason, c.reason) << what;
         EXPECT_STREQ(ended.outcome, c.outcome) << what;
@@ -175,12 +175,12 @@ TEST(Ending, TheTraceIdComesFromTheBodyElseFromTheHeader) {
         HttpAnswer http = Answered(400, c.body);
         http.headers = {{"date", "today"}, {"x-fb-trace-id", c.header}};
         Verdict verdict{};
-        EXPECT_EQ(EndRequest(http, 1, {}, &verdict).fbtrace_id, c.expected) << c.body;
+        EXPECT_EQ(RecordAnswer(http, 1, {}, &verdict).fbtrace_id, c.expected) << c.body;
     }
     HttpAnswer lost = Lost(TransportResult::kMaybeDelivered, "cut");
     lost.headers = {{"x-fb-trace-id", "header"}};
     Verdict verdict{};
-    EXPECT_EQ(EndRequest(lost, 1, {}, &verdict).fbtrace_id, "header");
+    EXPECT_EQ(RecordAnswer(lost, 1, {}, &verdict).fbtrace_id, "header");
 }
 
 // Whoever stands where Meta should may echo what was sent, anywhere in the answer.
@@ -209,7 +209,7 @@ TEST(Ending, NothingSecretOrPersonalIsNoted) {
         const std::string core = secret.substr(secret.find('=') + 1);
         for (const HttpAnswer& http : answers) {
             Verdict verdict{};
-            const EndedRequest ended = EndRequest(http, 10, {}, &verdict);
+            const AnswerRecord ended = RecordAnswer(http, 10, {}, &verdict);
             EXPECT_EQ(ended.detail.find(core), std::string::npos) << ended.detail;
             EXPECT_EQ(ended.fbtrace_id.find(core), std::string::npos) << ended.fbtrace_id;
         }
@@ -225,7 +225,7 @@ TEST(Ending, TheSecretsOfTheDatasetAreNotNoted) {
                 Answered(400, R"({"error":{"code":190,"message":"<)" + secret + R"(>"}})");
             http.headers.emplace_back("x-fb-trace-id", "<" + secret + ">");
             Verdict verdict{};
-            EndedRequest ended = EndRequest(http, 10, secrets, &verdict);
+            AnswerRecord ended = RecordAnswer(http, 10, secrets, &verdict);
             EXPECT_EQ(ended.error_code, 190) << secret;
             EXPECT_EQ(verdict.kind, VerdictKind::kHold) << secret;
             if (secret != "***") {
@@ -234,7 +234,7 @@ TEST(Ending, TheSecretsOfTheDatasetAreNotNoted) {
             EXPECT_EQ(ended.fbtrace_id, "<***>") << secret;
 
             http = Answered(200, R"({"events_received":10})");
-            ended = EndRequest(http, 10, secrets, &verdict);
+            ended = RecordAnswer(http, 10, secrets, &verdict);
             EXPECT_EQ(verdict.kind, VerdictKind::kDelivered) << secret;
             EXPECT_EQ(ended.events_received, 10) << secret;
         }
@@ -254,7 +254,7 @@ TEST(Ending, DetailAndTraceIdAreShortAndPlain) {
     for (HttpAnswer& http : answers) {
         http.headers.emplace_back("x-fb-trace-id", "a\nb " + std::string(5000, ' '));
         Verdict verdict{};
-        const EndedRequest ended = EndRequest(http, 10, {}, &verdict);
+        const AnswerRecord ended = RecordAnswer(http, 10, {}, &verdict);
         EXPECT_LE(ended.detail.size(), 340u);
         EXPECT_LE(ended.fbtrace_id.size(), 64u);
         for (const char c : ended.detail + ended.fbtrace_id) {

@@ -233,7 +233,7 @@ TEST_F(DispatcherConfigureTest, AnAnswerToOldSettingsSaysNothingAboutTheNew) {
     shipper.Health();
     config.access_token = "new";
     shipper.Configure({config});
-    const EndedRequest ended = shipper.Answer(old[0], TokenRefused());
+    const AnswerRecord ended = shipper.Answer(old[0], TokenRefused());
     EXPECT_STREQ(ended.outcome, "held");
     EXPECT_EQ(ended.next_attempt_at, shipper.now);
     EXPECT_EQ(shipper.Health(), std::vector<std::string>());

@@ -184,15 +184,15 @@ public:
         return sent.empty() ? SentRequest() : std::move(sent.front());
     }
 
-    EndedRequest Answer(const SentRequest& request, HttpAnswer answer,
+    AnswerRecord Answer(const SentRequest& request, HttpAnswer answer,
                         uint64_t random = kShortest) {
         answer.ticket = request.ticket;
         core.Answered(answer, now, random);
         EXPECT_EQ(core.ended().size(), 1u);
         if (core.ended().empty()) {
-            return EndedRequest{};
+            return AnswerRecord{};
         }
-        EndedRequest ended = std::move(core.ended().front());
+        AnswerRecord ended = std::move(core.ended().front());
         core.ended().clear();
         return ended;
     }

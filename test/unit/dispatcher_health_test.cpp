@@ -70,7 +70,7 @@ TEST_F(DispatcherHealthTest, PausesGrowWithEachFailureUpToFiveMinutes) {
         for (const auto& pause : pauses) {
             const int64_t expected = longest ? pause.bound_ms : pause.least_ms;
             const auto random = static_cast<uint64_t>(expected - pause.least_ms);
-            const EndedRequest ended = driver.Answer(driver.TurnOfOne(), NotConnected(), random);
+            const AnswerRecord ended = driver.Answer(driver.TurnOfOne(), NotConnected(), random);
             EXPECT_EQ(ended.next_attempt_at, driver.now + expected * kMillisecond);
             EXPECT_EQ(driver.DueMs(), expected);
             driver.now += expected * kMillisecond - 1;
@@ -112,7 +112,7 @@ TEST_F(DispatcherHealthTest, RequestsThatWereInFlightTogetherAreOneFailure) {
         const UnixMicros due = driver.now + 50 * kMillisecond;
         for (int i = 1; i < 4; ++i) {
             driver.now += later;
-            const EndedRequest ended = driver.Answer(sent[i], NotConnected(), 450);
+            const AnswerRecord ended = driver.Answer(sent[i], NotConnected(), 450);
             EXPECT_EQ(ended.next_attempt_at, std::max(due, driver.now));
         }
         EXPECT_EQ(driver.core.NextDue(driver.now), std::max(due, driver.now));
@@ -134,7 +134,7 @@ TEST_F(DispatcherHealthTest, ALateFailureDoesNotUndoASuccess) {
     const SentRequest probe = shipper.TurnOfOne();
     shipper.Accept(probe);
     shipper.Health();
-    const EndedRequest ended = shipper.Answer(old[1], Lost(TransportResult::kMaybeDelivered));
+    const AnswerRecord ended = shipper.Answer(old[1], Lost(TransportResult::kMaybeDelivered));
     EXPECT_EQ(ended.next_attempt_at, shipper.now);
     EXPECT_EQ(shipper.Health(), Told());
     EXPECT_EQ(IdsOf(shipper.Turn()), (std::vector<Ids>{{2}, {3}})) << "at once and in parallel";
@@ -179,7 +179,7 @@ TEST_F(DispatcherHealthTest, MetaSaysHowLongToStayAway) {
         DispatcherDriver driver;
         driver.Configure({config});
         driver.Owe(1);
-        const EndedRequest ended = driver.Answer(driver.TurnOfOne(), c.answer, c.random);
+        const AnswerRecord ended = driver.Answer(driver.TurnOfOne(), c.answer, c.random);
         EXPECT_EQ(driver.DueMs(), c.due_ms);
         EXPECT_EQ(ended.next_attempt_at, driver.now + c.due_ms * kMillisecond);
     }

@@ -62,7 +62,7 @@ TEST_F(DispatcherOutcomeTest, WhatIsNotDeliveredGoesAgainUnaltered) {
         driver.Owe(1, kLead);
         const std::string what = std::string(c.outcome) + " " + c.answer.body;
         const SentRequest first = driver.TurnOfOne();
-        const EndedRequest ended = driver.Answer(first, c.answer);
+        const AnswerRecord ended = driver.Answer(first, c.answer);
         EXPECT_STREQ(ended.outcome, c.outcome) << what;
         EXPECT_EQ(ended.reason, c.reason) << what;
         EXPECT_EQ(ended.next_attempt_at, driver.now + 50 * kMillisecond) << what;
@@ -141,7 +141,7 @@ TEST_F(DispatcherOutcomeTest, BisectionParksExactlyTheBadOnesEachWithItsOwnCode)
         driver.OweMany(1, c.events);
         while (driver.core.HasOwed() && endpoint.requests < 2000) {
             const SentRequest request = driver.TurnOfOne();
-            const EndedRequest ended = driver.Answer(request, endpoint.Judge(request.ids));
+            const AnswerRecord ended = driver.Answer(request, endpoint.Judge(request.ids));
             const bool is_over = request.ids.size() == 1 || ended.reason == Reason::kNone;
             EXPECT_EQ(ended.next_attempt_at, is_over ? 0 : driver.now);
             for (const EndedEvent& event : ended.events) {
@@ -173,7 +173,7 @@ TEST_F(DispatcherOutcomeTest, AnswersAboutTheDatasetAreNeverSplit) {
         driver.Configure({config});
         driver.Owe(1);
         for (int i = 0; i < 5; ++i) {
-            const EndedRequest ended = driver.Answer(driver.TurnOfOne(), answer);
+            const AnswerRecord ended = driver.Answer(driver.TurnOfOne(), answer);
             EXPECT_TRUE(ended.events.empty()) << answer.body;
             driver.now += kHour;
         }
@@ -304,7 +304,7 @@ TEST_F(DispatcherOutcomeTest, ExpiredEventsDoNotBlockABisection) {
 
 TEST_F(DispatcherOutcomeTest, AnotherCountThanWasSentIsNoSuccess) {
     shipper.OweMany(1, 3);
-    const EndedRequest ended = shipper.Answer(shipper.TurnOfOne(), Accepted(2));
+    const AnswerRecord ended = shipper.Answer(shipper.TurnOfOne(), Accepted(2));
     EXPECT_STREQ(ended.outcome, "in_doubt");
     EXPECT_EQ(ended.reason, Reason::kCountMismatch);
     EXPECT_EQ(ended.events_received, 2);

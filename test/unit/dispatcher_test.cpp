@@ -32,7 +32,7 @@ TEST_F(DispatcherTest, AnOwedEventIsLoadedSentAndDelivered) {
     EXPECT_TRUE(shipper.core.HasOwed());
     EXPECT_TRUE(shipper.Turn().empty()) << "once is enough";
 
-    const EndedRequest ended = shipper.Answer(request, Accepted(1));
+    const AnswerRecord ended = shipper.Answer(request, Accepted(1));
     EXPECT_EQ(ended.request, request.request);
     EXPECT_STREQ(ended.outcome, "delivered");
     EXPECT_EQ(ended.next_attempt_at, 0);

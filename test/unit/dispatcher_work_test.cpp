@@ -258,7 +258,7 @@ private:
             in_flight_.erase(id);
         }
         const HttpAnswer answer = Chance(fault_percent_) ? Fault(request) : Judge(request);
-        const EndedRequest ended = shipper_.Answer(request, answer, Draw());
+        const AnswerRecord ended = shipper_.Answer(request, answer, Draw());
         Note("answer ", request.request, ": ", ended.outcome, " ", ended.detail);
         for (const EndedEvent& event : ended.events) {
             Note("parked ", event.event);

@@ -9,20 +9,20 @@
 namespace crm_capi {
 namespace {
 
-TEST(LeadFilter, HoldsNothingAtFirst) {
-    const LeadFilter filter;
+TEST(LeadBloom, HoldsNothingAtFirst) {
+    const LeadBloom filter;
     for (const int64_t lead : {int64_t{0}, int64_t{-1}, int64_t{525645896321548}}) {
         EXPECT_FALSE(MayHoldLead(filter.bytes(), lead)) << lead;
     }
 }
 
-TEST(LeadFilter, NeverDeniesWhatItHolds) {
+TEST(LeadBloom, NeverDeniesWhatItHolds) {
     std::vector<int64_t> leads = {0, -1, std::numeric_limits<int64_t>::max(),
                                   std::numeric_limits<int64_t>::min()};
-    for (int64_t i = 0; i < kEventsPerFilter; ++i) {
+    for (int64_t i = 0; i < kEventsPerBloom; ++i) {
         leads.push_back(520000000000000 + 97 * i);
     }
-    LeadFilter filter;
+    LeadBloom filter;
     for (const int64_t lead : leads) {
         filter.Add(lead);
         EXPECT_TRUE(MayHoldLead(filter.bytes(), lead)) << lead;
@@ -34,14 +34,14 @@ TEST(LeadFilter, NeverDeniesWhatItHolds) {
 
 // Leads come with ids that lie close together, in steps or at random; none of it may make the
 // filter worse than its size promises.
-TEST(LeadFilter, SeldomTakesALeadForAnother) {
+TEST(LeadBloom, SeldomTakesALeadForAnother) {
     for (const int64_t step : {1, 2, 97, 4096, 1000003}) {
-        LeadFilter filter;
-        for (int64_t i = 0; i < kEventsPerFilter; ++i) {
+        LeadBloom filter;
+        for (int64_t i = 0; i < kEventsPerBloom; ++i) {
             filter.Add(520000000000000 + step * i);
         }
         int wrong = 0;
-        for (int64_t i = kEventsPerFilter; i < kEventsPerFilter + 100000; ++i) {
+        for (int64_t i = kEventsPerBloom; i < kEventsPerBloom + 100000; ++i) {
             wrong += MayHoldLead(filter.bytes(), 520000000000000 + step * i) ? 1 : 0;
         }
         EXPECT_LT(wrong, 150) << "step " << step;  // 67 are expected
@@ -49,11 +49,11 @@ TEST(LeadFilter, SeldomTakesALeadForAnother) {
 }
 
 // What is stored must be read by the next version, too.
-TEST(LeadFilter, ItsFormIsKept) {
-    LeadFilter filter;
+TEST(LeadBloom, ItsFormIsKept) {
+    LeadBloom filter;
     filter.Add(525645896321548);
     std::vector<size_t> bits;
-    for (size_t bit = 0; bit < kLeadFilterBytes * 8; ++bit) {
+    for (size_t bit = 0; bit < kLeadBloomBytes * 8; ++bit) {
         if ((filter.bytes()[bit / 8] & (1U << (bit % 8))) != 0) {
             bits.push_back(bit);
         }

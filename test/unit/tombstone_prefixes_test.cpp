@@ -25,13 +25,13 @@ TEST(Forgotten, PrefixIsTheFirstEightBytes) {
 }
 
 TEST(Forgotten, NobodyIsForgottenAtFirst) {
-    const ForgottenLeads leads;
+    const TombstonePrefixes leads;
     EXPECT_TRUE(leads.empty());
     EXPECT_FALSE(leads.MayContain(12345678901234567));
 }
 
 TEST(Forgotten, FindsExactlyWhatItWasGiven) {
-    ForgottenLeads leads;
+    TombstonePrefixes leads;
     std::vector<uint64_t> prefixes;
     for (int64_t lead = 0; lead < 2000; lead += 2) {
         prefixes.push_back(Prefix(lead));

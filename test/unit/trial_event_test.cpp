@@ -22,7 +22,7 @@ HttpAnswer Answered(int status, const std::string& body) {
 }
 
 Json Tell(const HttpAnswer& answer) {
-    return Json::parse(DescribeTestEvent(answer, {kToken, kSecret}, "id", "TEST1"));
+    return Json::parse(DescribeTrialEvent(answer, {kToken, kSecret}, "id", "TEST1"));
 }
 
 TEST(TestEventTest, ADeliveryHasNothingToExplain) {

@@ -111,17 +111,17 @@ TEST_F(WindowTest, ForgetsManyUnseenIdsThatNobodyOwns) {
 
 // What is summarised once, as the filters over leads are, must not grow events afterwards.
 TEST_F(WindowTest, IsSettledUpToTheFirstIdThatMayStillAppear) {
-    EXPECT_EQ(reader.window.SettledUpTo(), 0);
+    EXPECT_EQ(reader.window.CompleteUpTo(), 0);
     CommitOne();
     CommitOne();
     const uint64_t writer = OpenWriter();
     CommitOne();
     EXPECT_EQ(reader.Turn(), (Ids{1, 2, 4}));
     EXPECT_EQ(reader.window.position(), 4);
-    EXPECT_EQ(reader.window.SettledUpTo(), 2);
+    EXPECT_EQ(reader.window.CompleteUpTo(), 2);
     pg.Commit(writer);
     EXPECT_EQ(reader.Turn(), (Ids{3}));
-    EXPECT_EQ(reader.window.SettledUpTo(), 4);
+    EXPECT_EQ(reader.window.CompleteUpTo(), 4);
 }
 
 TEST_F(WindowTest, ReadsNothingFromAnEmptyLog) {

@@ -6,8 +6,8 @@ namespace crm_capi {
 namespace {
 
 constexpr int kMaxErrorCharacters = 300;
-constexpr std::string_view kBlackedOut = "***";
 
+// What is to be judged: the body is read only where a complete answer came.
 Answer ReadAnswer(const HttpAnswer& http, int event_count) {
     Answer answer;
     answer.transport = http.result;
@@ -39,6 +39,7 @@ std::string DetailOf(const Answer& answer, const HttpAnswer& http) {
     return "HTTP status " + std::to_string(answer.http_status);
 }
 
+// Meta's name for this exchange, from the body or, where a body has none, from the header.
 std::string TraceIdOf(const Answer& answer, const HttpAnswer& http) {
     if (!answer.reply.fbtrace_id.empty()) {
         return answer.reply.fbtrace_id;
@@ -51,6 +52,7 @@ std::string TraceIdOf(const Answer& answer, const HttpAnswer& http) {
     return {};
 }
 
+// Every occurrence, wherever a stranger may have repeated it.
 void BlackOut(std::string_view secret, HttpAnswer* http) {
     const auto black_out = [secret](std::string* text) {
         for (size_t at = text->find(secret); at != std::string::npos; at = text->find(secret, at)) {
@@ -75,11 +77,11 @@ void BlackOutSecrets(const Secrets& secrets, HttpAnswer* http) {
     BlackOut(secrets.app_secret, http);
 }
 
-EndedRequest EndRequest(HttpAnswer http, int event_count, const Secrets& secrets,
-                        Verdict* verdict) {
+AnswerRecord RecordAnswer(HttpAnswer http, int event_count, const Secrets& secrets,
+                          Verdict* verdict) {
     const Answer answer = ReadAnswer(http, event_count);
     *verdict = Judge(answer);
-    EndedRequest ended{};
+    AnswerRecord ended{};
     ended.outcome = OutcomeName(verdict->kind);
     ended.http_status = http.http_status;
     ended.events_received = answer.reply.events_received.value_or(-1);

@@ -26,7 +26,7 @@ struct EndedEvent {
 };
 
 // A request whose answer has been judged.
-struct EndedRequest {
+struct AnswerRecord {
     int64_t request;
     const char* outcome;
     int http_status;          // 0 = none
@@ -51,6 +51,7 @@ void BlackOutSecrets(const Secrets& secrets, HttpAnswer* http);
 
 // Reads and judges an answer to a request of event_count events. Leaves `request`,
 // `next_attempt_at` and `events` to the caller.
-EndedRequest EndRequest(HttpAnswer http, int event_count, const Secrets& secrets, Verdict* verdict);
+AnswerRecord RecordAnswer(HttpAnswer http, int event_count, const Secrets& secrets,
+                          Verdict* verdict);
 
 }  // namespace crm_capi

@@ -2,6 +2,7 @@
 // them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -10,6 +11,10 @@
 #include "core/answer/verdict.hpp"
 
 namespace crm_capi {
+
+// The most that is read of an answer. Meta's have a few hundred bytes, a proxy's error page some
+// thousands.
+constexpr size_t kLargestAnswerBytes = 256 * 1024;
 
 enum class HttpMethod { kPost, kGet };
 

@@ -1,6 +1,8 @@
 // http_date.cpp - see http_date.hpp.
 #include "core/answer/http_date.hpp"
 
+#include "core/text/ascii.hpp"
+
 namespace crm_capi {
 
 namespace {
@@ -9,15 +11,16 @@ namespace {
 constexpr std::string_view kForm = "aaa, 00 aaa 0000 00:00:00 GMT";
 constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
+// Whether each character is what kForm wants in its place.
 bool HasForm(std::string_view text) {
     if (text.size() != kForm.size()) {
         return false;
     }
     for (size_t i = 0; i < kForm.size(); i++) {
         const char c = text[i];
-        const bool is_digit = c >= '0' && c <= '9';
-        const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        const bool fits = kForm[i] == '0' ? is_digit : kForm[i] == 'a' ? is_letter : c == kForm[i];
+        const bool fits = kForm[i] == '0'   ? IsAsciiDigit(c)
+                          : kForm[i] == 'a' ? IsAsciiLetter(c)
+                                            : c == kForm[i];
         if (!fits) {
             return false;
         }
@@ -25,6 +28,7 @@ bool HasForm(std::string_view text) {
     return true;
 }
 
+// The digits there as a number; HasForm has made sure that they are digits.
 int Number(std::string_view text, size_t at, size_t length) {
     int number = 0;
     for (const char c : text.substr(at, length)) {

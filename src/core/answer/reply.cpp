@@ -11,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/text/ascii.hpp"
 #include "core/text/utf8.hpp"
 
 namespace crm_capi {
@@ -55,6 +56,7 @@ Json Parse(std::string_view text) {
     return Json::parse(valid, nullptr, false);
 }
 
+// The member of that name, or nullptr; also for what is no object.
 const Json* Member(const Json& object, const char* name) {
     const auto found = object.find(name);  // end() too if it is no object
     return found == object.end() ? nullptr : &*found;
@@ -74,6 +76,7 @@ std::optional<int64_t> IntegerMember(const Json& object, const char* name) {
     return read.ec == std::errc() && read.ptr == end ? std::optional(number) : std::nullopt;
 }
 
+// The member of that name if it is a text, else the empty text.
 std::string TextMember(const Json& object, const char* name) {
     const Json* value = Member(object, name);
     return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
@@ -81,27 +84,19 @@ std::string TextMember(const Json& object, const char* name) {
 
 // ---- Text fit for tables and logs ----
 
-constexpr std::string_view kBlackedOut = "***";
-
-bool IsAlphanumeric(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
-
-bool IsHexDigit(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
-}
-
 // '|' stands between the halves of an app's token.
 bool IsTokenCharacter(char c) {
-    return IsAlphanumeric(c) || c == '_' || c == '-' || c == '|';
+    return IsAsciiAlphanumeric(c) || c == '_' || c == '-' || c == '|';
 }
 
 // Any byte of a non-ASCII character may be part of a name; '%' because @ may come as %40.
 bool IsMailCharacter(char c) {
-    return IsAlphanumeric(c) || std::string_view("@._%+-'").find(c) != std::string_view::npos ||
+    return IsAsciiAlphanumeric(c) ||
+           std::string_view("@._%+-'").find(c) != std::string_view::npos ||
            static_cast<unsigned char>(c) >= 0x80;
 }
 
+// An @ with something on both sides, also in percent-encoding.
 bool LooksLikeMail(std::string_view run) {
     const size_t at = run.find('@', 1);
     const size_t encoded = run.find("%40", 1);
@@ -137,7 +132,7 @@ bool LooksLikeToken(std::string_view run) {
 
 // With the blanks and signs that people write into numbers.
 bool IsPhoneCharacter(char c) {
-    return (c >= '0' && c <= '9') || std::string_view("+ ()-./").find(c) != std::string_view::npos;
+    return IsAsciiDigit(c) || std::string_view("+ ()-./").find(c) != std::string_view::npos;
 }
 
 // An international number: lead ids and codes have no plus sign.
@@ -146,7 +141,7 @@ bool LooksLikePhone(std::string_view run) {
     const size_t plus = run.find('+');
     return plus != std::string_view::npos &&
            std::count_if(run.begin() + static_cast<std::ptrdiff_t>(plus), run.end(),
-                         [](char c) { return c >= '0' && c <= '9'; }) >= kFewestDigits;
+                         IsAsciiDigit) >= kFewestDigits;
 }
 
 struct SecretRule {
@@ -161,6 +156,7 @@ constexpr SecretRule kSecretRules[] = {
     {IsPhoneCharacter, LooksLikePhone},
 };
 
+// The text with each run that the rule calls a secret replaced by kBlackedOut.
 std::string BlackOutRuns(const SecretRule& rule, std::string_view text) {
     std::string out;
     for (size_t at = 0; at < text.size();) {
@@ -202,6 +198,7 @@ size_t ValueBehind(std::string_view text, size_t at) {
     return std::string_view::npos;
 }
 
+// Replaces what is assigned to any name that ends like this one.
 std::string BlackOutValuesOf(std::string_view name, std::string_view text) {
     // Without the apostrophe, which may be part of an address that the next rule blacks out.
     constexpr std::string_view kBehind = " \"\\&<>,;(){}[]";
@@ -226,6 +223,7 @@ bool IsControl(char32_t c) {
            (c >= 0x2066 && c <= 0x2069);
 }
 
+// Control characters become blanks, bytes that are not UTF-8 the replacement character.
 std::string WithoutControls(std::string_view text) {
     std::string out;
     for (size_t at = 0; at < text.size();) {
@@ -253,7 +251,8 @@ std::string TraceId(std::string text) {
     constexpr size_t kMaxTraceId = 64;
     const bool fits =
         text.size() <= kMaxTraceId && std::all_of(text.begin(), text.end(), [](char c) {
-            return IsAlphanumeric(c) || std::string_view("_-/+=").find(c) != std::string_view::npos;
+            return IsAsciiAlphanumeric(c) ||
+                   std::string_view("_-/+=").find(c) != std::string_view::npos;
         });
     return fits && SafeText(text, kMaxTraceId) == text ? text : std::string();
 }
@@ -287,6 +286,7 @@ std::optional<ReplyError> ReadError(const Json& reply) {
 // More than these are a stranger's.
 constexpr size_t kMaxMessages = 20;
 
+// Meta's warnings beside a success; what is no text is passed over.
 std::vector<std::string> ReadMessages(const Json& object) {
     std::vector<std::string> messages;
     const Json* list = Member(object, "messages");
@@ -300,6 +300,7 @@ std::vector<std::string> ReadMessages(const Json& object) {
     return messages;
 }
 
+// An object always makes a readable reply, whatever is in it.
 Reply ReadObject(const Json& object) {
     Reply reply;
     reply.readable = true;

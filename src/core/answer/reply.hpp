@@ -34,6 +34,9 @@ struct Reply {
 // Never throws, for any bytes: HTML, empty, cut, wrong UTF-8, deeply nested.
 Reply ReadReply(std::string_view body) noexcept;
 
+// What stands in the place of a secret.
+constexpr std::string_view kBlackedOut = "***";
+
 // Remote text made fit for a table or a log: valid UTF-8, control characters replaced by blanks, at
 // most max_characters, and nothing that looks like a token, a hash, an e-mail address or a phone
 // number (they are blacked out), because Meta's messages may quote what was sent.

@@ -11,6 +11,7 @@ namespace {
 
 using Json = nlohmann::json;
 
+// Null for the empty text: every member is always there.
 Json TextOrNull(std::string_view text) {
     return text.empty() ? Json() : Json(std::string(text));
 }
@@ -28,6 +29,7 @@ bool IsHintFor(Reason reason) {
     }
 }
 
+// Null if Meta reported no error.
 Json DescribeError(const Reply& reply) {
     if (!reply.error) {
         return {};
@@ -42,10 +44,10 @@ Json DescribeError(const Reply& reply) {
 
 }  // namespace
 
-std::string DescribeTestEvent(const HttpAnswer& answer, const Secrets& secrets,
-                              const std::string& event_id, const std::string& test_event_code) {
+std::string DescribeTrialEvent(const HttpAnswer& answer, const Secrets& secrets,
+                               const std::string& event_id, const std::string& test_event_code) {
     Verdict verdict{};
-    const EndedRequest ended = EndRequest(answer, 1, secrets, &verdict);
+    const AnswerRecord ended = RecordAnswer(answer, 1, secrets, &verdict);
     HttpAnswer shown = answer;
     BlackOutSecrets(secrets, &shown);
     const Reply reply =

@@ -13,7 +13,7 @@ namespace crm_capi {
 //   error {code, subcode, is_transient, message}, reason_code, reason, hint, detail,
 //   event_id, test_event_code
 // Nothing of the secrets is in it, also where the answer repeats them.
-std::string DescribeTestEvent(const HttpAnswer& answer, const Secrets& secrets,
-                              const std::string& event_id, const std::string& test_event_code);
+std::string DescribeTrialEvent(const HttpAnswer& answer, const Secrets& secrets,
+                               const std::string& event_id, const std::string& test_event_code);
 
 }  // namespace crm_capi

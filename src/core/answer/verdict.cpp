@@ -30,6 +30,7 @@ struct Range {
     constexpr bool Holds(int64_t value) const { return value >= first && value <= last; }
 };
 
+// The range of one value.
 constexpr Range Only(int64_t value) {
     return {value, value};
 }
@@ -108,6 +109,7 @@ constexpr StatusRule kStatusRules[] = {
     {kAny, kUnreadInDoubt},
 };
 
+// For answers without a code of Meta's; see kStatusRules.
 Verdict JudgeStatus(int http_status) {
     const StatusRule* rule = kStatusRules;
     while (!rule->status.Holds(http_status)) {
@@ -116,6 +118,7 @@ Verdict JudgeStatus(int http_status) {
     return rule->verdict;
 }
 
+// By code and subcode; by is_transient, and at last by the status, where the code is unknown.
 Verdict JudgeError(const ReplyError& error, int http_status) {
     for (const CodeRule& rule : kCodeRules) {
         if (rule.code.Holds(error.code) && rule.subcode.Holds(error.subcode)) {
@@ -130,6 +133,7 @@ Verdict JudgeError(const ReplyError& error, int http_status) {
     return error.code == 0 ? JudgeStatus(http_status) : kRefusedSplit;
 }
 
+// A success is one only if it confirms as many events as were sent.
 Verdict JudgeAnswered(const Answer& answer) {
     const Reply& reply = answer.reply;
     if (reply.error) {

@@ -65,6 +65,7 @@ constexpr CheckText kTable[] = {
 };
 // clang-format on
 
+// Describe indexes the table by the enumerator.
 constexpr bool RowsFollowTheEnum() {
     for (size_t i = 0; i < std::size(kTable); ++i) {
         if (kTable[i].check != static_cast<Check>(i)) {
@@ -77,6 +78,7 @@ static_assert(RowsFollowTheEnum(), "a check lacks its row, or rows are out of or
 
 constexpr const char* kServer = "server";
 
+// Without the preload there is no launcher: the hint is then the preload's.
 void JudgeLauncher(const ServerFacts& facts, Findings* findings) {
     Finding finding{kServer, Check::kLauncher, CheckStatus::kOk, "The launcher is running.", {}};
     if (facts.is_standby) {
@@ -89,6 +91,7 @@ void JudgeLauncher(const ServerFacts& facts, Findings* findings) {
     findings->push_back(std::move(finding));
 }
 
+// What keeps a shipper away is told in the order in which it would have to be put right.
 void JudgeShipper(const ServerFacts& facts, Findings* findings) {
     Finding finding{
         kServer, Check::kShipper, CheckStatus::kOk, "The shipper of this database is running.", {}};
@@ -110,6 +113,7 @@ void JudgeShipper(const ServerFacts& facts, Findings* findings) {
     findings->push_back(std::move(finding));
 }
 
+// For what there should be at least one of; `none` is said if there is none.
 void JudgeCount(Check check, int count, const char* none, Findings* findings) {
     const bool is_none = count == 0;
     findings->push_back({kServer,

@@ -27,10 +27,12 @@ constexpr int64_t kClockErrorSeconds = 60;
 constexpr unsigned kOthersMayRead = 04;
 constexpr unsigned kOthersMayWrite = 02;
 
+// A span in whole hours, rounded down, with its unit.
 std::string Hours(UnixMicros span) {
     return std::to_string(span / kHour) + " hours";
 }
 
+// Nothing is sent while an option that Meta needs is missing.
 void JudgeOptions(const DatasetFacts& facts, Findings* findings) {
     const DatasetConfig& config = facts.config;
     const bool is_missing = config.hold == Reason::kOptionMissing;
@@ -42,6 +44,7 @@ void JudgeOptions(const DatasetFacts& facts, Findings* findings) {
                          {}});
 }
 
+// Whether what is sent counts: paused, dry_run and test events do not.
 void JudgeMode(const DatasetConfig& config, Findings* findings) {
     Finding finding{config.name, Check::kMode, CheckStatus::kWarning, {}, {}};
     if (config.mode == Mode::kPaused) {
@@ -58,6 +61,7 @@ void JudgeMode(const DatasetConfig& config, Findings* findings) {
     findings->push_back(std::move(finding));
 }
 
+// A dry run needs no token, but going live will.
 void JudgeToken(const DatasetFacts& facts, Findings* findings) {
     const DatasetConfig& config = facts.config;
     Finding finding{config.name, Check::kToken, CheckStatus::kOk, "There is an access token.", {}};
@@ -71,6 +75,7 @@ void JudgeToken(const DatasetFacts& facts, Findings* findings) {
     findings->push_back(std::move(finding));
 }
 
+// Nothing is said of a dataset whose token is in the mapping itself.
 void JudgeTokenFile(const DatasetFacts& facts, Findings* findings) {
     if (!facts.token_file) {
         return;
@@ -93,6 +98,7 @@ void JudgeTokenFile(const DatasetFacts& facts, Findings* findings) {
     findings->push_back(std::move(finding));
 }
 
+// What capi_status says, with the reason's own hint.
 void JudgeHealth(const DatasetFacts& facts, Findings* findings) {
     Finding finding{facts.config.name, Check::kHealth, CheckStatus::kOk, {}, {}};
     finding.detail = "The dataset is " + facts.health;
@@ -112,6 +118,7 @@ void JudgeHealth(const DatasetFacts& facts, Findings* findings) {
     findings->push_back(std::move(finding));
 }
 
+// How much of the seven days is left for what waits longest.
 void JudgeDeadline(const DatasetFacts& facts, UnixMicros now, Findings* findings) {
     Finding finding{facts.config.name, Check::kDeadline, CheckStatus::kOk, "Nothing is owed.", {}};
     if (facts.next_deadline != 0) {
@@ -125,6 +132,7 @@ void JudgeDeadline(const DatasetFacts& facts, UnixMicros now, Findings* findings
     findings->push_back(std::move(finding));
 }
 
+// Parked events of the last day: what an operator can still retry in time.
 void JudgeParked(const DatasetFacts& facts, Findings* findings) {
     const bool any = facts.parked_lately > 0;
     findings->push_back({facts.config.name,
@@ -134,6 +142,7 @@ void JudgeParked(const DatasetFacts& facts, Findings* findings) {
                          {}});
 }
 
+// Whether Meta's "an upload a day" is kept.
 void JudgeUpload(const DatasetFacts& facts, UnixMicros now, Findings* findings) {
     Finding finding{facts.config.name,
                     Check::kUpload,
@@ -150,6 +159,7 @@ void JudgeUpload(const DatasetFacts& facts, UnixMicros now, Findings* findings) 
 
 // ---- The probe ----
 
+// Whether somebody answers, and whether it is somebody to trust; each is a check of its own.
 void JudgeReachability(const ProbeFacts& facts, Findings* findings) {
     const HttpAnswer& answer = facts.answer;
     const bool is_answered = answer.result == TransportResult::kAnswered;
@@ -180,6 +190,7 @@ void JudgeReachability(const ProbeFacts& facts, Findings* findings) {
     }
 }
 
+// The first header of that lower-case name; empty if there is none.
 std::string HeaderOf(const HttpAnswer& answer, std::string_view name) {
     for (const auto& [its_name, value] : answer.headers) {
         if (its_name == name) {
@@ -199,6 +210,7 @@ int64_t SecondsAhead(const ProbeFacts& facts, UnixMicros theirs) {
     return facts.answered_at < theirs ? -((theirs - facts.answered_at) / kMicrosPerSecond) : 0;
 }
 
+// Our clock against the endpoint's; nothing is said if it did not answer.
 void JudgeClock(const ProbeFacts& facts, Findings* findings) {
     if (facts.answer.result != TransportResult::kAnswered) {
         return;
@@ -222,6 +234,7 @@ void JudgeClock(const ProbeFacts& facts, Findings* findings) {
     findings->push_back(std::move(finding));
 }
 
+// What the endpoint says of the version comes before what our own table knows.
 void JudgeVersion(const ProbeFacts& facts, const Verdict& verdict, Findings* findings) {
     const VersionLife life = LifeOfVersion(facts.api_version, facts.asked_at);
     const std::string version = "Version " + facts.api_version;
@@ -295,7 +308,7 @@ void JudgeDatasetGone(const DatasetFacts& facts, UnixMicros now, Findings* findi
 
 void JudgeProbe(const ProbeFacts& facts, Findings* findings) {
     Verdict verdict{};
-    (void)EndRequest(facts.answer, 0, facts.secrets, &verdict);
+    (void)RecordAnswer(facts.answer, 0, facts.secrets, &verdict);
     JudgeReachability(facts, findings);
     JudgeClock(facts, findings);
     JudgeVersion(facts, verdict, findings);

@@ -28,6 +28,7 @@ constexpr int kDaysToOptimisedStage = 28;
 // began lack theirs for good, so a few do not warn.
 constexpr int kDisorderAllowed = 10;  // per cent
 
+// As a percentage with one decimal, for people.
 std::string Share(int64_t part, int64_t whole) {
     char text[32];
     std::snprintf(
@@ -36,18 +37,22 @@ std::string Share(int64_t part, int64_t whole) {
     return text;
 }
 
+// "1 lead", "2 leads".
 std::string Counted(int64_t number, const char* noun) {
     return std::to_string(number) + ' ' + noun + (number == 1 ? "" : "s");
 }
 
+// Whether part is less than so many per cent of whole, in whole numbers; false if both are 0.
 bool IsBelow(int64_t part, int64_t whole, int percentage) {
     return part * 100 < whole * percentage;
 }
 
+// Whether part is more than so many per cent of whole, in whole numbers; false if both are 0.
 bool IsAbove(int64_t part, int64_t whole, int percentage) {
     return part * 100 > whole * percentage;
 }
 
+// Enough leads in a month for Meta to learn from.
 void JudgeVolume(const FunnelFacts& facts, UnixMicros now, Findings* findings) {
     const int64_t days = std::clamp<int64_t>((now - facts.since) / kDay, 0, kDaysToOptimisedStage);
     // A month is judged when it is over; before that the number speaks for itself.
@@ -60,6 +65,7 @@ void JudgeVolume(const FunnelFacts& facts, UnixMicros now, Findings* findings) {
          {}});
 }
 
+// For how many of the leads that we know anything was sent.
 void JudgeCoverage(const FunnelFacts& facts, Findings* findings) {
     const bool is_low = IsBelow(facts.leads_sent, facts.leads, kCoverageWanted);
     findings->push_back({facts.dataset,
@@ -71,6 +77,7 @@ void JudgeCoverage(const FunnelFacts& facts, Findings* findings) {
                          {}});
 }
 
+// How many different stages Meta gets to see.
 void JudgeStages(const FunnelFacts& facts, Findings* findings) {
     const size_t count = facts.stages.size();
     std::string detail = "Stages sent: " + std::to_string(count) + '.';
@@ -84,6 +91,7 @@ void JudgeStages(const FunnelFacts& facts, Findings* findings) {
                          {}});
 }
 
+// `entry` is the stage with which most leads begin.
 void JudgeOrder(const FunnelFacts& facts, const StageFacts& entry, Findings* findings) {
     const int64_t skipping = facts.leads_sent - entry.entries;
     const bool is_disordered = IsAbove(facts.out_of_order, facts.leads_sent, kDisorderAllowed) ||

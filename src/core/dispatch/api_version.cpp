@@ -45,6 +45,7 @@ std::pair<int, int> Numbers(std::string_view version) {
 
 }  // namespace
 
+// Compares with the newest row first: what is newer is unknown, not ended.
 VersionLife LifeOfVersion(std::string_view version, UnixMicros now) {
     const auto [major, minor] = Numbers(version);
     if (std::pair(major, minor) > std::pair(kRows[0].major, 0)) {

@@ -12,6 +12,7 @@ Bisection::Bisection(std::vector<Event> refused) {
     Halve(std::move(refused));
 }
 
+// A part that is at fault by elimination is halved unsent, down to a single event.
 bool Bisection::Next(std::vector<Event>* part) {
     if (under_way_ || waiting_.empty()) {
         return false;
@@ -28,6 +29,7 @@ bool Bisection::Next(std::vector<Event>* part) {
     return true;
 }
 
+// An accepted first half proves the fault of the second.
 void Bisection::Accepted() {
     if (first_half_under_way_) {
         waiting_.front().is_at_fault = true;
@@ -99,6 +101,7 @@ void Bisection::AppendRechecks(std::vector<int64_t>* ids) const {
     }
 }
 
+// Puts the two halves in front of all that waits, the first half first.
 void Bisection::Halve(std::vector<Event> events) {
     const auto middle = events.begin() + static_cast<std::ptrdiff_t>(events.size() / 2);
     Part second;

@@ -3,29 +3,30 @@
 
 #include "core/event/digest.hpp"
 #include "core/dispatch/endpoint.hpp"
+#include "core/text/ascii.hpp"
 
 namespace crm_capi {
 
 namespace {
 
+// What RFC 3986 lets stand in a URL as it is.
 bool IsUnreserved(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
+    return IsAsciiAlphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
 // Percent-encoding for a query value.
 void AppendEncoded(std::string_view text, std::string* out) {
-    static constexpr char kDigits[] = "0123456789ABCDEF";
     for (const char c : text) {
         if (IsUnreserved(c)) {
             *out += c;
         } else {
             const auto byte = static_cast<unsigned char>(c);
-            *out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+            *out += {'%', UpperAscii(HexDigit(byte >> 4)), UpperAscii(HexDigit(byte & 15))};
         }
     }
 }
 
+// The place that takes a dataset's events; the endpoint may end in a slash.
 std::string EventsUrl(const DatasetConfig& config) {
     std::string url = config.endpoint;
     if (!url.empty() && url.back() == '/') {

@@ -12,6 +12,7 @@ namespace crm_capi {
 
 namespace {
 
+// kNone if the event may still go in a request that takes up to `margin`.
 Reason WhyOverdue(const Event& event, UnixMicros now, UnixMicros margin) {
     if (DeadlinePassed(event.event_time, now, margin)) {
         return Reason::kDeadlinePassed;
@@ -101,6 +102,7 @@ bool DatasetQueue::NextBatch(size_t max_events, Batch* batch) {
     return !batch->events.empty();
 }
 
+// The next part of any batch in halves: order within its leads wants that it goes first.
 bool DatasetQueue::NextPart(Batch* batch) {
     for (SplitBatch& split : split_batches_) {
         if (split.bisection.Next(&batch->events)) {
@@ -218,6 +220,8 @@ int64_t DatasetQueue::CountOwed() const {
     return backlog_.Count() + static_cast<int64_t>(loaded) + in_flight_.Count();
 }
 
+// From here on later events of these leads wait. Leads are counted, because a batch may carry
+// several events of one.
 void DatasetQueue::Occupy(const std::vector<Event>& events) {
     for (const Event& event : events) {
         if (event.lead_id != 0) {
@@ -226,6 +230,7 @@ void DatasetQueue::Occupy(const std::vector<Event>& events) {
     }
 }
 
+// The counterpart of Occupy, for the same events.
 void DatasetQueue::Vacate(const std::vector<Event>& events) {
     for (const Event& event : events) {
         auto lead = busy_leads_.find(event.lead_id);
@@ -235,17 +240,20 @@ void DatasetQueue::Vacate(const std::vector<Event>& events) {
     }
 }
 
+// The batch in halves of that number, which is there as long as one of its parts is under way.
 std::list<DatasetQueue::SplitBatch>::iterator DatasetQueue::FindSplit(uint64_t number) {
     return std::find_if(split_batches_.begin(), split_batches_.end(),
                         [number](const SplitBatch& split) { return split.number == number; });
 }
 
+// Drops a batch in halves of which nothing is left.
 void DatasetQueue::ForgetIfOver(std::list<SplitBatch>::iterator split) {
     if (split->bisection.IsOver()) {
         split_batches_.erase(split);
     }
 }
 
+// The batch's events are final: neither in flight nor in the way of their leads' next ones.
 void DatasetQueue::Leave(const Batch& batch) {
     Vacate(batch.events);
     in_flight_.Subtract(IdsOf(batch.events));

@@ -16,6 +16,7 @@ constexpr size_t kLoadAhead = 2;
 // While requests fly, what so many of the next ones will carry is loaded: an answer finds it ready.
 constexpr int kSlotsAhead = 2;
 
+// Whether the two would be written into an event alike.
 bool SameConstants(const DatasetConstants& a, const DatasetConstants& b) {
     const auto all = [](const DatasetConstants& c) {
         return std::tie(c.dataset_id, c.lead_event_source, c.test_event_code, c.partner_agent,
@@ -25,6 +26,8 @@ bool SameConstants(const DatasetConstants& a, const DatasetConstants& b) {
     return all(a) == all(b);
 }
 
+// Whether nothing has changed that an answer could depend on. The name and the numbers are none
+// of this: Meta never sees them.
 bool SameSettings(const DatasetConfig& a, const DatasetConfig& b) {
     const auto all = [](const DatasetConfig& c) {
         return std::tie(c.hold, c.hold_detail, c.mode, c.resumes, c.endpoint, c.api_version,
@@ -114,11 +117,13 @@ void Dispatcher::Drop(const IdSet& events) {
     }
 }
 
+// Whether settings let anything go, pauses aside.
 bool Dispatcher::IsOpen(const Dataset& dataset) const {
     return dataset.configured && dataset.config.hold == Reason::kNone &&
            dataset.config.mode != Mode::kPaused;
 }
 
+// Whether a request may go now, as far as settings and pauses decide.
 bool Dispatcher::MaySend(const Dataset& dataset, UnixMicros now) const {
     return IsOpen(dataset) && now >= dataset.not_before;
 }
@@ -138,6 +143,8 @@ size_t Dispatcher::BatchSize(const Dataset& dataset) const {
     return probing ? 1 : static_cast<size_t>(dataset.config.batch_size);
 }
 
+// How many more events to load now: what the next requests can carry, or, for a dataset that may
+// not send, what has to be looked at for its deadlines.
 size_t Dispatcher::CountToLoad(const Dataset& dataset, UnixMicros now) const {
     const auto batch_size = static_cast<size_t>(dataset.config.batch_size);
     const size_t ready = dataset.queue.ready_count();
@@ -192,6 +199,7 @@ bool Dispatcher::HasFullBatch(UnixMicros now) const {
     });
 }
 
+// Whether loading more would not make the next request any fuller.
 bool Dispatcher::HasFullBatch(const Dataset& dataset) const {
     return dataset.queue.ready_count() >= static_cast<size_t>(dataset.config.batch_size);
 }
@@ -252,6 +260,8 @@ void Dispatcher::Prepare(UnixMicros now, int max_requests) {
     }
 }
 
+// One request, or none and false. Events that are overdue end here; a batch of nothing else is
+// progress, too, but no request.
 bool Dispatcher::PrepareOne(Dataset* dataset, UnixMicros now) {
     Batch batch;
     if (!MaySend(*dataset, now) || FreeSlots(*dataset) == 0 ||

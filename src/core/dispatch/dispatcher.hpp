@@ -113,7 +113,7 @@ public:
     // Judges an answer. `random` is uniform over all 64-bit values.
     void Answered(const HttpAnswer& answer, UnixMicros now, uint64_t random);
 
-    std::vector<EndedRequest>& ended() { return ended_; }
+    std::vector<AnswerRecord>& ended() { return ended_; }
     // Events that ended without a request: their seven days are over, they have been in doubt for
     // so long that Meta would take them for new ones, or they failed a recheck.
     std::vector<EndedEvent>& overdue() { return overdue_; }
@@ -182,9 +182,9 @@ private:
     bool PrepareOne(Dataset* dataset, UnixMicros now);
     void DropOverdue(Dataset* dataset, Batch* batch, UnixMicros now);
     void Succeeded(const Flight& flight, const Pace& pace, UnixMicros now);
-    void Failed(const Flight& flight, const Verdict& verdict, const EndedRequest& ended,
+    void Failed(const Flight& flight, const Verdict& verdict, const AnswerRecord& ended,
                 UnixMicros pause, UnixMicros now, uint64_t random);
-    void EndEvents(Flight* flight, const Verdict& verdict, EndedRequest* ended);
+    void EndEvents(Flight* flight, const Verdict& verdict, AnswerRecord* ended);
     static DatasetHealth CurrentHealth(const Dataset& dataset, UnixMicros now);
 
     std::list<std::unique_ptr<Dataset>> datasets_;
@@ -195,7 +195,7 @@ private:
     std::vector<OutgoingRequest> outgoing_;
     std::vector<Flight> departing_;  // same index as outgoing_
     std::unordered_map<uint64_t, Flight> flights_;
-    std::vector<EndedRequest> ended_;
+    std::vector<AnswerRecord> ended_;
     std::vector<EndedEvent> overdue_;
     Doubts doubts_;
     UnixMicros clock_ = 0;  // latest time told

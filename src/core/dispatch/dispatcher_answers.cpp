@@ -15,6 +15,8 @@ constexpr UnixMicros kMicrosPerMs = 1000;
 
 }  // namespace
 
+// First how the dataset fares, then what becomes of the events: the time of the next attempt
+// goes into the record.
 void Dispatcher::Answered(const HttpAnswer& http, UnixMicros now, uint64_t random) {
     HeedClock(now);
     const auto found = flights_.find(http.ticket);
@@ -27,9 +29,9 @@ void Dispatcher::Answered(const HttpAnswer& http, UnixMicros now, uint64_t rando
     --dataset->in_flight;
 
     Verdict verdict{};
-    EndedRequest ended =
-        EndRequest(http, static_cast<int>(flight.batch.events.size()),
-                   {dataset->config.access_token, dataset->config.app_secret}, &verdict);
+    AnswerRecord ended =
+        RecordAnswer(http, static_cast<int>(flight.batch.events.size()),
+                     {dataset->config.access_token, dataset->config.app_secret}, &verdict);
     ended.request = flight.request;
     const Pace pace = PaceAskedFor(http);
     if (verdict.kind == VerdictKind::kDelivered || verdict.kind == VerdictKind::kSplit) {
@@ -66,7 +68,7 @@ void Dispatcher::Succeeded(const Flight& flight, const Pace& pace, UnixMicros no
 
 // Requests that were in flight together fail together: that is one failure, not several. But what
 // Meta asks for counts, whichever answer brings it.
-void Dispatcher::Failed(const Flight& flight, const Verdict& verdict, const EndedRequest& ended,
+void Dispatcher::Failed(const Flight& flight, const Verdict& verdict, const AnswerRecord& ended,
                         UnixMicros pause, UnixMicros now, uint64_t random) {
     Dataset* const dataset = flight.dataset;
     UnixMicros until = now + pause;
@@ -90,7 +92,7 @@ void Dispatcher::PauseUntil(Dataset* dataset, UnixMicros until) {
 }
 
 // What becomes of the events: final, again, or again in halves.
-void Dispatcher::EndEvents(Flight* flight, const Verdict& verdict, EndedRequest* ended) {
+void Dispatcher::EndEvents(Flight* flight, const Verdict& verdict, AnswerRecord* ended) {
     DatasetQueue& queue = flight->dataset->queue;
     switch (verdict.kind) {
         case VerdictKind::kDelivered:

@@ -21,6 +21,7 @@ const char* HealthName(Health health) {
     return "";
 }
 
+// What settings say comes before what the last answer said: it is what an operator can change.
 DatasetHealth Dispatcher::CurrentHealth(const Dataset& dataset, UnixMicros now) {
     DatasetHealth health = dataset.health;
     if (dataset.config.hold != Reason::kNone) {
@@ -33,6 +34,7 @@ DatasetHealth Dispatcher::CurrentHealth(const Dataset& dataset, UnixMicros now) 
     return health;
 }
 
+// A pause that merely ended is no news; a later next attempt is.
 std::vector<HealthChange> Dispatcher::TakeHealthChanges(UnixMicros now) {
     std::vector<HealthChange> changes;
     for (auto& dataset : datasets_) {

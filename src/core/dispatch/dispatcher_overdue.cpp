@@ -24,10 +24,12 @@ bool Dispatcher::MayEndUnsent(const Dataset& dataset, UnixMicros now) const {
            dataset.queue.HasWaiting();
 }
 
+// Whether a loaded event of a dataset that may not send is due to end.
 bool Dispatcher::MustSweep(const Dataset& dataset, UnixMicros now) const {
     return MayEndUnsent(dataset, now) && now >= dataset.sweep_at;
 }
 
+// The same for a batch that is about to become a request.
 void Dispatcher::DropOverdue(Dataset* dataset, Batch* batch, UnixMicros now) {
     Batch ended;
     for (OverdueEvent& overdue : TakeOverdue(&batch->events, now, MarginOf(dataset->config))) {
@@ -37,6 +39,7 @@ void Dispatcher::DropOverdue(Dataset* dataset, Batch* batch, UnixMicros now) {
     dataset->queue.Settle(ended);
 }
 
+// Ends what is overdue of the loaded events, and notes when to look again.
 void Dispatcher::Sweep(Dataset* dataset, UnixMicros now) {
     UnixMicros next = 0;
     for (const OverdueEvent& overdue :
@@ -51,6 +54,7 @@ void Dispatcher::Sweep(Dataset* dataset, UnixMicros now) {
     dataset->sweep_at = next;
 }
 
+// Seven days over: expired, for good. Two days in doubt: parked, so that somebody can decide.
 void Dispatcher::EndOverdue(const Dataset& dataset, const OverdueEvent& overdue) {
     EndedEvent ended{};
     ended.event = overdue.event.id;

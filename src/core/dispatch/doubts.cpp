@@ -5,6 +5,7 @@
 
 namespace crm_capi {
 
+// Only what is not in doubt yet is added, so ranges stay disjoint.
 void Doubts::Add(const IdSet& events, UnixMicros since) {
     IdSet fresh = events;
     fresh.Subtract(covered_);

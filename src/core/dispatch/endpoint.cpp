@@ -7,23 +7,17 @@
 #include <charconv>
 #include <string>
 
+#include "core/text/ascii.hpp"
+
 namespace crm_capi {
 
 namespace {
-
-bool IsDigit(char c) {
-    return c >= '0' && c <= '9';
-}
-
-bool IsLetter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
 
 // Labels between dots, none of them empty. Addresses of four numbers are of this form too.
 bool IsHostName(std::string_view host) {
     char before = '.';
     for (const char c : host) {
-        const bool fits = IsDigit(c) || IsLetter(c) || (before != '.' && (c == '-' || c == '.'));
+        const bool fits = IsAsciiAlphanumeric(c) || (before != '.' && (c == '-' || c == '.'));
         if (!fits) {
             return false;
         }
@@ -32,6 +26,7 @@ bool IsHostName(std::string_view host) {
     return before != '.';
 }
 
+// Takes the prefix off the text if it is there.
 bool TakePrefix(std::string_view prefix, std::string_view* text) {
     if (text->substr(0, prefix.size()) != prefix) {
         return false;
@@ -40,10 +35,11 @@ bool TakePrefix(std::string_view prefix, std::string_view* text) {
     return true;
 }
 
+// Digits only, since from_chars would take a sign.
 bool IsPort(std::string_view text) {
     int port = 0;
     const auto end = std::from_chars(text.data(), text.data() + text.size(), port);
-    return !text.empty() && std::all_of(text.begin(), text.end(), IsDigit) &&
+    return !text.empty() && std::all_of(text.begin(), text.end(), IsAsciiDigit) &&
            end.ec == std::errc() && port >= 1 && port <= 65535;
 }
 

@@ -19,6 +19,7 @@ void AppendTextOrNull(std::string_view name, std::string_view text, std::string*
     }
 }
 
+// The members that say why, and the closing brace.
 void AppendReason(Reason reason, std::string* out) {
     const ReasonText& why = Describe(reason);
     AppendTextOrNull("reason_code", why.code, out);

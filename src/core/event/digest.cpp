@@ -8,17 +8,19 @@
 #include <limits>
 #include <stdexcept>
 
+#include "core/text/ascii.hpp"
+
 namespace crm_capi {
 namespace {
 
 constexpr size_t kEventIdDigits = 32;  // 128 bits: no two events of a company will ever collide
 
+// Lower-case hexadecimal of the first `count` bytes.
 std::string Hex(const unsigned char* bytes, size_t count) {
-    constexpr char kDigits[] = "0123456789abcdef";
     std::string text(count * 2, '\0');
     for (size_t i = 0; i < count; ++i) {
-        text[2 * i] = kDigits[bytes[i] >> 4];
-        text[2 * i + 1] = kDigits[bytes[i] & 0x0F];
+        text[2 * i] = HexDigit(bytes[i] >> 4);
+        text[2 * i + 1] = HexDigit(bytes[i] & 0x0F);
     }
     return text;
 }
@@ -30,6 +32,7 @@ struct Hasher {
     EVP_MD_CTX* context;
 };
 
+// Members that are null stand for a failure of OpenSSL, which Sha256 reports.
 Hasher MakeHasher() {
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
     return {EVP_MD_fetch(nullptr, "SHA256", nullptr), EVP_MD_CTX_new()};
@@ -38,6 +41,7 @@ Hasher MakeHasher() {
 #endif
 }
 
+// The number in decimal, and a line feed.
 void AppendLine(int64_t number, std::string* out) {
     char digits[std::numeric_limits<int64_t>::digits10 + 2];
     const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;

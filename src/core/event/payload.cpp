@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/event/digest.hpp"
+#include "core/text/ascii.hpp"
 #include "core/text/utf8.hpp"
 
 namespace crm_capi {
@@ -18,6 +19,7 @@ constexpr size_t kOrdinaryEventBytes = 320;
 
 constexpr std::string_view kBlanks = " \t\r\n";  // JSON's white space
 
+// In decimal, without a detour through a locale or a string.
 void AppendInteger(int64_t number, std::string* out) {
     char digits[std::numeric_limits<int64_t>::digits10 + 2];
     out->append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
@@ -31,6 +33,7 @@ void AppendMember(std::string_view name, std::string_view text, std::string* out
     }
 }
 
+// Likewise, unless there is no number.
 void AppendMember(std::string_view name, std::optional<int> number, std::string* out) {
     if (number) {
         out->append(",\"").append(name).append("\":");
@@ -51,6 +54,7 @@ std::string_view MembersOf(std::string_view object) {
                                                                        : inside;
 }
 
+// lead_id stands in front of what the event brings along, as a bare number.
 void AppendUserData(const Event& event, std::string* out) {
     const std::string_view members = MembersOf(event.user_data);
     out->append(",\"user_data\":{");
@@ -70,6 +74,7 @@ std::string SharedCustomData(const DatasetConstants& dataset) {
     return text;
 }
 
+// The shared members first, then the event's own.
 void AppendCustomData(const std::string& shared, const Event& event, std::string* out) {
     const std::string_view members = MembersOf(event.custom_data);
     out->append(shared).append(members.empty() ? "" : ",");
@@ -77,6 +82,7 @@ void AppendCustomData(const std::string& shared, const Event& event, std::string
     out->push_back('}');
 }
 
+// Meta wants country and state beside the options, not in them.
 void AppendProcessingOptions(const DatasetConstants& dataset, std::string* out) {
     out->append(",\"data_processing_options\":").append(dataset.data_processing_options);
     AppendMember("data_processing_options_country", dataset.data_processing_options_country, out);
@@ -105,8 +111,8 @@ size_t PlainLength(std::string_view text) {
     return plain != 0 || is_ascii ? plain : FirstCodePoint(text).length;
 }
 
+// One byte that cannot stand in a JSON string as it is.
 void AppendEscaped(char byte, std::string* out) {
-    constexpr char kHexDigits[] = "0123456789abcdef";
     constexpr std::string_view kNamed = "\"\\\b\f\n\r\t";
     constexpr std::string_view kNames = "\"\\bfnrt";
     const size_t named = kNamed.find(byte);
@@ -114,7 +120,7 @@ void AppendEscaped(char byte, std::string* out) {
     if (named != std::string_view::npos) {
         out->append(1, '\\').push_back(kNames[named]);
     } else if (code < 0x20) {
-        out->append("\\u00").append(1, kHexDigits[code >> 4]).push_back(kHexDigits[code & 0x0F]);
+        out->append("\\u00").append(1, HexDigit(code >> 4)).push_back(HexDigit(code & 0x0F));
     } else {
         out->append(kReplacementCharacter);
     }
@@ -139,6 +145,7 @@ void AppendJsonString(std::string_view text, std::string* out) {
 
 namespace {
 
+// One event, with what all events of its dataset share already made.
 void AppendEventWith(std::string_view dataset_id, const std::string& custom_data,
                      const std::string& end, const Event& event, std::string* out) {
     out->append("{\"event_name\":");

@@ -24,6 +24,9 @@ struct DatasetConstants {
     std::optional<int> data_processing_options_state;
 };
 
+// The members of custom_data that are written from the dataset, and that no event may bring along.
+constexpr const char* kFixedCustomData[] = {"event_source", "lead_event_source"};
+
 // Appends one event object. user_data and custom_data of the event are JSON object texts that the
 // enqueue made and validated: their members are spliced in behind the fixed ones (lead_id;
 // event_source, lead_event_source), which they cannot override because enqueue refuses those keys.

@@ -25,12 +25,12 @@ uint64_t PrefixOf(const unsigned char* digest) {
     return prefix;
 }
 
-void ForgottenLeads::Assign(std::vector<uint64_t> prefixes) {
+void TombstonePrefixes::Assign(std::vector<uint64_t> prefixes) {
     prefixes_ = std::move(prefixes);
     std::sort(prefixes_.begin(), prefixes_.end());
 }
 
-bool ForgottenLeads::MayContain(int64_t lead_id) const {
+bool TombstonePrefixes::MayContain(int64_t lead_id) const {
     return !empty() && std::binary_search(prefixes_.begin(), prefixes_.end(),
                                           PrefixOf(DigestOfLead(lead_id).data()));
 }

@@ -17,7 +17,7 @@ Sha256Digest DigestOfLead(int64_t lead_id);
 uint64_t PrefixOf(const unsigned char* digest);
 
 // A filter in front of the table of tombstones, eight bytes a lead.
-class ForgottenLeads {
+class TombstonePrefixes {
 public:
     void Assign(std::vector<uint64_t> prefixes);  // in any order
     bool MayContain(int64_t lead_id) const;

@@ -18,6 +18,7 @@ struct TextTraits {
     bool is_blank = true;
 };
 
+// One walk for all questions; a byte that is not UTF-8 counts as a character.
 TextTraits Inspect(std::string_view text) {
     TextTraits traits;
     for (size_t at = 0; at < text.size();) {

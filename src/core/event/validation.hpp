@@ -29,6 +29,12 @@ constexpr UnixMicros kMaxEventAge = UnixMicros{7} * 24 * 3600 * kMicrosPerSecond
 // CRM's application server and the database.
 constexpr UnixMicros kFutureTolerance = 60 * kMicrosPerSecond;
 
+// Bytes of user_data and of custom_data as they are given to us. Meta publishes no limit. A
+// thousand events of this size make a request that a shipper can hold in memory; one of many
+// megabytes would not, for all its batch mates.
+constexpr int kLargestUserData = 16 * 1024;
+constexpr int kLargestCustomData = 16 * 1024;
+
 // kNone, or kLeadIdLength.
 Reason JudgeLeadId(int64_t lead_id);
 

@@ -218,6 +218,7 @@ constexpr Name kUsStates[] = {
     {"usvirginislands", "vi"},
 };
 
+// The code that the table gives the name; empty if it has none.
 template <size_t Size>
 std::string_view CodeOf(const Name (&names)[Size], std::string_view name) {
     const auto* const found = std::find_if(

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/identity/identity_field.hpp"
+#include "core/text/ascii.hpp"
 #include "core/text/unicode.hpp"
 
 namespace crm_capi {
@@ -27,6 +28,7 @@ struct Values {
     bool too_many = false;
 };
 
+// Texts and whole numbers count; null is nothing, and anything else is a fault of type.
 void AddValue(const Json& value, Values* values) {
     if (value.is_string()) {
         values->texts.push_back(value.get<std::string>());
@@ -37,6 +39,7 @@ void AddValue(const Json& value, Values* values) {
     }
 }
 
+// What Meta wants plain is a single value, never a list.
 Values ReadValues(const IdentityField& field, const Json& member) {
     Values values;
     if (!member.is_array()) {
@@ -67,6 +70,7 @@ bool IsOneOf(const std::string_view (&names)[Size], std::string_view name) {
     return std::find(names, names + Size, name) != names + Size;
 }
 
+// Whether all members are of these names, fragments aside.
 template <size_t Size>
 bool AllIn(const std::string_view (&names)[Size], const Json& object) {
     for (const auto& member : object.items()) {
@@ -77,6 +81,7 @@ bool AllIn(const std::string_view (&names)[Size], const Json& object) {
     return true;
 }
 
+// Whether Meta would take an event with these identities alone.
 bool IsSufficient(const Json& object) {
     return !AllIn(kPlace, object) && !AllIn(kBirth, object) && !AllIn(kFirstName, object) &&
            !AllIn(kLastName, object);
@@ -84,15 +89,17 @@ bool IsSufficient(const Json& object) {
 
 // An unknown key is repeated to the operator if it is a word that a programmer would choose.
 // Anything else could be a value that came to stand for a key.
-bool IsHarmless(const std::string& key) {
+bool IsQuotableKey(const std::string& key) {
     constexpr size_t kLongest = 40;
     const auto is_word_character = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+        return (IsAsciiAlphanumeric(c) && LowerAscii(c) == c) || c == '_';
     };
-    return !key.empty() && key.size() <= kLongest && key[0] >= 'a' && key[0] <= 'z' &&
+    return !key.empty() && key.size() <= kLongest && IsAsciiLetter(key[0]) &&
            std::all_of(key.begin(), key.end(), is_word_character);
 }
 
+// Sorted and each once, so that the same identities make the same bytes; a single value stands
+// alone.
 Json ToJson(const IdentityField& field, std::vector<std::string> values) {
     std::sort(values.begin(), values.end());
     values.erase(std::unique(values.begin(), values.end()), values.end());
@@ -103,9 +110,9 @@ Json ToJson(const IdentityField& field, std::vector<std::string> values) {
 }
 
 // One call of NormalizeUserData.
-class Reading {
+class UserDataReader {
 public:
-    Reading(const Json& given, const IdentityContext& context) : given_(given) {
+    UserDataReader(const Json& given, const IdentityContext& context) : given_(given) {
         context_.current_year = context.current_year;
         country_ = OwnCountry();
         if (country_.empty()) {
@@ -143,7 +150,7 @@ private:
     void ReadMember(const std::string& name, const Json& member) {
         const IdentityField* const field = FindIdentityField(name);
         if (field == nullptr) {
-            Refuse(Reason::kIdentityUnknown, IsHarmless(name) ? name : std::string());
+            Refuse(Reason::kIdentityUnknown, IsQuotableKey(name) ? name : std::string());
             return;
         }
         const Values values = ReadValues(*field, member);
@@ -202,7 +209,7 @@ Identities NormalizeUserData(std::string_view json, const IdentityContext& conte
         unreadable.reason = Reason::kUserDataUnreadable;
         return unreadable;
     }
-    return Reading(given, context).Read();
+    return UserDataReader(given, context).Read();
 }
 
 }  // namespace crm_capi

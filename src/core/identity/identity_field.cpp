@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "core/event/digest.hpp"
+#include "core/text/ascii.hpp"
 #include "core/text/unicode.hpp"
 #include "core/text/utf8.hpp"
 
@@ -66,27 +67,13 @@ constexpr std::string_view kPlaceholderHashes[] = {
 constexpr size_t kSha256Digits = 64;
 constexpr size_t kMd5Digits = 32;
 
-char ToLower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-std::string LowerAscii(std::string_view text) {
-    std::string lower(text);
-    std::transform(lower.begin(), lower.end(), lower.begin(), ToLower);
-    return lower;
-}
-
-bool IsHexDigit(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-}
-
 bool IsHex(std::string_view text) {
     return std::all_of(text.begin(), text.end(), IsHexDigit);
 }
 
+// Of base64 in the alphabet for URLs.
 bool IsTagCharacter(char c) {
-    return (c >= '0' && c <= '9') || (ToLower(c) >= 'a' && ToLower(c) <= 'z') || c == '-' ||
-           c == '_';
+    return IsAsciiAlphanumeric(c) || c == '-' || c == '_';
 }
 
 // Meta's parameter builder appends such a tag to its hashes (reference 2.5).
@@ -106,17 +93,18 @@ std::string ReadHash(std::string_view value) {
     return digits + std::string(rest);
 }
 
+// Whether the word is in the list.
 template <size_t Size>
 bool IsOneOf(const std::string_view (&words)[Size], std::string_view word) {
     return std::find(words, words + Size, word) != words + Size;
 }
 
+// ASCII that is neither letter nor digit.
 bool IsMark(char c) {
-    const char lower = ToLower(c);
-    return static_cast<unsigned char>(c) < 0x80 && !(lower >= 'a' && lower <= 'z') &&
-           !(c >= '0' && c <= '9');
+    return static_cast<unsigned char>(c) < 0x80 && !IsAsciiAlphanumeric(c);
 }
 
+// Whether the value, marks around it aside, is a word that says there is none.
 bool IsPlaceholder(std::string_view value) {
     while (!value.empty() && IsMark(value.front())) {
         value.remove_prefix(1);
@@ -127,6 +115,7 @@ bool IsPlaceholder(std::string_view value) {
     return IsOneOf(kPlaceholders, LowerAscii(value));
 }
 
+// Of a hash with or without a tag.
 bool IsPlaceholderHash(const std::string& hash) {
     return IsOneOf(kPlaceholderHashes, std::string_view(hash).substr(0, kSha256Digits));
 }
@@ -143,6 +132,7 @@ bool HasLetterOrDigit(std::string_view text) {
     return false;
 }
 
+// Whether every byte belongs to a character.
 bool IsUtf8(std::string_view text) {
     for (size_t at = 0; at < text.size();) {
         const size_t length = FirstCodePoint(text.substr(at)).length;
@@ -154,12 +144,14 @@ bool IsUtf8(std::string_view text) {
     return true;
 }
 
+// The result that has a fault in place of a text.
 NormalizedValue Without(ValueFault fault) {
     NormalizedValue result;
     result.fault = fault;
     return result;
 }
 
+// Takes off the prefix of CSV exports, however often it was put in front.
 std::string_view WithoutPrefix(const IdentityField& field, std::string_view value) {
     const std::string_view prefix = field.csv_prefix;
     while (!prefix.empty() && LowerAscii(value.substr(0, prefix.size())) == prefix) {
@@ -168,6 +160,7 @@ std::string_view WithoutPrefix(const IdentityField& field, std::string_view valu
     return value;
 }
 
+// Whether the value says no more than that there is none.
 bool IsAbsent(std::string_view value) {
     return !HasLetterOrDigit(value) || IsPlaceholder(value);
 }

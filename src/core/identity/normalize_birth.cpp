@@ -2,6 +2,7 @@
 #include <charconv>
 
 #include "core/identity/identity_rules.hpp"
+#include "core/text/ascii.hpp"
 
 namespace crm_capi {
 namespace {
@@ -19,10 +20,7 @@ struct Date {
     int day = 0;
 };
 
-bool IsDigit(char c) {
-    return c >= '0' && c <= '9';
-}
-
+// What stands between the parts of a date as people and programs write it.
 bool IsSeparator(char c) {
     return std::string_view(" ./-_:").find(c) != std::string_view::npos;
 }
@@ -30,7 +28,7 @@ bool IsSeparator(char c) {
 // Takes the digits at the front of text; none, or more than a date has, are no part.
 Part TakePart(std::string_view* text) {
     Part part;
-    while (part.digits < text->size() && IsDigit((*text)[part.digits])) {
+    while (part.digits < text->size() && IsAsciiDigit((*text)[part.digits])) {
         ++part.digits;
     }
     if (part.digits > 8) {
@@ -55,11 +53,13 @@ bool IsLeapYear(int year) {
     return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 }
 
+// Of a month from 1 to 12.
 int DaysIn(int month, int year) {
     constexpr int kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     return kDays[month - 1] + (month == 2 && IsLeapYear(year) ? 1 : 0);
 }
 
+// Whether the calendar has the day, and somebody alive may have been born on it.
 bool IsBirthDate(const Date& date, int current_year) {
     return date.year >= kFirstYear && date.year <= current_year && date.month >= 1 &&
            date.month <= 12 && date.day >= 1 && date.day <= DaysIn(date.month, date.year);
@@ -74,10 +74,12 @@ Date WithMonthAndDay(int year, int first, int second, char separator) {
 
 // A date column of a database prints no separator but '-'; with a time of the day it is still one.
 bool IsTimeOfDay(std::string_view rest) {
-    return rest.size() >= 6 && (rest[0] == 'T' || rest[0] == ' ') && IsDigit(rest[1]) &&
-           IsDigit(rest[2]) && rest[3] == ':' && IsDigit(rest[4]) && IsDigit(rest[5]);
+    return rest.size() >= 6 && (rest[0] == 'T' || rest[0] == ' ') && IsAsciiDigit(rest[1]) &&
+           IsAsciiDigit(rest[2]) && rest[3] == ':' && IsAsciiDigit(rest[4]) &&
+           IsAsciiDigit(rest[5]);
 }
 
+// A date of year 0 if the text is none.
 Date ReadDate(std::string_view text) {
     const Part first = TakePart(&text);
     if (first.digits == 8 && (text.empty() || IsTimeOfDay(text))) {
@@ -99,6 +101,7 @@ Date ReadDate(std::string_view text) {
                      : Date();
 }
 
+// The number with zeros in front, up to that width.
 void AppendPadded(int number, size_t width, std::string* out) {
     const std::string digits = std::to_string(number);
     out->append(width - digits.size(), '0').append(digits);

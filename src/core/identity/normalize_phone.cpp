@@ -7,6 +7,7 @@
 
 #include "core/identity/identity_rules.hpp"
 #include "core/identity/phone_region.hpp"
+#include "core/text/ascii.hpp"
 #include "core/text/unicode.hpp"
 #include "core/text/utf8.hpp"
 
@@ -23,6 +24,7 @@ constexpr size_t kMostDigits = 15;
 
 constexpr char kNoRegion[] = "ZZ";  // libphonenumber's word
 
+// One for the process; the first call reads the tables (WarmPhoneRoom).
 const PhoneNumberUtil& Library() {
     return *PhoneNumberUtil::GetInstance();
 }
@@ -50,24 +52,28 @@ bool IsExtension(std::string_view text) {
     }
     size_t digits = 0;
     for (const char c : text) {
-        digits += c >= '0' && c <= '9' ? 1 : 0;
+        digits += IsAsciiDigit(c) ? 1 : 0;
     }
-    return digits >= 1 && digits <= 6 && text.back() >= '0' && text.back() <= '9';
+    return digits >= 1 && digits <= 6 && IsAsciiDigit(text.back());
 }
 
+// Also the full-width one of Asian keyboards.
 bool IsPlus(char32_t character) {
     return character == '+' || character == 0xFF0B;
 }
 
+// For Fold, where no character is to be dropped.
 bool Nothing(char32_t) {
     return false;
 }
 
+// Empty if there is nothing but zeros.
 std::string WithoutLeadingZeros(const std::string& digits) {
     const size_t first = digits.find_first_not_of('0');
     return first == std::string::npos ? std::string() : digits.substr(first);
 }
 
+// Digits of any script become ASCII's; an extension at the end is left away.
 Dialled ReadDialled(std::string_view value) {
     const std::string text = Fold(value, Nothing);
     Dialled result;
@@ -125,18 +131,10 @@ std::string ReadNational(const std::string& digits, const std::string& region) {
     return number.empty() ? Read(digits, region, &PhoneNumberUtil::IsPossibleNumber) : number;
 }
 
-std::string UpperCase(std::string_view country) {
-    std::string region(country);
-    for (char& c : region) {
-        c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-    }
-    return region;
-}
-
 }  // namespace
 
 bool IsPhoneRegion(std::string_view country) {
-    return Library().GetCountryCodeForRegion(UpperCase(country)) != 0;
+    return Library().GetCountryCodeForRegion(UpperAscii(country)) != 0;
 }
 
 void WarmPhoneRoom() {
@@ -153,7 +151,7 @@ std::string NormalizePhone(std::string_view value, const NormalizeContext& conte
     if (dialled.international) {
         number = Read("+" + dialled.digits, kNoRegion, &PhoneNumberUtil::IsPossibleNumber);
     } else if (!context.country.empty()) {
-        number = ReadNational(dialled.digits, UpperCase(context.country));
+        number = ReadNational(dialled.digits, UpperAscii(context.country));
     }
     number = number.empty() ? plain : number;
     const bool fits = number.size() >= kFewestDigits && number.size() <= kMostDigits;

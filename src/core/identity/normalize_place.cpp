@@ -13,10 +13,12 @@ bool IsNoLetter(char32_t character) {
     return !IsLetter(character);
 }
 
+// Names of countries are looked up by a to z alone.
 bool IsNoLatinLetter(char32_t character) {
     return !(character >= 'a' && character <= 'z');
 }
 
+// Where the country is not known, names of states are read as those of the USA.
 bool IsUs(std::string_view country) {
     return country.empty() || country == "us";
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/identity/identity_rules.hpp"
+#include "core/text/ascii.hpp"
 #include "core/text/unicode.hpp"
 #include "core/text/utf8.hpp"
 
@@ -13,6 +14,7 @@ constexpr size_t kLongestLocalPart = 64;
 constexpr size_t kLongestEmail = 254;
 constexpr size_t kLongestLabel = 63;
 
+// For Fold, where no character is to be dropped.
 bool Nothing(char32_t) {
     return false;
 }
@@ -23,9 +25,9 @@ bool IsNoPartOfName(char32_t character) {
     return IsBlank(character) || IsControl(character) || IsPunctuation(character);
 }
 
+// Of a folded text: what is beyond ASCII in it are letters and digits (IsForeignToEmail).
 bool IsAlphanumeric(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           static_cast<unsigned char>(c) >= 0x80;
+    return IsAsciiAlphanumeric(c) || static_cast<unsigned char>(c) >= 0x80;
 }
 
 // What may stand between the dots of a local part (RFC 5322's atext, RFC 6531's beyond ASCII).
@@ -34,10 +36,12 @@ bool IsAtomCharacter(char c) {
            std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
 }
 
+// What may stand between the dots of a domain.
 bool IsLabelCharacter(char c) {
     return IsAlphanumeric(c) || c == '-';
 }
 
+// A label neither begins nor ends with a hyphen. It is not empty.
 bool IsLabel(std::string_view label) {
     return label.size() <= kLongestLabel && IsAlphanumeric(label.front()) &&
            IsAlphanumeric(label.back());
@@ -51,6 +55,7 @@ bool IsDotted(std::string_view text, bool (*allowed)(char)) {
                        [allowed](char c) { return c == '.' || allowed(c); });
 }
 
+// At least two labels, and a top one that can be one: two characters, no number.
 bool IsDomain(std::string_view domain) {
     const size_t last_dot = domain.rfind('.');
     if (last_dot == std::string_view::npos || !IsDotted(domain, IsLabelCharacter)) {
@@ -64,7 +69,7 @@ bool IsDomain(std::string_view domain) {
         at = end + 1;
     }
     const std::string_view top = domain.substr(last_dot + 1);
-    return top.size() >= 2 && !(top[0] >= '0' && top[0] <= '9');
+    return top.size() >= 2 && !IsAsciiDigit(top[0]);
 }
 
 // Beyond ASCII only letters and digits and what belongs to them: no blank, no clever quote.
@@ -72,6 +77,7 @@ bool IsForeignToEmail(char32_t character) {
     return character >= 0x80 && !IsLetterOrDigit(character) && !IsLetter(character);
 }
 
+// So many characters, not bytes, from the front.
 std::string FirstCharacters(const std::string& text, int count) {
     size_t end = 0;
     while (count-- > 0 && end < text.size()) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/identity/identity_rules.hpp"
+#include "core/text/ascii.hpp"
 #include "core/text/unicode.hpp"
 #include "core/text/utf8.hpp"
 #include "core/event/validation.hpp"
@@ -11,12 +12,9 @@
 namespace crm_capi {
 namespace {
 
-bool IsDigit(char c) {
-    return c >= '0' && c <= '9';
-}
-
+// Digits, at least one, and nothing else.
 bool IsNumber(std::string_view text) {
-    return !text.empty() && std::all_of(text.begin(), text.end(), IsDigit);
+    return !text.empty() && std::all_of(text.begin(), text.end(), IsAsciiDigit);
 }
 
 // Takes what stands before the next dot.
@@ -39,6 +37,7 @@ bool HasCookieForm(std::string_view text) {
            dots <= 1;
 }
 
+// True also for what is not UTF-8.
 bool HasBlankOrControl(std::string_view text) {
     for (size_t at = 0; at < text.size();) {
         const CodePoint next = FirstCodePoint(text.substr(at));
@@ -50,6 +49,7 @@ bool HasBlankOrControl(std::string_view text) {
     return false;
 }
 
+// The value, or the empty text for one that is to be dropped.
 std::string If(bool valid, std::string_view value) {
     return valid ? std::string(value) : std::string();
 }

@@ -35,6 +35,7 @@ void IdBits::Add(const IdSet& ids) {
     }
 }
 
+// Sorts the blocks and merges those of the same place.
 void IdBits::PutInOrder() {
     const auto starts_before = [](const IdBlock& a, const IdBlock& b) { return a.first < b.first; };
     if (in_order_) {

@@ -11,6 +11,7 @@ namespace crm_capi {
 
 namespace {
 
+// The order in which ranges are kept.
 bool StartsBefore(const IdRange& a, const IdRange& b) {
     return a.first < b.first;
 }
@@ -29,6 +30,7 @@ void AppendMerged(IdRange range, std::vector<IdRange>* ranges) {
     }
 }
 
+// In decimal.
 void AppendNumber(int64_t number, std::string* out) {
     char digits[24];
     const auto end = std::to_chars(digits, digits + sizeof digits, number);

@@ -6,7 +6,7 @@ namespace crm_capi {
 namespace {
 
 constexpr int kProbes = 8;
-constexpr uint64_t kBits = kLeadFilterBytes * 8;
+constexpr uint64_t kBits = kLeadBloomBytes * 8;
 
 // Lead ids differ in few of their bits; this spreads them over all 64 (the finaliser of
 // SplitMix64). What it yields is stored, so it must stay as it is.
@@ -38,7 +38,7 @@ private:
 
 }  // namespace
 
-void LeadFilter::Add(int64_t lead_id) {
+void LeadBloom::Add(int64_t lead_id) {
     Probes probes(lead_id);
     for (int i = 0; i < kProbes; ++i) {
         const uint64_t bit = probes.Next();
@@ -46,11 +46,11 @@ void LeadFilter::Add(int64_t lead_id) {
     }
 }
 
-bool MayHoldLead(const unsigned char* filter_bytes, int64_t lead_id) {
+bool MayHoldLead(const unsigned char* bloom_bytes, int64_t lead_id) {
     Probes probes(lead_id);
     for (int i = 0; i < kProbes; ++i) {
         const uint64_t bit = probes.Next();
-        if ((filter_bytes[bit / 8] & (1U << (bit % 8))) == 0) {
+        if ((bloom_bytes[bit / 8] & (1U << (bit % 8))) == 0) {
             return false;
         }
     }

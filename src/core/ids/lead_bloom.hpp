@@ -11,20 +11,20 @@
 namespace crm_capi {
 
 // With some 15 bits for each lead and eight probes, one run in 1,500 is read in vain.
-constexpr int kEventsPerFilter = 1024;
+constexpr int kEventsPerBloom = 1024;
 // A row of capi_lead_filter with this many bytes is just small enough for four rows a page.
-constexpr size_t kLeadFilterBytes = 1984;
+constexpr size_t kLeadBloomBytes = 1984;
 
-class LeadFilter {
+class LeadBloom {
 public:
     void Add(int64_t lead_id);
     const unsigned char* bytes() const { return bytes_; }
 
 private:
-    unsigned char bytes_[kLeadFilterBytes] = {};
+    unsigned char bytes_[kLeadBloomBytes] = {};
 };
 
 // Never false for a lead that was added. The bytes are those of a filter.
-bool MayHoldLead(const unsigned char* filter_bytes, int64_t lead_id);
+bool MayHoldLead(const unsigned char* bloom_bytes, int64_t lead_id);
 
 }  // namespace crm_capi

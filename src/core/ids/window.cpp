@@ -61,6 +61,7 @@ void Window::StartPass(Group* group) {
     group->seen_up_to = 0;
 }
 
+// The group to read now: the lowest one that is to be read again; nullptr if none is.
 const Window::Group* Window::StaleGroup() const {
     const auto group =
         std::find_if(groups_.begin(), groups_.end(), [](const Group& g) { return g.stale; });
@@ -111,6 +112,8 @@ void Window::ScanEnded(bool to_its_end) {
     }
 }
 
+// All holes of the group have been read: what was found is none any more. The group may be gone
+// afterwards.
 void Window::FinishPass(Group* group) {
     group->holes.Subtract(group->found);
     group->found.clear();
@@ -172,7 +175,7 @@ IdSet Window::Holes() const {
     return all;
 }
 
-int64_t Window::SettledUpTo() const {
+int64_t Window::CompleteUpTo() const {
     const IdSet holes = Holes();
     return holes.empty() ? position_ : holes.ranges().front().first - 1;
 }

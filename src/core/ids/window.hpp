@@ -75,7 +75,7 @@ public:
     // they can be written down at any moment, also between Saw and ScanEnded.
     IdSet Holes() const;
     // No event up to this id can appear any more.
-    int64_t SettledUpTo() const;
+    int64_t CompleteUpTo() const;
     bool HasHoles() const { return !groups_.empty() || !new_holes_.empty(); }
     // Never more than there are transactions to wait for, once a turn has read everything.
     size_t group_count() const { return groups_.size(); }

@@ -18,6 +18,7 @@ namespace {
 // Longer texts than any identity has; keeps lengths far from the ends of int32_t.
 constexpr size_t kLongest = 1 << 20;
 
+// Throws std::runtime_error if ICU failed.
 void Require(UErrorCode status) {
     if (U_FAILURE(status)) {
         throw std::runtime_error("ICU could not fold a text");
@@ -40,6 +41,7 @@ std::u16string Converted(const std::u16string& text, Convert convert) {
     return result;
 }
 
+// Normalisation form C.
 std::u16string Compose(const std::u16string& text) {
     UErrorCode status = U_ZERO_ERROR;
     const UNormalizer2* const composer = unorm2_getNFCInstance(&status);
@@ -50,6 +52,7 @@ std::u16string Compose(const std::u16string& text) {
     });
 }
 
+// By the root locale, whatever the process has.
 std::u16string LowerCase(const std::u16string& text) {
     return Converted(text, [&](UChar* out, int32_t size, UErrorCode* error) {
         return u_strToLower(out, size, text.data(), static_cast<int32_t>(text.size()), "", error);
@@ -74,6 +77,7 @@ bool ToUtf16(std::string_view text, std::u16string* out) {
     return true;
 }
 
+// Three bytes a unit are enough: a pair of units makes four.
 std::string ToUtf8(const std::u16string& text) {
     std::string result(text.size() * 3 + 1, '\0');
     int32_t length = 0;
@@ -85,6 +89,7 @@ std::string ToUtf8(const std::u16string& text) {
     return result;
 }
 
+// Drops whole characters, surrogate pairs included.
 std::u16string Without(const std::u16string& text, CharacterTest drop) {
     std::u16string result;
     result.reserve(text.size());
@@ -100,6 +105,7 @@ std::u16string Without(const std::u16string& text, CharacterTest drop) {
     return result;
 }
 
+// Marks that turn the direction of writing, and isolate it.
 bool IsDirectionMark(char32_t character) {
     return character == 0x061C || character == 0x200E || character == 0x200F ||
            (character >= 0x202A && character <= 0x202E) ||

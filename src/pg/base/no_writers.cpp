@@ -6,17 +6,17 @@
 namespace crm_capi {
 
 uint64
-quiet_since(Snapshot snapshot)
+no_writers_since(Snapshot snapshot)
 {
     const uint64 next = U64FromFullTransactionId(ReadNextFullTransactionId());
-    const bool quiet = snapshot->xcnt == 0 && !snapshot->suboverflowed &&
-                       snapshot->xmax == static_cast<TransactionId>(next);
+    const bool nobody_writes = snapshot->xcnt == 0 && !snapshot->suboverflowed &&
+                               snapshot->xmax == static_cast<TransactionId>(next);
 
-    return quiet ? next : 0;
+    return nobody_writes ? next : 0;
 }
 
 bool
-is_still_quiet(uint64 since)
+still_no_writers(uint64 since)
 {
     return since != 0 && since == U64FromFullTransactionId(ReadNextFullTransactionId());
 }

@@ -11,9 +11,9 @@ namespace crm_capi {
 
 /* The next transaction id, if by this snapshot nobody was writing and nobody has begun to since;
  * else 0. Prepared transactions count as writing. */
-uint64 quiet_since(Snapshot snapshot);
+uint64 no_writers_since(Snapshot snapshot);
 
-/* Whether no transaction has begun to write since quiet_since() answered; never after 0. */
-bool is_still_quiet(uint64 since);
+/* Whether no transaction has begun to write since no_writers_since() answered; never after 0. */
+bool still_no_writers(uint64 since);
 
 }  // namespace crm_capi

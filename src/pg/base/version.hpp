@@ -1,23 +1,25 @@
 /*
- * version.hpp - all that differs between the supported servers, 14 to 18, in one place.
+ * version.hpp - all that differs between the supported servers, 15 to 19, in one place.
  *
  * Included by pg_prelude.hpp only.
  */
 #pragma once
 
-#if PG_VERSION_NUM < 140000 || PG_VERSION_NUM >= 190000
-#error "crm_capi supports PostgreSQL 14 to 18"
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 200000
+#error "crm_capi supports PostgreSQL 15 to 19"
 #endif
 
 extern "C" {
 #include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/rangetypes.h"
+#include "utils/tuplestore.h"
 #if PG_VERSION_NUM >= 160000
 #include "catalog/pg_foreign_server_d.h"
 #endif
 #if PG_VERSION_NUM >= 180000
 #include "commands/extension.h"
+#include "utils/pgstat_internal.h"
 #endif
 }
 
@@ -125,12 +127,14 @@ walk_raw_expression(Node* node, bool (*walker)(Node*, void*), void* context)
 #endif
 }
 
-/* The index entries of a new row, through the executor; 16 added an argument. Returns the indexes
- * whose uniqueness is checked later. */
+/* The index entries of a new row, through the executor; 16 added an argument, 19 put the switches
+ * into one. Returns the indexes whose uniqueness is checked later. */
 inline List*
 insert_index_entries(ResultRelInfo* table, TupleTableSlot* row, EState* state)
 {
-#if PG_VERSION_NUM >= 160000
+#if PG_VERSION_NUM >= 190000
+    return ExecInsertIndexTuples(table, state, 0, row, NIL, nullptr);
+#elif PG_VERSION_NUM >= 160000
     return ExecInsertIndexTuples(table, row, state, false, false, nullptr, NIL, false);
 #else
     return ExecInsertIndexTuples(table, row, state, false, false, nullptr, NIL);
@@ -141,7 +145,9 @@ insert_index_entries(ResultRelInfo* table, TupleTableSlot* row, EState* state)
 inline void
 try_index_entries(ResultRelInfo* target, TupleTableSlot* slot, EState* state, bool* conflicts)
 {
-#if PG_VERSION_NUM >= 160000
+#if PG_VERSION_NUM >= 190000
+    list_free(ExecInsertIndexTuples(target, state, EIIT_NO_DUPE_ERROR, slot, NIL, conflicts));
+#elif PG_VERSION_NUM >= 160000
     list_free(ExecInsertIndexTuples(target, slot, state, false, true, conflicts, NIL, false));
 #else
     list_free(ExecInsertIndexTuples(target, slot, state, false, true, conflicts, NIL));
@@ -173,16 +179,82 @@ strip_json_nulls(Datum json)
 #endif
 }
 
-/* A scan of an index by itself, not for a plan's statistics; 18 added an argument. */
+/* A scan of an index by itself, not for a plan's statistics; 18 and 19 added an argument each. */
 inline IndexScanDesc
 begin_index_scan(Relation table, Relation index, Snapshot snapshot, int key_count)
 {
-#if PG_VERSION_NUM >= 180000
+#if PG_VERSION_NUM >= 190000
+    return index_beginscan(table, index, snapshot, nullptr, key_count, 0, 0);
+#elif PG_VERSION_NUM >= 180000
     return index_beginscan(table, index, snapshot, nullptr, key_count, 0);
 #else
     return index_beginscan(table, index, snapshot, key_count, 0);
 #endif
 }
+
+/* A scan of a whole table; 19 added an argument. */
+inline TableScanDesc
+begin_table_scan(Relation table, Snapshot snapshot)
+{
+#if PG_VERSION_NUM >= 190000
+    return table_beginscan(table, snapshot, 0, nullptr, 0);
+#else
+    return table_beginscan(table, snapshot, 0, nullptr);
+#endif
+}
+
+/* How callbacks name a cache of the system catalogs; 19 made it an enumeration. */
+#if PG_VERSION_NUM >= 190000
+using SystemCache = SysCacheIdentifier;
+#else
+using SystemCache = int;
+#endif
+
+/* A jsonb that is put together token by token. 19 keeps the result beside the state; before, each
+ * push returned it. Begins as {}. */
+struct JsonBuilder {
+#if PG_VERSION_NUM >= 190000
+    JsonbInState state;
+#else
+    JsonbParseState* state;
+    JsonbValue* result;
+#endif
+};
+
+inline void
+push_json(JsonBuilder* builder, JsonbIteratorToken token, JsonbValue* value)
+{
+#if PG_VERSION_NUM >= 190000
+    pushJsonbValue(&builder->state, token, value);
+#else
+    builder->result = pushJsonbValue(&builder->state, token, value);
+#endif
+}
+
+/* After the last token. */
+inline Jsonb*
+built_json(const JsonBuilder& builder)
+{
+#if PG_VERSION_NUM >= 190000
+    return JsonbValueToJsonb(builder.state.result);
+#else
+    return JsonbValueToJsonb(builder.result);
+#endif
+}
+
+/* A copy of what the cumulative statistics hold, or NULL; 19 tells whether the caller may free it,
+ * which we leave to the memory context. */
+#if PG_VERSION_NUM >= 180000
+inline void*
+fetch_statistics(PgStat_Kind kind, Oid database, uint64 object)
+{
+#if PG_VERSION_NUM >= 190000
+    return pgstat_fetch_entry(kind, database, object, nullptr);
+#else
+    return pgstat_fetch_entry(kind, database, object);
+#endif
+}
+#endif
 
 /* A range that is not empty; 16 lets the caller ask for errors to be saved. */
 inline RangeType*
@@ -207,11 +279,10 @@ wait_event_number([[maybe_unused]] const char* name)
 #endif
 }
 
-/* 15 moved the request for shared memory into a hook. */
+/* Has the request made when the server asks all preloaded libraries for theirs. */
 inline void
 request_shared_memory(void (*request)())
 {
-#if PG_VERSION_NUM >= 150000
     static void (*our_request)() = nullptr;
     static shmem_request_hook_type previous = nullptr;
     our_request = request;
@@ -221,20 +292,6 @@ request_shared_memory(void (*request)())
             previous();
         our_request();
     };
-#else
-    request();
-#endif
-}
-
-/* 15 can keep unknown settings out of our prefix. */
-inline void
-reserve_settings_prefix(const char* prefix)
-{
-#if PG_VERSION_NUM >= 150000
-    MarkGUCPrefixReserved(prefix);
-#else
-    EmitWarningsOnPlaceholders(prefix);
-#endif
 }
 
 }  // namespace crm_capi

@@ -28,7 +28,7 @@ forget_numbers()
 }
 
 void
-at_server_change(Datum, int, uint32)
+at_server_change(Datum, SystemCache, uint32)
 {
     forget_numbers();
 }

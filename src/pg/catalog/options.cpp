@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "core/dispatch/endpoint.hpp"
+#include "core/text/ascii.hpp"
 #include "pg/shared/wakeup.hpp"
 
 extern "C" {
@@ -20,48 +21,38 @@ namespace crm_capi {
 
 namespace {
 
-using Check = bool (*)(const char* value);
+using ValueTest = bool (*)(const char* value);
 
 struct OptionRule {
     const char* name;
     Oid catalog; /* ForeignServerRelationId or UserMappingRelationId */
     bool superuser_only;
-    Check check;
+    ValueTest check;
     const char* requirement; /* completes "The value must be ..." */
 };
 
 bool
-all_of(const char* value, size_t shortest, size_t longest, bool (*allowed)(unsigned char))
+all_of(const char* value, size_t shortest, size_t longest, bool (*allowed)(char))
 {
     const size_t length = strlen(value);
 
     if (length < shortest || length > longest)
         return false;
     for (const char* c = value; *c != '\0'; c++) {
-        if (!allowed(static_cast<unsigned char>(*c)))
+        if (!allowed(*c))
             return false;
     }
     return true;
 }
 
 bool
-is_digit(unsigned char c)
+is_printable(char c)
 {
-    return c >= '0' && c <= '9';
-}
-bool
-is_letter(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-bool
-is_printable(unsigned char c)
-{
-    return c >= ' ' && c != 0x7f;
+    return static_cast<unsigned char>(c) >= ' ' && c != 0x7f;
 }
 /* What can stand in an HTTP header and in a URL: no blank, no control character, ASCII only. */
 bool
-is_token_character(unsigned char c)
+is_token_character(char c)
 {
     return c > ' ' && c < 0x7f;
 }
@@ -79,7 +70,7 @@ is_one_of(const char* value, std::initializer_list<const char*> words)
 bool
 is_integer_between(const char* value, int lowest, int highest)
 {
-    if (!all_of(value, 1, 9, is_digit))
+    if (!all_of(value, 1, 9, IsAsciiDigit))
         return false;
     const int number = atoi(value);
     return number >= lowest && number <= highest;
@@ -89,7 +80,7 @@ is_integer_between(const char* value, int lowest, int highest)
 bool
 check_dataset_id(const char* value)
 {
-    return all_of(value, 1, 20, is_digit);
+    return all_of(value, 1, 20, IsAsciiDigit);
 }
 /* Counts characters, which are not bytes: "Müller" has six. */
 bool
@@ -143,7 +134,7 @@ check_partner_agent(const char* value)
     int letters = 0;
 
     for (const char* c = value; *c != '\0'; c++)
-        letters += is_letter(static_cast<unsigned char>(*c)) ? 1 : 0;
+        letters += IsAsciiLetter(*c) ? 1 : 0;
     return letters >= 2 && is_printable_text(value, 2, 22);
 }
 
@@ -165,7 +156,7 @@ check_processing_state(const char* value)
 bool
 check_country(const char* value)
 {
-    return all_of(value, 2, 2, is_letter) && is_phone_region(value);
+    return all_of(value, 2, 2, IsAsciiLetter) && is_phone_region(value);
 }
 bool
 check_batch_size(const char* value)
@@ -338,7 +329,7 @@ bool
 read_timeout(const char* text, int* milliseconds)
 {
     /* A bare number means seconds, as in the documentation of the option. */
-    if (all_of(text, 1, 6, is_digit)) {
+    if (all_of(text, 1, 6, IsAsciiDigit)) {
         *milliseconds = atoi(text) * 1000;
         return true;
     }

@@ -46,16 +46,16 @@ void
 AddProbe(const DatasetConfig& config, bool with_token, Checkup* checkup)
 {
     ProbeFacts probe;
-    Exchange exchange;
+    SessionRequest asked;
 
     probe.dataset = config.name;
     probe.api_version = config.api_version;
     probe.with_token = with_token;
     probe.secrets = {config.access_token, config.app_secret};
-    exchange.request = with_token ? BuildRequest(config, {}) : BuildProbe(config);
-    exchange.request.timeout_ms = std::min(exchange.request.timeout_ms, kProbeTimeoutMs);
+    asked.request = with_token ? BuildRequest(config, {}) : BuildProbe(config);
+    asked.request.timeout_ms = std::min(asked.request.timeout_ms, kProbeTimeoutMs);
     checkup->probes.push_back(std::move(probe));
-    checkup->exchanges.list.push_back(std::move(exchange));
+    checkup->requests.list.push_back(std::move(asked));
 }
 
 /* Asks the endpoint of each dataset. Only if the caller says so a token goes with the question, and
@@ -73,13 +73,13 @@ probe_endpoints(Oid schema, Checkup* checkup, bool send)
     }
     if (checkup->probes.empty())
         return;
-    run_exchanges(&checkup->exchanges, "CrmCapiCheck");
+    run_session_requests(&checkup->requests, "CrmCapiCheck");
     call_cpp("take the answers", [&] {
         for (size_t i = 0; i < checkup->probes.size(); i++) {
-            Exchange& exchange = checkup->exchanges.list[i];
-            checkup->probes[i].answer = std::move(exchange.answer);
-            checkup->probes[i].asked_at = exchange.asked_at;
-            checkup->probes[i].answered_at = exchange.answered_at;
+            SessionRequest& asked = checkup->requests.list[i];
+            checkup->probes[i].answer = std::move(asked.answer);
+            checkup->probes[i].asked_at = asked.asked_at;
+            checkup->probes[i].answered_at = asked.answered_at;
         }
     });
 }

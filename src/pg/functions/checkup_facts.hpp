@@ -19,7 +19,7 @@ struct Checkup {
     std::vector<FunnelFacts> funnels;
     std::vector<ProbeFacts> probes;
     std::vector<WatchFacts> watches;
-    Exchanges exchanges;
+    SessionRequests requests;
     Findings findings;
 };
 

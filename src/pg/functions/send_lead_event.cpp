@@ -5,6 +5,7 @@
  */
 #include <optional>
 
+#include "core/event/payload.hpp"
 #include "core/event/validation.hpp"
 #include "pg/catalog/phone_country.hpp"
 #include "pg/base/clock.hpp"
@@ -39,13 +40,13 @@ check_event_time(TimestampTz time, std::optional<UnixMicros> lead_created_at)
     const TimestampTz now = GetCurrentTimestamp();
 
     if (TIMESTAMP_NOT_FINITE(time))
-        raise(Reason::kEventTimeUnreadable, "The event time is infinite.");
+        report_unsendable(Reason::kEventTimeUnreadable, "The event time is infinite.");
     const Reason reason =
         JudgeEventTime(to_unix_micros(time), to_unix_micros(now), lead_created_at);
     if (reason != Reason::kNone) {
         const char* const event_time = pstrdup(timestamptz_to_str(time));
-        raise(reason,
-              psprintf("The event time is %s; now it is %s.", event_time, timestamptz_to_str(now)));
+        report_unsendable(reason, psprintf("The event time is %s; now it is %s.", event_time,
+                                           timestamptz_to_str(now)));
     }
 }
 
@@ -76,9 +77,6 @@ report_unusable(const char* key)
          errhint("See what capi_normalize('%s', value) makes of it, or leave the key out.", key)));
 }
 
-/* As large as user_data may be (identities.cpp). */
-constexpr int kLargestCustomData = 16 * 1024;
-
 bool
 has_key(Jsonb* object, const char* name)
 {
@@ -106,7 +104,7 @@ check_custom_data(Jsonb* given)
                         errmsg("argument \"custom_data\" must be a JSON object"),
                         errdetail("Its members are sent as members of custom_data."),
                         errhint("Use jsonb_build_object().")));
-    for (const char* const fixed : {"event_source", "lead_event_source"}) {
+    for (const char* const fixed : kFixedCustomData) {
         if (has_key(given, fixed))
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                             errmsg("key \"%s\" of argument \"custom_data\" cannot be set", fixed),
@@ -129,8 +127,8 @@ check_identities(FunctionCallInfo fcinfo, Oid server, NewEvent* event)
         report_unusable(reading.unusable);
     const Reason reason = identify(event, &reading);
     if (reason != Reason::kNone)
-        raise(reason, reading.detail ? psprintf("The key is \"%s\".", reading.detail)
-                                     : "Nothing was enqueued.");
+        report_unsendable(reason, reading.detail ? psprintf("The key is \"%s\".", reading.detail)
+                                                 : "Nothing was enqueued.");
 }
 
 NewEvent

@@ -99,7 +99,7 @@ read_settings(Oid schema, Oid server)
 struct TestState {
     DatasetConfig config;
     std::string event_id;
-    Exchanges exchanges;
+    SessionRequests requests;
 };
 
 /* C++ regime. */
@@ -114,8 +114,8 @@ Prepare(const DatasetSettings& settings, const TestEvent& asked, TestState* stat
     event.event_name = asked.name;
     event.event_time = asked.time;
     state->event_id = EventId(state->config.constants.dataset_id, event);
-    state->exchanges.list.emplace_back();
-    state->exchanges.list.front().request = BuildRequest(state->config, {event});
+    state->requests.list.emplace_back();
+    state->requests.list.front().request = BuildRequest(state->config, {event});
 }
 
 const char*
@@ -125,9 +125,9 @@ answer_json(const TestState* state)
 
     call_cpp("describe the answer", [&] {
         const Secrets secrets = {state->config.access_token, state->config.app_secret};
-        json = CopyToPalloc(DescribeTestEvent(state->exchanges.list.front().answer, secrets,
-                                              state->event_id,
-                                              state->config.constants.test_event_code));
+        json = CopyToPalloc(DescribeTrialEvent(state->requests.list.front().answer, secrets,
+                                               state->event_id,
+                                               state->config.constants.test_event_code));
     });
     return json;
 }
@@ -155,7 +155,7 @@ capi_send_test_event(PG_FUNCTION_ARGS)
     auto* const state = make_owned<TestState>();
 
     call_cpp("build the test event", [&] { Prepare(settings, event, state); });
-    run_exchanges(&state->exchanges, "CrmCapiTestEvent");
+    run_session_requests(&state->requests, "CrmCapiTestEvent");
     MemoryContextSwitchTo(before);
     const char* const json = answer_json(state);
     MemoryContextDelete(room);

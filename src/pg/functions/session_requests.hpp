@@ -13,7 +13,7 @@
 
 namespace crm_capi {
 
-struct Exchange {
+struct SessionRequest {
     HttpRequest request; /* moved away when it is sent */
     HttpAnswer answer;
     UnixMicros asked_at = 0;
@@ -22,13 +22,13 @@ struct Exchange {
 
 /* A set of requests and their answers; to be made by make_owned(), because the wait may end by an
  * error. Requests that are under way then are dropped with it. */
-struct Exchanges {
-    std::vector<Exchange> list;
+struct SessionRequests {
+    std::vector<SessionRequest> list;
     std::unique_ptr<Transport> transport;
 };
 
 /* Sends all at once and waits until each has its answer, at the latest when its time limit has
  * passed. Can be cancelled. `wait_event` names the wait in pg_stat_activity. */
-void run_exchanges(Exchanges* exchanges, const char* wait_event);
+void run_session_requests(SessionRequests* requests, const char* wait_event);
 
 }  // namespace crm_capi

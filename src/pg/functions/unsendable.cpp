@@ -30,7 +30,7 @@ sqlstate_of(Reason reason)
 }  // namespace
 
 void
-raise(Reason reason, const char* detail)
+report_unsendable(Reason reason, const char* detail)
 {
     const ReasonText& text = Describe(reason);
 
@@ -57,7 +57,7 @@ check_lead_id(int64 lead_id)
     const Reason reason = JudgeLeadId(lead_id);
 
     if (reason != Reason::kNone)
-        raise(reason, psprintf("The lead id is " INT64_FORMAT ".", lead_id));
+        report_unsendable(reason, psprintf("The lead id is " INT64_FORMAT ".", lead_id));
 }
 
 void
@@ -66,8 +66,9 @@ check_event_name(const text* name)
     const Reason reason = judge_stage(name);
 
     if (reason != Reason::kNone)
-        raise(reason, psprintf("The event name has %d bytes; at most %d characters are allowed.",
-                               static_cast<int>(VARSIZE_ANY_EXHDR(name)), kMaxEventNameCharacters));
+        report_unsendable(
+            reason, psprintf("The event name has %d bytes; at most %d characters are allowed.",
+                             static_cast<int>(VARSIZE_ANY_EXHDR(name)), kMaxEventNameCharacters));
 }
 
 /* An application that sends by hand is told; a trigger stays silent. */

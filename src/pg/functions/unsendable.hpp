@@ -9,7 +9,7 @@
 namespace crm_capi {
 
 /* An ERROR with the reason's text and hint. `detail` is a whole sentence. */
-void raise(Reason reason, const char* detail);
+void report_unsendable(Reason reason, const char* detail);
 
 /* An ERROR if the argument is null that an event is made of. */
 void require_argument(FunctionCallInfo fcinfo, int argument, const char* name);

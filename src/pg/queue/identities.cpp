@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/event/digest.hpp"
+#include "core/event/validation.hpp"
 #include "pg/base/clock.hpp"
 #include "pg/base/encoding.hpp"
 #include "pg/base/guard.hpp"
@@ -14,12 +15,8 @@ namespace crm_capi {
 
 namespace {
 
-/* Meta publishes no limit. A thousand events of this size make a request that a shipper can hold in
- * memory; one of many megabytes would not, for all its batch mates. */
-constexpr int kLargestUserData = 16 * 1024;
-
 IdentityReading
-refusal(Reason reason)
+refused_reading(Reason reason)
 {
     IdentityReading reading = {};
 
@@ -63,19 +60,19 @@ read_identities(const Jsonb* given, const char* default_country)
     bool complete;
 
     if (VARSIZE(given) > kLargestUserData)
-        return refusal(Reason::kIdentityTooMany);
+        return refused_reading(Reason::kIdentityTooMany);
     const std::string_view utf8 =
         to_utf8(JsonbToCString(nullptr, root, static_cast<int>(VARSIZE(given))), &complete);
     if (!complete)
-        return refusal(Reason::kUserDataUnreadable);
+        return refused_reading(Reason::kUserDataUnreadable);
     IdentityReading reading = normalize(utf8, default_country, &json);
     if (reading.reason != Reason::kNone || json == nullptr)
         return reading;
     const std::string_view text = from_utf8(json, &complete);
     if (!complete)
-        return refusal(Reason::kUserDataUnreadable);
+        return refused_reading(Reason::kUserDataUnreadable);
     if (text.size() > kLargestUserData)
-        return refusal(Reason::kIdentityTooMany);
+        return refused_reading(Reason::kIdentityTooMany);
     reading.user_data = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data())));
     return reading;
 }

@@ -12,7 +12,7 @@
  * Ten million events take 20 MB of filters. A btree on lead_id would take 140 MB, more than double
  * what enqueueing costs, and find a lead in half a millisecond instead of some ten.
  *
- * A filter is written when no event of its run can be added any more (Window::SettledUpTo), so a
+ * A filter is written when no event of its run can be added any more (Window::CompleteUpTo), so a
  * snapshot that sees the filter misses none of them.
  */
 #include <algorithm>
@@ -63,7 +63,7 @@ void
 read_filters(Oid schema, Snapshot snapshot, int64 lead_id, Ranges* covered, Ranges* found)
 {
     const Relation table = table_open(relations_in(schema)->lead_filter, AccessShareLock);
-    const TableScanDesc scan = table_beginscan(table, snapshot, 0, nullptr);
+    const TableScanDesc scan = begin_table_scan(table, snapshot);
 
     for (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection); HeapTupleIsValid(tuple);
          tuple = heap_getnext(scan, ForwardScanDirection)) {
@@ -76,7 +76,7 @@ read_filters(Oid schema, Snapshot snapshot, int64 lead_id, Ranges* covered, Rang
                              DatumGetInt64(value(lead_filter_column::kLastEvent))};
         const auto* const filter =
             reinterpret_cast<const bytea*>(DatumGetPointer(value(lead_filter_column::kFilter)));
-        if (VARATT_IS_EXTENDED(filter) || VARSIZE(filter) != VARHDRSZ + kLeadFilterBytes)
+        if (VARATT_IS_EXTENDED(filter) || VARSIZE(filter) != VARHDRSZ + kLeadBloomBytes)
             continue; /* not one of ours: its run counts as not covered */
         append(covered, run);
         if (MayHoldLead(reinterpret_cast<const unsigned char*>(VARDATA(filter)), lead_id))
@@ -239,10 +239,10 @@ constexpr double kEventsOfALead = 4;
 double
 estimate_rows(double filters, double rows, double holding)
 {
-    const double uncovered = Max(0.0, rows - filters * kEventsPerFilter);
+    const double uncovered = Max(0.0, rows - filters * kEventsPerBloom);
     const double runs = Min(filters, holding + filters / 1500);
 
-    return Min(uncovered + runs * kEventsPerFilter, rows);
+    return Min(uncovered + runs * kEventsPerBloom, rows);
 }
 
 /* All filters are read, whatever is looked for. */
@@ -265,7 +265,7 @@ estimate_cost(PlannerInfo* root, IndexPath* path, double loop_count, Cost* start
     (void)root;
     (void)loop_count; /* each loop reads the filters again */
     *startup = filter_pages * seq_page_cost / 4 + filters * cpu_tuple_cost;
-    *total = *startup + rows / kEventsPerFilter * random_page_cost +
+    *total = *startup + rows / kEventsPerBloom * random_page_cost +
              rows * (cpu_index_tuple_cost + cpu_operator_cost);
     /* The rows of a run lie side by side. The planner takes rows for scattered: it is told as many
      * as there are pages, and their checking is part of the cost above. */

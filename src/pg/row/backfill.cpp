@@ -135,16 +135,16 @@ read_table(Backfill* backfill, Relation table, const Trigger* trigger)
         AllocSetContextCreate(CurrentMemoryContext, "crm_capi row", ALLOCSET_DEFAULT_SIZES);
     const Snapshot snapshot = RegisterSnapshot(GetActiveSnapshot());
     TupleTableSlot* const slot = table_slot_create(table, nullptr);
-    const TableScanDesc scan = table_beginscan(table, snapshot, 0, nullptr);
+    const TableScanDesc scan = begin_table_scan(table, snapshot);
 
     require_working_watch(table, watch_of(table, trigger));
     while (table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
         CHECK_FOR_INTERRUPTS();
         read_row(backfill, watch_of(table, trigger), slot, row_memory);
         if (is_batch_full(backfill))
-            settle_batch(backfill, watch_of(table, trigger));
+            judge_batch(backfill, watch_of(table, trigger));
     }
-    settle_batch(backfill, watch_of(table, trigger));
+    judge_batch(backfill, watch_of(table, trigger));
     table_endscan(scan);
     ExecDropSingleTupleTableSlot(slot);
     UnregisterSnapshot(snapshot);

@@ -178,7 +178,7 @@ read_finding(uint64 row, int* place)
 }
 
 void
-settle_event(Backfill* backfill, const Watch* watch, NewEvent* event, Finding finding)
+act_on(Backfill* backfill, const Watch* watch, NewEvent* event, Finding finding)
 {
     if (finding.action == Action::kMissing && !backfill->dry_run) {
         finding.id = enqueue_for(watch, backfill->schema, event);
@@ -209,7 +209,7 @@ is_batch_full(const Backfill* backfill)
 }
 
 void
-settle_batch(Backfill* backfill, const Watch* watch)
+judge_batch(Backfill* backfill, const Watch* watch)
 {
     if (backfill->count == 0)
         return;
@@ -219,7 +219,7 @@ settle_batch(Backfill* backfill, const Watch* watch)
         int place;
         CHECK_FOR_INTERRUPTS();
         const Finding finding = read_finding(row, &place);
-        settle_event(backfill, watch, &backfill->events[place], finding);
+        act_on(backfill, watch, &backfill->events[place], finding);
     }
     SPI_finish();
     backfill->count = 0;

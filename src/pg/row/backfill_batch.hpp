@@ -8,7 +8,7 @@
 
 #include "pg/queue/event_log.hpp"
 #include "pg/base/pg_prelude.hpp"
-#include "pg/watch/watch_cache.hpp"
+#include "pg/watch/prepared_watch.hpp"
 
 namespace crm_capi {
 
@@ -28,10 +28,10 @@ struct Backfill {
  * enqueued is reported at once, the rest when the batch is settled. */
 void take_event(Backfill* backfill, const Watch* watch, const NewEvent& event);
 
-/* True once settle_batch() should be called. */
+/* True once judge_batch() should be called. */
 bool is_batch_full(const Backfill* backfill);
 
 /* Holds the batch against the queue, enqueues what is missing and reports each event. */
-void settle_batch(Backfill* backfill, const Watch* watch);
+void judge_batch(Backfill* backfill, const Watch* watch);
 
 }  // namespace crm_capi

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "pg/queue/event_log.hpp"
-#include "pg/watch/watch_cache.hpp"
+#include "pg/watch/prepared_watch.hpp"
 
 namespace crm_capi {
 

@@ -95,7 +95,7 @@ capi_lead_stage_trigger(PG_FUNCTION_ARGS)
     if (data->tg_trigger->tgnargs < 2 || !is_plain_trigger(data->tg_trigger))
         report_wrong_use(kName, "The trigger has fewer than two or more than five arguments.");
     fire(data, fcinfo->flinfo->fn_oid);
-    return PointerGetDatum(nullptr);
+    return static_cast<Datum>(0);
 }
 
 extern "C" Datum
@@ -108,5 +108,5 @@ capi_watch_trigger(PG_FUNCTION_ARGS)
     if (is_plain_trigger(data->tg_trigger))
         report_wrong_use(kName, "The trigger was not written by capi_watch.");
     fire(data, fcinfo->flinfo->fn_oid);
-    return PointerGetDatum(nullptr);
+    return static_cast<Datum>(0);
 }

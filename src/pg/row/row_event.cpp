@@ -89,7 +89,7 @@ read_lead(Watch* watch, const RowValues& values, NewEvent* event)
         return true;
     }
     event->has_lead_id =
-        reason == Reason::kNone || (event->lead_id > 0 && event->lead_id <= kLargestHarmlessNumber);
+        reason == Reason::kNone || (event->lead_id > 0 && event->lead_id <= kLargestQuotableNumber);
     park(event, reason, detail);
     return true;
 }
@@ -212,9 +212,6 @@ read_times(Watch* watch, const Row& row, NewEvent* event)
 /*
  * Identities and further data
  */
-
-/* As large as the argument of capi_send_lead_event() may be. */
-constexpr int kLargestCustomData = 16 * 1024;
 
 void
 read_data(Watch* watch, const Row& row, NewEvent* event)

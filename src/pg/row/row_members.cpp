@@ -12,7 +12,7 @@ namespace crm_capi {
 
 namespace {
 
-struct Reading {
+struct MembersReading {
     Watch* watch;
     const Row* row;
     RowMembers* members;
@@ -36,7 +36,7 @@ make_text(JsonbValue* value)
 
 /* The value of the source as JSON, or NULL. */
 Jsonb*
-read_source(Reading* reading, MemberSource* source)
+read_source(MembersReading* reading, MemberSource* source)
 {
     bool isnull;
     Datum value;
@@ -51,7 +51,7 @@ read_source(Reading* reading, MemberSource* source)
 
 /* A list within a list counts by its elements. Returns how many were pushed. */
 int
-push_elements(JsonbParseState** state, Jsonb* json, bool as_text)
+push_elements(JsonBuilder* builder, Jsonb* json, bool as_text)
 {
     int pushed = 0;
 
@@ -61,7 +61,7 @@ push_elements(JsonbParseState** state, Jsonb* json, bool as_text)
             continue;
         if (as_text)
             make_text(value);
-        (void)pushJsonbValue(state, WJB_ELEM, value);
+        push_json(builder, WJB_ELEM, value);
         pushed++;
     }
     return pushed;
@@ -76,26 +76,26 @@ refer_to(Jsonb* json, JsonbValue* value)
 }
 
 int
-push_element(JsonbParseState** state, Jsonb* json, bool as_text)
+push_element(JsonBuilder* builder, Jsonb* json, bool as_text)
 {
     JsonbValue value;
 
     if (JB_ROOT_IS_ARRAY(json)) /* a scalar is an array of one, too */
-        return push_elements(state, json, as_text);
+        return push_elements(builder, json, as_text);
     refer_to(json, &value);
-    (void)pushJsonbValue(state, WJB_ELEM, &value);
+    push_json(builder, WJB_ELEM, &value);
     return 1;
 }
 
 /* False if it is NULL, or a list of nothing. */
 bool
-read_member(Reading* reading, JsonbValue* value, bool as_text)
+read_member(MembersReading* reading, JsonbValue* value, bool as_text)
 {
     const Member* const member = reading->member;
-    JsonbParseState* state = nullptr;
+    JsonBuilder builder = {};
     int count = 0;
 
-    (void)pushJsonbValue(&state, WJB_BEGIN_ARRAY, nullptr);
+    push_json(&builder, WJB_BEGIN_ARRAY, nullptr);
     for (int i = 0; i < member->count; i++) {
         Jsonb* const json = read_source(reading, &member->sources[i]);
         if (json == nullptr)
@@ -111,21 +111,22 @@ read_member(Reading* reading, JsonbValue* value, bool as_text)
             refer_to(json, value);
             return true;
         }
-        count += push_element(&state, json, as_text);
+        count += push_element(&builder, json, as_text);
     }
-    refer_to(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, nullptr)), value);
+    push_json(&builder, WJB_END_ARRAY, nullptr);
+    refer_to(built_json(builder), value);
     return count > 0;
 }
 
 /* NULL if the object would have no member. */
 Jsonb*
-read_object(Reading* reading, const Members& members, const char* argument, bool as_text)
+read_object(MembersReading* reading, const Members& members, const char* argument, bool as_text)
 {
-    JsonbParseState* state = nullptr;
+    JsonBuilder builder = {};
     int count = 0;
 
     reading->argument = argument;
-    (void)pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
+    push_json(&builder, WJB_BEGIN_OBJECT, nullptr);
     for (int i = 0; i < members.count; i++) {
         JsonbValue key;
         JsonbValue value;
@@ -135,18 +136,18 @@ read_object(Reading* reading, const Members& members, const char* argument, bool
         key.type = jbvString;
         key.val.string.val = const_cast<char*>(members.list[i].key);
         key.val.string.len = static_cast<int>(strlen(members.list[i].key));
-        (void)pushJsonbValue(&state, WJB_KEY, &key);
-        (void)pushJsonbValue(&state, WJB_VALUE, &value);
+        push_json(&builder, WJB_KEY, &key);
+        push_json(&builder, WJB_VALUE, &value);
         count++;
     }
-    JsonbValue* const object = pushJsonbValue(&state, WJB_END_OBJECT, nullptr);
-    return count > 0 ? JsonbValueToJsonb(object) : nullptr;
+    push_json(&builder, WJB_END_OBJECT, nullptr);
+    return count > 0 ? built_json(builder) : nullptr;
 }
 
 void
 read_objects(void* argument)
 {
-    auto* const reading = static_cast<Reading*>(argument);
+    auto* const reading = static_cast<MembersReading*>(argument);
 
     reading->members->user_data =
         read_object(reading, reading->watch->user_data, "user_data", true);
@@ -159,7 +160,7 @@ read_objects(void* argument)
 void
 read_members(Watch* watch, const Row& row, RowMembers* members)
 {
-    Reading reading = {watch, &row, members, "", nullptr, nullptr};
+    MembersReading reading = {watch, &row, members, "", nullptr, nullptr};
     Failure failure;
 
     memset(members, 0, sizeof *members);

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "pg/watch/watch_cache.hpp"
+#include "pg/watch/prepared_watch.hpp"
 
 namespace crm_capi {
 

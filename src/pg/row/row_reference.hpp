@@ -7,7 +7,7 @@
 #pragma once
 
 #include "pg/base/pg_prelude.hpp"
-#include "pg/watch/watch_cache.hpp"
+#include "pg/watch/prepared_watch.hpp"
 
 namespace crm_capi {
 

@@ -7,7 +7,7 @@ namespace crm_capi {
 
 namespace {
 
-struct Reading {
+struct ValuesReading {
     Watch* watch;
     const Row* row;
     const Role* roles;
@@ -27,7 +27,7 @@ ends_reading(Role role, const RowValues& values)
 }
 
 void
-read_column(Reading* reading, Role role)
+read_column(ValuesReading* reading, Role role)
 {
     const ColumnReader& column = reading->watch->sources[role].reader;
 
@@ -38,7 +38,7 @@ read_column(Reading* reading, Role role)
 
 /* Columns are read at once, so that they are there even if an expression fails. */
 void
-read_columns(Reading* reading)
+read_columns(ValuesReading* reading)
 {
     for (int i = 0; i < reading->count && !reading->is_over; i++) {
         const Role role = reading->roles[i];
@@ -51,7 +51,7 @@ read_columns(Reading* reading)
 void
 evaluate_expressions(void* argument)
 {
-    auto* const reading = static_cast<Reading*>(argument);
+    auto* const reading = static_cast<ValuesReading*>(argument);
     RowValues* const values = reading->values;
 
     for (; reading->next < reading->count && !reading->is_over; reading->next++) {
@@ -66,7 +66,7 @@ evaluate_expressions(void* argument)
 
 /* The widest surroundings that one of the expressions needs; false if there is no expression. */
 bool
-find_surroundings(const Reading& reading, Surroundings* surroundings)
+find_surroundings(const ValuesReading& reading, Surroundings* surroundings)
 {
     bool found = false;
 
@@ -82,7 +82,7 @@ find_surroundings(const Reading& reading, Surroundings* surroundings)
 
 /* No part of the error's text: it may quote the row. */
 void
-note_failure(Reading* reading, const Failure& failure)
+note_failure(ValuesReading* reading, const Failure& failure)
 {
     const Role role = reading->roles[reading->next];
 
@@ -98,7 +98,7 @@ note_failure(Reading* reading, const Failure& failure)
 void
 read_values(Watch* watch, const Row& row, const Role* roles, int count, RowValues* values)
 {
-    Reading reading = {watch, &row, roles, count, 0, false, values};
+    ValuesReading reading = {watch, &row, roles, count, 0, false, values};
     Surroundings surroundings;
     Failure failure;
 

@@ -7,12 +7,6 @@
 #include "pg/base/settings.hpp"
 #include "pg/shared/shared_memory.hpp"
 
-#if PG_VERSION_NUM >= 180000
-extern "C" {
-#include "utils/pgstat_internal.h"
-}
-#endif
-
 namespace crm_capi {
 
 #if PG_VERSION_NUM >= 180000
@@ -34,28 +28,18 @@ struct TotalsEntry {
 /* A server that finds entries of an unknown kind in its statistics file throws the whole file away,
  * so whoever stopped preloading this library would lose the statistics of all tables. Ours lie in a
  * table as well and need not be in that file. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers" /* each version adds members */
 const PgStat_KindInfo totals_kind = {
     .fixed_amount = false,
     .accessed_across_databases = false,
     .write_to_file = false,
     .shared_size = sizeof(TotalsEntry),
-    .snapshot_ctl_off = 0,
-    .shared_ctl_off = 0,
     .shared_data_off = offsetof(TotalsEntry, published),
     .shared_data_len = sizeof(PublishedTotals),
-    .pending_size = 0,
-    .init_backend_cb = nullptr,
-    .flush_pending_cb = nullptr,
-    .delete_pending_cb = nullptr,
-    .reset_timestamp_cb = nullptr,
-    .to_serialized_name = nullptr,
-    .from_serialized_name = nullptr,
-    .init_shmem_cb = nullptr,
-    .flush_static_cb = nullptr,
-    .reset_all_cb = nullptr,
-    .snapshot_cb = nullptr,
     .name = "crm_capi",
 };
+#pragma GCC diagnostic pop
 
 /* What the administrator has given us of the server's numbers for kinds of statistics. */
 PgStat_Kind
@@ -97,7 +81,7 @@ read_totals(const FigureBoard*, Oid schema, int32 dataset, DatasetTotals* totals
     if (!has_shared_memory())
         return false; /* the library is not preloaded, and the server knows nothing of the kind */
     const auto* const published = static_cast<PublishedTotals*>(
-        pgstat_fetch_entry(kind_number(), MyDatabaseId, static_cast<uint64>(dataset)));
+        fetch_statistics(kind_number(), MyDatabaseId, static_cast<uint64>(dataset)));
     if (published == nullptr || !OidIsValid(published->counter) ||
         published->counter != counter_table(schema))
         return false;

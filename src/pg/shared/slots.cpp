@@ -205,7 +205,7 @@ wake_dozing_shippers()
 {
     for (int i = 0; i < setting_max_shippers; i++) {
         const uint64 since = pg_atomic_read_u64(&shared->slots[i].dozing_since);
-        if (since != 0 && !is_still_quiet(since))
+        if (since != 0 && !still_no_writers(since))
             wake_proc(&shared->slots[i].proc);
     }
 }

@@ -14,7 +14,7 @@ namespace {
 
 /* All tombstones; there are as many as leads have ever been forgotten. */
 void
-read_prefixes(Oid schema, ForgottenLeads* leads)
+read_prefixes(Oid schema, TombstonePrefixes* leads)
 {
     static Statement statement = {
         "SELECT ('x' || encode(substring(lead FROM 1 FOR 8), 'hex'))::bit(64)::bigint"
@@ -94,7 +94,7 @@ erase_settlements(Oid schema, const char* events)
 }  // namespace
 
 bool
-heed_tombstones(Oid schema, ForgottenLeads* leads, IdSet* erased)
+heed_tombstones(Oid schema, TombstonePrefixes* leads, IdSet* erased)
 {
     uint64 count = 0;
 
@@ -113,7 +113,7 @@ heed_tombstones(Oid schema, ForgottenLeads* leads, IdSet* erased)
 }
 
 bool
-erase_late_event(Oid schema, const ForgottenLeads& leads, const LoggedEvent& event)
+erase_late_event(Oid schema, const TombstonePrefixes& leads, const LoggedEvent& event)
 {
     static Statement statement = {
         "WITH found AS (SELECT t.lead FROM @.capi_tombstone t"

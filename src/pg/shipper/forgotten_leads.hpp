@@ -14,9 +14,9 @@ namespace crm_capi {
 
 /* Takes over new tombstones. Adds what they have erased to `erased`; true if that may be anything.
  * Needs SPI. */
-bool heed_tombstones(Oid schema, ForgottenLeads* leads, IdSet* erased);
+bool heed_tombstones(Oid schema, TombstonePrefixes* leads, IdSet* erased);
 
 /* Whether an event that has become visible is one of a forgotten lead; then it is gone now. */
-bool erase_late_event(Oid schema, const ForgottenLeads& leads, const LoggedEvent& event);
+bool erase_late_event(Oid schema, const TombstonePrefixes& leads, const LoggedEvent& event);
 
 }  // namespace crm_capi

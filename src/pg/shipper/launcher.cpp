@@ -116,7 +116,7 @@ choose_databases()
     StartTransactionCommand();
     /* Whoever creates, drops or alters a database takes a transaction id. Asked before the catalog
      * is read, so that no transaction falls in between. */
-    databases_known_since = quiet_since(GetTransactionSnapshot());
+    databases_known_since = no_writers_since(GetTransactionSnapshot());
     if (ConditionalLockRelationOid(DatabaseRelationId, AccessShareLock)) {
         const Relation catalog = table_open(DatabaseRelationId, NoLock);
         want_databases(catalog);
@@ -282,7 +282,7 @@ start()
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
-    /* The snapshot that quiet_since() looks at is to be a plain one. */
+    /* The snapshot that no_writers_since() looks at is to be a plain one. */
     SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
     pgstat_report_appname("crm_capi launcher");
     memset(&control, 0, sizeof control);
@@ -329,7 +329,7 @@ capi_launcher_main(Datum)
         }
         wake_dozing_shippers();
         heed_announcements();
-        if (!is_still_quiet(databases_known_since))
+        if (!still_no_writers(databases_known_since))
             choose_databases();
         const long wait = tend_candidates();
         const int woken =

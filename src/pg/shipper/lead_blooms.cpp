@@ -1,7 +1,7 @@
 /*
  * lead_blooms.cpp - the shipper's part of the index over leads: writes capi_lead_filter.
  *
- * A filter is a row for each run of kEventsPerFilter events: 2 kB that are written once. The part
+ * A filter is a row for each run of kEventsPerBloom events: 2 kB that are written once. The part
  * that reads them is lead_index.cpp.
  */
 #include "pg/shipper/lead_blooms.hpp"
@@ -17,15 +17,15 @@ namespace {
 
 /* One row of capi_lead_filter: the leads of a run of events. */
 void
-insert_bloom(Oid schema, IdRange run, const LeadFilter& filter)
+insert_bloom(Oid schema, IdRange run, const LeadBloom& bloom)
 {
     const Relation table = table_open(relations_in(schema)->lead_filter, RowExclusiveLock);
     Datum values[lead_filter_column::kEnd - 1];
     bool nulls[lead_filter_column::kEnd - 1] = {};
-    auto* const bytes = static_cast<bytea*>(palloc(VARHDRSZ + kLeadFilterBytes));
+    auto* const bytes = static_cast<bytea*>(palloc(VARHDRSZ + kLeadBloomBytes));
 
-    SET_VARSIZE(bytes, VARHDRSZ + kLeadFilterBytes);
-    memcpy(VARDATA(bytes), filter.bytes(), kLeadFilterBytes);
+    SET_VARSIZE(bytes, VARHDRSZ + kLeadBloomBytes);
+    memcpy(VARDATA(bytes), bloom.bytes(), kLeadBloomBytes);
     values[lead_filter_column::kFirstEvent - 1] = Int64GetDatum(run.first);
     values[lead_filter_column::kLastEvent - 1] = Int64GetDatum(run.last);
     values[lead_filter_column::kFilter - 1] = PointerGetDatum(bytes);
@@ -48,24 +48,24 @@ read_bloomed_up_to(Oid schema)
 }
 
 int64
-write_lead_blooms(Oid schema, int64 bloomed_up_to, int64 settled_up_to, int most)
+write_lead_blooms(Oid schema, int64 bloomed_up_to, int64 complete_up_to, int most)
 {
-    if (bloomed_up_to >= settled_up_to)
+    if (bloomed_up_to >= complete_up_to)
         return bloomed_up_to;
-    LogReader* const reader = open_log_at(schema, IdRange{bloomed_up_to + 1, settled_up_to});
+    LogReader* const reader = open_log_at(schema, IdRange{bloomed_up_to + 1, complete_up_to});
     LoggedEvent event;
-    LeadFilter filter;
+    LeadBloom bloom;
     int events = 0;
 
     while (most > 0 && next_event(reader, Columns::kUpkeep, &event)) {
         if (event.lead_id != 0)
-            filter.Add(event.lead_id);
-        if (++events < kEventsPerFilter)
+            bloom.Add(event.lead_id);
+        if (++events < kEventsPerBloom)
             continue;
         CHECK_FOR_INTERRUPTS();
-        insert_bloom(schema, IdRange{bloomed_up_to + 1, event.id}, filter);
+        insert_bloom(schema, IdRange{bloomed_up_to + 1, event.id}, bloom);
         bloomed_up_to = event.id;
-        filter = LeadFilter();
+        bloom = LeadBloom();
         events = 0;
         most--;
     }

@@ -11,8 +11,8 @@ namespace crm_capi {
 int64 read_bloomed_up_to(Oid schema);
 
 /* Writes at most so many filters for the ids behind `bloomed_up_to`, as long as they are full and
- * end at `settled_up_to`: no event up to that id can appear any more. Returns the last id covered
+ * end at `complete_up_to`: no event up to that id can appear any more. Returns the last id covered
  * now. Inside the shipper's transaction. */
-int64 write_lead_blooms(Oid schema, int64 bloomed_up_to, int64 settled_up_to, int most);
+int64 write_lead_blooms(Oid schema, int64 bloomed_up_to, int64 complete_up_to, int most);
 
 }  // namespace crm_capi

@@ -257,7 +257,7 @@ begin_request(Oid schema, const OutgoingRequest& request)
 }
 
 void
-finish_request(Oid schema, const EndedRequest& ended)
+finish_request(Oid schema, const AnswerRecord& ended)
 {
     static Statement statement = {
         "UPDATE @.capi_request_log SET finished_at = pg_catalog.clock_timestamp(), outcome = $2,"

@@ -72,7 +72,7 @@ void refresh_names(Oid schema);
 /* Writes a request down before it is sent and returns its id. */
 int64 begin_request(Oid schema, const OutgoingRequest& request);
 /* What the answer was; the request was written down by begin_request. */
-void finish_request(Oid schema, const EndedRequest& ended);
+void finish_request(Oid schema, const AnswerRecord& ended);
 /* How an event has ended. One that has ended otherwise already keeps that. */
 void write_settlement(Oid schema, const EndedEvent& ended);
 /* In capi_dataset, for every number under which the dataset is registered. */

@@ -28,15 +28,15 @@ namespace crm_capi {
 namespace {
 
 /* kNone = the event may go. */
-struct Check {
+struct Recheck {
     Reason reason;
     const char* detail;
 };
 
-constexpr Check kMayGo = {Reason::kNone, nullptr};
-constexpr Check kRowNotHere = {Reason::kConditionFalse, nullptr};
+constexpr Recheck kMayGo = {Reason::kNone, nullptr};
+constexpr Recheck kRowNotHere = {Reason::kConditionFalse, nullptr};
 
-Check
+Recheck
 unknown(const char* detail)
 {
     return {Reason::kConditionUnknown, detail};
@@ -59,7 +59,7 @@ fetch(void* argument)
     MemoryContextSwitchTo(before);
 }
 
-Check
+Recheck
 evaluate_condition(Watch* watch, Relation table, HeapTuple tuple)
 {
     constexpr Role kRole[] = {kConditionRole};
@@ -77,10 +77,10 @@ evaluate_condition(Watch* watch, Relation table, HeapTuple tuple)
     ExecDropSingleTupleTableSlot(slot);
     if (values.reason != Reason::kNone)
         return unknown(values.detail);
-    return holds ? kMayGo : Check{Reason::kConditionFalse, nullptr};
+    return holds ? kMayGo : Recheck{Reason::kConditionFalse, nullptr};
 }
 
-Check
+Recheck
 check_in_table(Relation table, const Trigger* trigger, Jsonb* reference)
 {
     Fetch work = {table, reference, CurrentMemoryContext, nullptr};
@@ -110,11 +110,11 @@ trigger_on(Relation table, Oid root)
     return nullptr;
 }
 
-Check
+Recheck
 check_in_partition(Oid oid, Oid trigger_oid, Jsonb* reference)
 {
     const Relation table = try_relation_open(oid, AccessShareLock);
-    Check check = kRowNotHere;
+    Recheck check = kRowNotHere;
 
     if (table == nullptr)
         return check;
@@ -128,7 +128,7 @@ check_in_partition(Oid oid, Oid trigger_oid, Jsonb* reference)
 }
 
 /* The row may have moved to another partition. */
-Check
+Recheck
 check_condition(Jsonb* reference)
 {
     ReferencedWatch watch;
@@ -140,14 +140,14 @@ check_condition(Jsonb* reference)
                                    ? find_all_inheritors(watch.table, AccessShareLock, nullptr)
                                    : list_make1_oid(watch.table);
     foreach (cell, tables) {
-        const Check check = check_in_partition(lfirst_oid(cell), watch.trigger, reference);
+        const Recheck check = check_in_partition(lfirst_oid(cell), watch.trigger, reference);
         if (check.reason != Reason::kConditionFalse)
             return check;
     }
     return kRowNotHere;
 }
 
-Check
+Recheck
 check_event(Oid schema, const LoggedEvent& event)
 {
     if (is_first_only(event.recheck) && is_reached_by_another(schema, event))
@@ -159,7 +159,7 @@ check_event(Oid schema, const LoggedEvent& event)
 struct Ended {
     int64 event;
     int32 dataset;
-    Check check;
+    Recheck check;
 };
 
 /* False if the event may go. One that is not in the log any more was forgotten meanwhile. */

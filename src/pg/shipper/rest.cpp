@@ -103,7 +103,7 @@ doze(const Shipper* shipper)
 {
     constexpr int kWakeOn = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
     const uint32 wait_event = show_waiting(shipper);
-    const uint64 since = shipper->log.quiet_since;
+    const uint64 since = shipper->log.no_writers_since;
     const long poll = setting_poll_interval;
     long rest = milliseconds_until_history_is_due(shipper);
     bool woken;
@@ -113,7 +113,7 @@ doze(const Shipper* shipper)
         const long nap = launcher_runs() ? rest : Min(poll, rest);
         woken = (WaitLatch(MyLatch, kWakeOn, Max(nap, 1), wait_event) & WL_LATCH_SET) != 0;
         rest -= nap;
-    } while (!woken && rest > 0 && is_still_quiet(since));
+    } while (!woken && rest > 0 && still_no_writers(since));
     end_doze(shipper->slot);
     return !woken;
 }
@@ -126,7 +126,7 @@ nothing_can_be_new(const Shipper* shipper)
     return !shipper->log.must_read && !shipper->cursor.is_behind && !shipper->changed.settings &&
            !shipper->changed.decisions && !shipper->changed.tombstones &&
            !shipper->oldest_owed.are_old && !shipper->dispatcher.HasHeld() &&
-           !history_is_due(shipper) && is_still_quiet(shipper->log.quiet_since);
+           !history_is_due(shipper) && still_no_writers(shipper->log.no_writers_since);
 }
 
 WokenBy

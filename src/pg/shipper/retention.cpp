@@ -42,9 +42,9 @@ struct Portion {
 
 /* Reads on until `most` rows, or one that is too young. */
 Portion
-next_portion(const Shipper* shipper, int64 settled_up_to, TimestampTz cutoff, int most)
+next_portion(const Shipper* shipper, int64 complete_up_to, TimestampTz cutoff, int most)
 {
-    Portion portion = {{shipper->history.events_up_to + 1, settled_up_to}, true};
+    Portion portion = {{shipper->history.events_up_to + 1, complete_up_to}, true};
     LogReader* const reader = open_log_at(shipper->extension.schema, portion.range);
     LoggedEvent event;
 
@@ -144,13 +144,13 @@ delete_requests(Shipper* shipper, TimestampTz cutoff, int most)
 bool
 prune_log(Shipper* shipper, TimestampTz cutoff, int most)
 {
-    int64 settled_up_to = 0;
+    int64 complete_up_to = 0;
 
     call_cpp("find out what is settled",
-             [&] { settled_up_to = shipper->log.window->SettledUpTo(); });
-    if (shipper->history.events_up_to >= settled_up_to)
+             [&] { complete_up_to = shipper->log.window->CompleteUpTo(); });
+    if (shipper->history.events_up_to >= complete_up_to)
         return false;
-    const Portion portion = next_portion(shipper, settled_up_to, cutoff, most);
+    const Portion portion = next_portion(shipper, complete_up_to, cutoff, most);
     if (portion.range.last >= portion.range.first) {
         delete_events(shipper, portion.range, cutoff);
         delete_filters(shipper->extension.schema, portion.range);

@@ -9,6 +9,7 @@
 #include "pg/base/clock.hpp"
 #include "pg/shipper/shipper.hpp"
 
+#include "core/answer/http.hpp"
 #include "pg/base/guard.hpp"
 #include "pg/shipper/rest.hpp"
 #include "pg/shipper/restore.hpp"
@@ -24,14 +25,11 @@ namespace crm_capi {
 
 namespace {
 
-/* Meta's answers have a few hundred bytes; a proxy's error page some thousands. */
-constexpr size_t kLargestAnswer = 256 * 1024;
-
 Shipper* shipper = nullptr;
 
 /* Options of a dataset, or its credentials. */
 void
-at_settings_change(Datum, int, uint32)
+at_settings_change(Datum, SystemCache, uint32)
 {
     shipper->changed.settings = true;
 }
@@ -121,7 +119,7 @@ start(int slot, Oid database)
         report_extension_missing(slot, announcements_heeded);
         return false;
     }
-    call_cpp("start libcurl", [] { shipper->transport = MakeCurlTransport(kLargestAnswer); });
+    call_cpp("start libcurl", [] { shipper->transport = MakeCurlTransport(kLargestAnswerBytes); });
     CacheRegisterSyscacheCallback(FOREIGNSERVEROID, at_settings_change, 0);
     CacheRegisterSyscacheCallback(USERMAPPINGOID, at_settings_change, 0);
     CacheRegisterRelcacheCallback(at_relation_change, 0);

@@ -44,7 +44,7 @@ struct ChangesToHeed {
 struct LogProgress {
     bool must_read = true; /* the log may have grown */
     /* The next transaction id when the log was read to its end and nobody was writing; else 0. */
-    uint64 quiet_since = 0;
+    uint64 no_writers_since = 0;
     std::unique_ptr<Window> window;
     /* Made final after the cursor was written; not to be owed again. */
     IdSet final_events;
@@ -80,7 +80,7 @@ struct Shipper {
     LogProgress log;
     Cursor cursor;
     DecidedEvents decided;
-    ForgottenLeads forgotten_leads;
+    TombstonePrefixes forgotten_leads;
     ParkedNews parked;
     ShipperTotals totals;
     OldestOwed oldest_owed;

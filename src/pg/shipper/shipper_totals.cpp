@@ -128,7 +128,7 @@ ShipperTotals::Departs(const OutgoingRequest& request, TimestampTz now)
 }
 
 void
-ShipperTotals::Answered(const EndedRequest& ended, TimestampTz now)
+ShipperTotals::Answered(const AnswerRecord& ended, TimestampTz now)
 {
     const auto found = under_way_.find(ended.request);
     if (found == under_way_.end())

@@ -20,7 +20,7 @@ public:
     /* Written down; it leaves after the commit. A dry run has ended with that. */
     void Departs(const OutgoingRequest& request, TimestampTz now);
     /* The request has ended, with an answer or without. */
-    void Answered(const EndedRequest& ended, TimestampTz now);
+    void Answered(const AnswerRecord& ended, TimestampTz now);
     /* An event has ended otherwise than delivered. */
     void Ended(const EndedEvent& ended);
 

@@ -25,7 +25,7 @@ void
 write_blooms(Shipper* shipper)
 {
     const int most = shipper->more_to_do ? kBloomsPerBusyTurn : kBloomsPerIdleTurn;
-    int64 settled_up_to = 0;
+    int64 complete_up_to = 0;
 
     /* What has not been read yet may hold an event of another dataset, which waits for it. Reading
      * is faster than sending by far, so its end comes. */
@@ -33,17 +33,17 @@ write_blooms(Shipper* shipper)
         return;
     /* Ids are spent on rolled-back events, too, so this many may be fewer events: a shorter look
      * that comes to nothing. */
-    if (shipper->log.window->position() - shipper->bloomed_up_to < kEventsPerFilter)
+    if (shipper->log.window->position() - shipper->bloomed_up_to < kEventsPerBloom)
         return;
     call_cpp("find out what is settled",
-             [&] { settled_up_to = shipper->log.window->SettledUpTo(); });
+             [&] { complete_up_to = shipper->log.window->CompleteUpTo(); });
     const int64 before = shipper->bloomed_up_to;
-    if (settled_up_to - before < kEventsPerFilter)
+    if (complete_up_to - before < kEventsPerBloom)
         return;
     shipper->bloomed_up_to =
-        write_lead_blooms(shipper->extension.schema, before, settled_up_to, most);
+        write_lead_blooms(shipper->extension.schema, before, complete_up_to, most);
     if (shipper->bloomed_up_to != before &&
-        settled_up_to - shipper->bloomed_up_to >= kEventsPerFilter)
+        complete_up_to - shipper->bloomed_up_to >= kEventsPerBloom)
         shipper->more_to_do = true;
 }
 

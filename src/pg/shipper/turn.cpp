@@ -69,7 +69,7 @@ write_endings(Shipper* shipper)
 {
     const TimestampTz now = GetCurrentTimestamp();
 
-    for (const EndedRequest& ended : shipper->dispatcher.ended()) {
+    for (const AnswerRecord& ended : shipper->dispatcher.ended()) {
         finish_request(shipper->extension.schema, ended);
         call_cpp("count a request", [&] { shipper->totals.Answered(ended, now); });
         if (!shipper->decided.retried.empty() && ended.next_attempt_at == 0)
@@ -182,7 +182,8 @@ read_log(Shipper* shipper)
         budget -= read_range(shipper, reader, range, budget);
     }
     close_log(reader);
-    shipper->log.quiet_since = shipper->log.must_read ? 0 : quiet_since(GetActiveSnapshot());
+    shipper->log.no_writers_since =
+        shipper->log.must_read ? 0 : no_writers_since(GetActiveSnapshot());
     if (!shipper->log.final_events.empty() && !shipper->log.window->HasHoles() &&
         shipper->log.window->position() >= shipper->log.final_up_to)
         shipper->log.final_events.clear();
@@ -289,9 +290,9 @@ send_requests(Shipper* shipper)
 void
 disregard_own_transaction(Shipper* shipper)
 {
-    if (shipper->log.quiet_since != 0 &&
-        U64FromFullTransactionId(GetTopFullTransactionIdIfAny()) == shipper->log.quiet_since)
-        shipper->log.quiet_since++;
+    if (shipper->log.no_writers_since != 0 &&
+        U64FromFullTransactionId(GetTopFullTransactionIdIfAny()) == shipper->log.no_writers_since)
+        shipper->log.no_writers_since++;
 }
 
 /* Everything between begin and commit. */

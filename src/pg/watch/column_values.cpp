@@ -32,7 +32,7 @@ text_view(const text* value)
 /* What may be quoted: a number too short for a phone. Anything else could be personal data in the
  * wrong column. */
 const char*
-harmless(std::string_view text)
+quotable_digits(std::string_view text)
 {
     constexpr size_t kLongest = 9;
 
@@ -159,7 +159,7 @@ read_lead_id(ColumnReader* reader, Datum value, bool* absent, int64* lead_id, co
     if (is_integer(reader->type)) {
         *lead_id = integer_value(reader->type, value);
         const Reason reason = JudgeLeadId(*lead_id);
-        if (reason != Reason::kNone && *lead_id <= kLargestHarmlessNumber)
+        if (reason != Reason::kNone && *lead_id <= kLargestQuotableNumber)
             *detail = psprintf("\"" INT64_FORMAT "\"", *lead_id);
         return reason;
     }
@@ -169,7 +169,7 @@ read_lead_id(ColumnReader* reader, Datum value, bool* absent, int64* lead_id, co
         return Reason::kNone;
     const Reason reason = ReadLeadId(form, lead_id);
     if (reason != Reason::kNone)
-        *detail = harmless(form);
+        *detail = quotable_digits(form);
     return reason;
 }
 

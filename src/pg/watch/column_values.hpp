@@ -40,7 +40,7 @@ bool same_value(ColumnReader* reader, Datum a, bool a_is_null, Datum b, bool b_i
 std::string_view text_form(ColumnReader* reader, Datum value);
 
 /* kNone and *lead_id, or why it is none. A blank text is no lead id at all: *absent. `detail` is
- * set to the value where it is harmless (digits), else left alone. */
+ * set to the value where it can be quoted (digits), else left alone. */
 Reason read_lead_id(ColumnReader* reader, Datum value, bool* absent, int64* lead_id,
                     const char** detail);
 
@@ -52,7 +52,7 @@ text* read_stage(ColumnReader* reader, Datum value, bool isnull);
 Reason read_time(ColumnReader* reader, Datum value, bool isnull, UnixMicros* time);
 
 /* A number of the wrong length is kept for the operator if it is too short for a phone number. */
-constexpr int64 kLargestHarmlessNumber = 999999999;
+constexpr int64 kLargestQuotableNumber = 999999999;
 
 /* Whether read_time can read a column of this base type. */
 bool is_time_type(Oid type);

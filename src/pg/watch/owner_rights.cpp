@@ -14,13 +14,13 @@ struct Setting {
 
 /* pg_temp stands last, where it cannot hide anything: not named, it would come first. A timestamp
  * without time zone counts as UTC, as in a plain column. */
-constexpr Setting kPinned[] = {
+constexpr Setting kPinnedSettings[] = {
     {"search_path", "pg_catalog, pg_temp"},
     {"TimeZone", "UTC"},
 };
 
 /* Whoever writes to the table must not change what the owner's text says. */
-constexpr Setting kReading[] = {
+constexpr Setting kSyntaxSettings[] = {
     {"standard_conforming_strings", "on"},
     {"transform_null_equals", "off"},
 };
@@ -38,10 +38,10 @@ pin(const Setting& setting)
 void
 pin_settings(Surroundings surroundings)
 {
-    for (const Setting& setting : kPinned)
+    for (const Setting& setting : kPinnedSettings)
         pin(setting);
     if (surroundings == Surroundings::kDefining) {
-        for (const Setting& setting : kReading)
+        for (const Setting& setting : kSyntaxSettings)
             pin(setting);
     }
 }

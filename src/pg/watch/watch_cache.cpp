@@ -1,5 +1,5 @@
 /*
- * watch_cache.cpp - what a watch, that is a trigger of ours, means for its table.
+ * watch_cache.cpp - the watches of a session, each prepared once.
  */
 #include "pg/catalog/phone_country.hpp"
 #include "pg/watch/watch_cache.hpp"
@@ -36,14 +36,14 @@ at_relation_change(Datum, Oid relation)
     forget_watches(relation);
 }
 void
-at_server_change(Datum, int, uint32)
+at_server_change(Datum, SystemCache, uint32)
 {
     forget_watches(InvalidOid);
 }
 
 /* Functions may have been inlined, operators and casts chosen. */
 void
-at_definition_change(Datum, int, uint32)
+at_definition_change(Datum, SystemCache, uint32)
 {
     HASH_SEQ_STATUS position;
 

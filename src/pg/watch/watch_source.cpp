@@ -4,6 +4,7 @@
  */
 #include "pg/watch/watch_source.hpp"
 
+#include "core/event/payload.hpp"
 #include "core/identity/identity_field.hpp"
 #include "pg/watch/schema_qualification.hpp"
 
@@ -39,7 +40,7 @@ check_key(const char* argument, const char* key)
             refuse_key(argument, key, "The Conversions API has no such identity.");
         return;
     }
-    for (const char* const fixed : {"event_source", "lead_event_source"}) {
+    for (const char* const fixed : kFixedCustomData) {
         if (strcmp(key, fixed) == 0)
             refuse_key(argument, key, "It is written from the dataset's options.");
     }
@@ -49,11 +50,11 @@ struct Rewriting {
     Relation table;
     const char* argument;
     const char* key;
-    JsonbParseState* state;
+    JsonBuilder written;
 };
 
 /* Pushes the source that the text is. */
-JsonbValue*
+void
 push_text(Rewriting* work, JsonbIteratorToken token, const JsonbValue& value)
 {
     JsonbValue written;
@@ -66,23 +67,25 @@ push_text(Rewriting* work, JsonbIteratorToken token, const JsonbValue& value)
     written.type = jbvString;
     written.val.string.val = const_cast<char*>(text);
     written.val.string.len = static_cast<int>(strlen(text));
-    return pushJsonbValue(&work->state, token, &written);
+    push_json(&work->written, token, &written);
 }
 
 /* What has neither key nor text is passed on. */
-JsonbValue*
+void
 rewrite(Rewriting* work, JsonbIteratorToken token, JsonbValue* value)
 {
     switch (token) {
         case WJB_KEY:
             work->key = pnstrdup(value->val.string.val, static_cast<Size>(value->val.string.len));
             check_key(work->argument, work->key);
-            return pushJsonbValue(&work->state, token, value);
+            push_json(&work->written, token, value);
+            return;
         case WJB_VALUE:
         case WJB_ELEM:
-            return push_text(work, token, *value);
+            push_text(work, token, *value);
+            return;
         default:
-            return pushJsonbValue(&work->state, token, nullptr);
+            push_json(&work->written, token, nullptr);
     }
 }
 
@@ -129,9 +132,8 @@ write_source(Relation table, const char* text, const char* argument)
 Jsonb*
 read_member_sources(FunctionCallInfo fcinfo, int number, const char* argument, Relation table)
 {
-    Rewriting work = {table, argument, "", nullptr};
+    Rewriting work = {table, argument, "", {}};
     JsonbValue value;
-    JsonbValue* result = nullptr;
     int depth = 0;
 
     if (PG_ARGISNULL(number))
@@ -143,9 +145,9 @@ read_member_sources(FunctionCallInfo fcinfo, int number, const char* argument, R
     for (JsonbIteratorToken token = JsonbIteratorNext(&position, &value, false); token != WJB_DONE;
          token = JsonbIteratorNext(&position, &value, false)) {
         check_depth(work, token, &depth);
-        result = rewrite(&work, token, &value);
+        rewrite(&work, token, &value);
     }
-    return JsonbValueToJsonb(result);
+    return built_json(work.written);
 }
 
 }  // namespace crm_capi

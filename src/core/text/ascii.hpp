@@ -1,0 +1,58 @@
+// ascii.hpp - what the characters of ASCII are, and their cases.
+//
+// The functions of <cctype> ask the locale of the process, which is the database's: what is a digit
+// or a lower-case letter must not depend on it. Bytes beyond ASCII are none of all this.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace crm_capi {
+
+constexpr bool IsAsciiDigit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+constexpr bool IsAsciiLetter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+constexpr bool IsAsciiAlphanumeric(char c) {
+    return IsAsciiDigit(c) || IsAsciiLetter(c);
+}
+
+// In either case.
+constexpr bool IsHexDigit(char c) {
+    return IsAsciiDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+constexpr char LowerAscii(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+constexpr char UpperAscii(char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+}
+
+inline std::string LowerAscii(std::string_view text) {
+    std::string lower(text);
+    for (char& c : lower) {
+        c = LowerAscii(c);
+    }
+    return lower;
+}
+
+inline std::string UpperAscii(std::string_view text) {
+    std::string upper(text);
+    for (char& c : upper) {
+        c = UpperAscii(c);
+    }
+    return upper;
+}
+
+// The lower-case digit for a value below 16.
+constexpr char HexDigit(unsigned value) {
+    return "0123456789abcdef"[value];
+}
+
+}  // namespace crm_capi
