@@ -15,7 +15,8 @@
 #include "pg/base/statement.hpp"
 #include "pg/catalog/dataset_settings.hpp"
 #include "pg/queue/event_log.hpp"
-#include "pg/shared/shared_state.hpp"
+#include "pg/shared/shared_memory.hpp"
+#include "pg/shared/slots.hpp"
 
 namespace crm_capi {
 
@@ -50,7 +51,7 @@ gather_server(Oid schema, Checkup* checkup)
 
     execute(schema, &statement, &none, SPI_OK_SELECT);
     facts->is_connectable = result_bool(0, 1);
-    facts->is_preloaded = has_shared_state();
+    facts->is_preloaded = has_shared_memory();
     facts->is_standby = RecoveryInProgress();
     facts->launcher_runs = launcher_runs();
     facts->shipper_runs = shipper_pid(MyDatabaseId) != 0;

@@ -13,7 +13,7 @@
 #include "pg/catalog/dataset_settings.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/queue/log_reader.hpp"
-#include "pg/shared/shared_state.hpp"
+#include "pg/shared/slots.hpp"
 #include "pg/shared/wakeup.hpp"
 
 extern "C" {
