@@ -16,8 +16,12 @@ constexpr CheckText kTable[] = {
      "Look for crm_capi in the server log; max_worker_processes may be too small."},
     {Check::kShipper, "shipper",
      "Look for crm_capi in the server log; raise crm_capi.max_shippers or max_worker_processes."},
+    {Check::kHost, "host",
+     "Add the host to crm_capi.hosts and reload, if events are to be sent from here."},
     {Check::kDatasets, "datasets",
      "Use CREATE SERVER ... FOREIGN DATA WRAPPER crm_capi to create a dataset."},
+    {Check::kOrigin, "origin",
+     "Call capi_resume only if this database is to send from now on; see docs/copies.md."},
     {Check::kOptions, "options",
      "Set dataset_id and lead_event_source with ALTER SERVER."},
     {Check::kMode, "mode",
@@ -113,6 +117,17 @@ void JudgeShipper(const ServerFacts& facts, Findings* findings) {
     findings->push_back(std::move(finding));
 }
 
+// Where the server runs decides for all of its datasets.
+void JudgeHost(const ServerFacts& facts, Findings* findings) {
+    findings->push_back({kServer,
+                         Check::kHost,
+                         facts.is_host_allowed ? CheckStatus::kOk : CheckStatus::kError,
+                         facts.is_host_allowed
+                             ? "Events may be sent from this host, " + facts.host + '.'
+                             : "crm_capi.hosts does not name this host, " + facts.host + '.',
+                         {}});
+}
+
 // For what there should be at least one of; `none` is said if there is none.
 void JudgeCount(Check check, int count, const char* none, Findings* findings) {
     const bool is_none = count == 0;
@@ -152,6 +167,7 @@ void JudgeServer(const ServerFacts& facts, Findings* findings) {
                       {}});
     JudgeLauncher(facts, findings);
     JudgeShipper(facts, findings);
+    JudgeHost(facts, findings);
     JudgeCount(Check::kDatasets, facts.datasets, "There is no dataset.", findings);
     JudgeCount(Check::kWatches, facts.watches,
                "No table is watched: only capi_send_lead_event() brings events.", findings);

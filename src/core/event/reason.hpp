@@ -60,6 +60,7 @@ enum class Reason {
     kOptionMissing,
     kPaused,
     kCloned,
+    kHostNotAllowed,
 };
 
 struct ReasonText {

@@ -100,6 +100,7 @@ enum {
     kReasonCode,
     kDetail,
     kHealthSince,
+    kHereSince,
     kNextAttemptAt,
     kEnd
 };
