@@ -48,7 +48,7 @@ struct DecisionSink {
     void (*retried)(void* context, int32 dataset, int64 event);
     void (*cancelled)(void* context, int64 event);
 };
-void read_decisions(Oid schema, const DecisionSink& sink);
+void read_decisions(Oid schema, DecisionSink sink);
 
 /* Delivered events that were owed again have no settlement any more. */
 void forget_retried(Oid schema, int64 request);
