@@ -488,6 +488,13 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_shipper_pid() IS
 'process id of the shipper of this database; NULL if none is running';
 
+CREATE FUNCTION capi_stall(OUT since timestamptz, OUT waits_for text)
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_stall() IS
+'since when the shipper of this database has not got on, and what it waits for; NULL if it gets on';
+
 CREATE VIEW capi_requests AS
 SELECT r.id,
        d.name AS dataset,
@@ -550,7 +557,7 @@ SELECT e.id,
        CASE WHEN state.status IN ('retry', 'in_doubt', 'held')
             THEN greatest(r.next_attempt_at, d.next_attempt_at)
        END AS next_attempt_at,
-       e.event_time + interval '168 hours' AS deadline,
+       CASE WHEN e.event_time < '294000-01-01 00:00:00+00' THEN e.event_time + interval '168 hours' END AS deadline,
        CASE WHEN state.status IN ('delivered', 'dry_run') THEN r.finished_at
             WHEN state.status IN ('parked', 'expired', 'cancelled') THEN s.settled_at
        END AS settled_at,
@@ -645,7 +652,7 @@ SELECT e.id,
        s.reason_code,
        @extschema@.capi_reason(s.reason_code, s.detail) AS reason,
        NULL::timestamptz AS next_attempt_at,
-       e.event_time + interval '168 hours' AS deadline,
+       CASE WHEN e.event_time < '294000-01-01 00:00:00+00' THEN e.event_time + interval '168 hours' END AS deadline,
        s.settled_at,
        r.http_status,
        r.fbtrace_id
@@ -674,7 +681,7 @@ SELECT e.id,
        CASE WHEN state.status IN ('retry', 'in_doubt', 'held')
             THEN greatest(r.next_attempt_at, d.next_attempt_at)
        END,
-       e.event_time + interval '168 hours',
+       CASE WHEN e.event_time < '294000-01-01 00:00:00+00' THEN e.event_time + interval '168 hours' END,
        NULL,
        r.http_status,
        r.fbtrace_id
@@ -795,7 +802,8 @@ WITH figures AS MATERIALIZED (
            sum(w.in_flight)::bigint AS in_flight,
            sum(w.in_doubt)::bigint AS in_doubt,
            min(w.oldest_owed_at) AS oldest_owed_at,
-           min(w.earliest_event_time) + interval '168 hours' AS next_deadline
+           min(CASE WHEN w.earliest_event_time < '294000-01-01 00:00:00+00'
+                    THEN w.earliest_event_time + interval '168 hours' END) AS next_deadline
     FROM (SELECT figures.dataset, figures.owed, figures.in_flight, figures.in_doubt,
                  figures.oldest_owed_at, figures.earliest_event_time
           FROM figures
@@ -808,6 +816,8 @@ WITH figures AS MATERIALIZED (
                 AND NOT e.parked) w
          JOIN @extschema@.capi_dataset d ON d.number = w.dataset
     GROUP BY d.name
+), stall AS MATERIALIZED (
+    SELECT t.since, t.waits_for FROM @extschema@.capi_stall() t
 ), settled AS (
     SELECT d.name,
            count(*) FILTER (WHERE u.status = 'parked') AS parked,
@@ -825,11 +835,13 @@ WITH figures AS MATERIALIZED (
 )
 SELECT s.name AS dataset,
        CASE WHEN @extschema@.capi_shipper_pid() IS NULL THEN 'stopped'
+            WHEN stall.since IS NOT NULL THEN 'stalled'
             WHEN h.reason_code IS NOT NULL THEN 'held'
             ELSE coalesce(d.health, 'ok')
        END AS health,
        CASE WHEN @extschema@.capi_shipper_pid() IS NULL
             THEN 'no shipper is running in this database'
+            WHEN stall.since IS NOT NULL THEN @extschema@.capi_reason('stalled', stall.waits_for)
             WHEN h.reason_code IS NOT NULL
             THEN @extschema@.capi_reason(h.reason_code, h.detail)
             ELSE @extschema@.capi_reason(d.reason_code, d.detail)
@@ -847,6 +859,7 @@ SELECT s.name AS dataset,
        e.last_error
 FROM dataset s
      CROSS JOIN LATERAL @extschema@.capi_hold(s.name) h
+     CROSS JOIN stall
      LEFT JOIN owed ON owed.name = s.name
      LEFT JOIN @extschema@.capi_counters c ON c.dataset = s.name
      LEFT JOIN settled t ON t.name = s.name
@@ -864,9 +877,9 @@ FROM dataset s
                        ORDER BY r.id DESC LIMIT 1) q
          WHERE k.name = s.name
          ORDER BY q.id DESC LIMIT 1) e ON true;
-COMMENT ON VIEW capi_status IS 'datasets with their health and counts; health is ok, slowed, retrying, held, paused or stopped';
+COMMENT ON VIEW capi_status IS 'datasets with their health and counts; health is ok, slowed, retrying, held, paused, stalled or stopped';
 COMMENT ON COLUMN capi_status.dataset IS 'dataset (foreign server)';
-COMMENT ON COLUMN capi_status.health IS 'ok, slowed, retrying, held, paused or stopped; the runbook says what each needs';
+COMMENT ON COLUMN capi_status.health IS 'ok, slowed, retrying, held, paused, stalled or stopped; the runbook says what each needs';
 COMMENT ON COLUMN capi_status.reason IS 'why it is not ok, in words';
 COMMENT ON COLUMN capi_status.owed IS 'events that are not final: they wait, or are under way';
 COMMENT ON COLUMN capi_status.in_flight IS 'of them: events in requests that are under way';

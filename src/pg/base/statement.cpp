@@ -100,8 +100,11 @@ add_time(Parameters* parameters, UnixMicros time)
     add(parameters, TIMESTAMPTZOID, TimestampTzGetDatum(from_unix_micros(time)), time != 0);
 }
 
+namespace {
+
+/* Makes the plan, if there is none for this schema. */
 void
-execute(Oid schema, Statement* statement, Parameters* parameters, int expected)
+prepare(Oid schema, Statement* statement, Parameters* parameters)
 {
     if (statement->plan == nullptr || statement->planned_for != schema) {
         const char* const sql = with_schema(statement->sql, schema);
@@ -110,6 +113,14 @@ execute(Oid schema, Statement* statement, Parameters* parameters, int expected)
             elog(ERROR, "could not prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
         statement->planned_for = schema;
     }
+}
+
+}  // namespace
+
+void
+execute(Oid schema, Statement* statement, Parameters* parameters, int expected)
+{
+    prepare(schema, statement, parameters);
     check_answer(SPI_execute_plan(statement->plan, parameters->values, parameters->nulls, false, 0),
                  expected, statement->sql);
 }
@@ -121,6 +132,34 @@ execute_once(Oid schema, const char* sql, Parameters* parameters, int expected)
         SPI_execute_with_args(with_schema(sql, schema), parameters->count, parameters->types,
                               parameters->values, parameters->nulls, false, 0),
         expected, sql);
+}
+
+void
+execute_in_portions(Oid schema, Statement* statement, Parameters* parameters,
+                    void (*found)(void* context, uint64 row), void* context)
+{
+    constexpr long kPortion = 1000;
+    const MemoryContext portion =
+        AllocSetContextCreate(CurrentMemoryContext, "crm_capi portion", ALLOCSET_DEFAULT_SIZES);
+
+    prepare(schema, statement, parameters);
+    const Portal portal =
+        SPI_cursor_open(nullptr, statement->plan, parameters->values, parameters->nulls, false);
+    if (portal == nullptr)
+        elog(ERROR, "could not open \"%s\": %s", statement->sql,
+             SPI_result_code_string(SPI_result));
+    for (SPI_cursor_fetch(portal, true, kPortion); SPI_processed > 0;
+         SPI_cursor_fetch(portal, true, kPortion)) {
+        const MemoryContext before = MemoryContextSwitchTo(portion);
+        for (uint64 row = 0; row < SPI_processed; row++)
+            found(context, row);
+        MemoryContextSwitchTo(before);
+        MemoryContextReset(portion);
+        SPI_freetuptable(SPI_tuptable);
+    }
+    SPI_freetuptable(SPI_tuptable);
+    SPI_cursor_close(portal);
+    MemoryContextDelete(portion);
 }
 
 int64

@@ -5,6 +5,7 @@
  * The functions are SECURITY DEFINER and not granted to PUBLIC: EXECUTE is the right to decide.
  */
 #include "pg/base/pg_prelude.hpp"
+#include "pg/catalog/bells.hpp"
 #include "pg/base/statement.hpp"
 #include "pg/catalog/dataset.hpp"
 #include "pg/catalog/origin.hpp"
@@ -48,6 +49,7 @@ update_dataset(Oid schema, Oid server, const char* assignments)
                  &parameters, SPI_OK_UPDATE);
     SPI_finish();
     CacheInvalidateRelcacheByRelid(relations_in(schema)->dataset);
+    ring(schema, Bell::kSettings);
     wake_shipper_on_settings_change();
 }
 
@@ -109,6 +111,7 @@ decide_events(FunctionCallInfo fcinfo, Oid type, const char* sql, int expected)
     const auto count = static_cast<int64>(SPI_processed);
     SPI_finish();
     CacheInvalidateRelcacheByRelid(relations_in(schema)->settlement);
+    ring(schema, Bell::kDecisions);
     wake_shipper_on_settings_change();
     return count;
 }
