@@ -50,6 +50,8 @@ FORBIDDEN = {
     r"\bstd\s*::\s*(thread|jthread|async)\b": "no threads in a backend",
     r"(?<![.>\w])system\s*\(": "system() runs a shell",
     r"\bpopen\s*\(": "popen() runs a shell",
+    r"\b(pg_server_to_any|pg_any_to_server|pg_do_encoding_conversion)\s*\(":
+        "raises an error for a character without counterpart; pg/base/encoding.hpp does not",
 }
 
 ERROR_REPORT = re.compile(r"\bereport\s*\(\s*(ERROR|FATAL|PANIC)\b")

@@ -28,6 +28,7 @@ enum class Reason {
     kExpressionFailed,
     kWatchNotApproved,
     kCustomDataTooLarge,
+    kCustomDataUnreadable,
     kUserDataUnreadable,
     kIdentityUnknown,  // the key is none of Meta's; stands beside it
     kIdentityType,
