@@ -547,7 +547,7 @@ SELECT e.id,
        CASE WHEN state.status IN ('retry', 'in_doubt', 'held')
             THEN greatest(r.next_attempt_at, d.next_attempt_at)
        END AS next_attempt_at,
-       e.event_time + interval '168 hours' AS deadline,
+       CASE WHEN e.event_time < '294000-01-01 00:00:00+00' THEN e.event_time + interval '168 hours' END AS deadline,
        CASE WHEN state.status IN ('delivered', 'dry_run') THEN r.finished_at
             WHEN state.status IN ('parked', 'expired', 'cancelled') THEN s.settled_at
        END AS settled_at,
@@ -642,7 +642,7 @@ SELECT e.id,
        s.reason_code,
        @extschema@.capi_reason(s.reason_code, s.detail) AS reason,
        NULL::timestamptz AS next_attempt_at,
-       e.event_time + interval '168 hours' AS deadline,
+       CASE WHEN e.event_time < '294000-01-01 00:00:00+00' THEN e.event_time + interval '168 hours' END AS deadline,
        s.settled_at,
        r.http_status,
        r.fbtrace_id
@@ -671,7 +671,7 @@ SELECT e.id,
        CASE WHEN state.status IN ('retry', 'in_doubt', 'held')
             THEN greatest(r.next_attempt_at, d.next_attempt_at)
        END,
-       e.event_time + interval '168 hours',
+       CASE WHEN e.event_time < '294000-01-01 00:00:00+00' THEN e.event_time + interval '168 hours' END,
        NULL,
        r.http_status,
        r.fbtrace_id
@@ -784,7 +784,8 @@ WITH figures AS MATERIALIZED (
            sum(w.in_flight)::bigint AS in_flight,
            sum(w.in_doubt)::bigint AS in_doubt,
            min(w.oldest_owed_at) AS oldest_owed_at,
-           min(w.earliest_event_time) + interval '168 hours' AS next_deadline
+           min(CASE WHEN w.earliest_event_time < '294000-01-01 00:00:00+00'
+                    THEN w.earliest_event_time + interval '168 hours' END) AS next_deadline
     FROM (SELECT figures.dataset, figures.owed, figures.in_flight, figures.in_doubt,
                  figures.oldest_owed_at, figures.earliest_event_time
           FROM figures

@@ -57,6 +57,7 @@ struct CheckText {
 // Never fails: every enumerator has a row.
 const CheckText& Describe(Check check);
 
+// "ok", "warning" or "error", as the column status of capi_check() shows it.
 std::string_view StatusName(CheckStatus status);
 
 struct Finding {
@@ -82,6 +83,7 @@ struct ServerFacts {
     int watches = 0;
 };
 
+// Appends one finding each about preload, launcher, shipper, datasets and watches.
 void JudgeServer(const ServerFacts& facts, Findings* findings);
 
 // ---- A dataset as it is set and as it fares ----
@@ -106,6 +108,8 @@ struct DatasetFacts {
     int64_t parked_lately = 0;       // within a day
 };
 
+// Appends a finding for each check from kOptions to kToken, and from kHealth to kUpload; one about
+// the token's file only if there is a file. `now` is by the clock of the database.
 void JudgeDataset(const DatasetFacts& facts, UnixMicros now, Findings* findings);
 
 // One whose server was dropped while something is owed to it: it has no options any more.
@@ -123,6 +127,9 @@ struct ProbeFacts {
     UnixMicros answered_at = 0;
 };
 
+// Appends what the answer tells of endpoint, certificate, clock, version and token. Without an
+// answer nothing is said of the clock and the token, nor of the certificate unless that is what
+// failed; nor of the token if none was sent or the version is refused.
 void JudgeProbe(const ProbeFacts& facts, Findings* findings);
 
 // ---- The funnel, as Meta's verification page looks at it (reference 1.4, 1.6) ----
@@ -145,6 +152,8 @@ struct FunnelFacts {
     std::string sample_event;        // JSON of an event of this dataset, as it is sent
 };
 
+// Appends a finding for each check from kLeadVolume to kOptimisedStage. What cannot be judged,
+// because there was no event or none was sent, warns: it was not found to be well.
 void JudgeFunnel(const FunnelFacts& facts, UnixMicros now, Findings* findings);
 
 // ---- A watch ----
@@ -157,6 +166,7 @@ struct WatchFacts {
     std::string bare_timestamps;
 };
 
+// Appends two findings: whether the watch works, and whether it reads times without a time zone.
 void JudgeWatch(const WatchFacts& facts, Findings* findings);
 
 }  // namespace crm_capi

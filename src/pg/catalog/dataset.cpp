@@ -140,6 +140,7 @@ insert_dataset(const Relations* relations, const ForeignServer* server, int32 nu
     return insert_row(&registrations, relations->dataset, values, nulls, lengthof(values));
 }
 
+/* The number that the dataset gets, for this transaction and, if it commits, for all. */
 int32
 register_dataset(const Relations* relations, const ForeignServer* server)
 {

@@ -27,6 +27,7 @@ struct Trust {
 
 Trust trusted[3] = {};
 
+/* The relations have changed: whatever was held against them counts no more. */
 void
 distrust_all()
 {
@@ -34,6 +35,7 @@ distrust_all()
         trust.is_ahead = false;
 }
 
+/* Lets a change of the relations be heard of. */
 void
 listen_once()
 {
@@ -45,6 +47,7 @@ listen_once()
     }
 }
 
+/* The number in a column of type integer or bigint; 0 for NULL. */
 int64
 number_of(HeapTuple tuple, TupleDesc columns, AttrNumber column)
 {
@@ -93,6 +96,7 @@ cursor_number(const Relations* relations, AttrNumber column)
     return number;
 }
 
+/* The greatest number that the tables know of, be it of a row that is gone. */
 int64
 greatest_in_use(const Relations* relations, Numbered what)
 {
@@ -109,6 +113,7 @@ greatest_in_use(const Relations* relations, Numbered what)
     return 0;
 }
 
+/* The sequence that hands the numbers out. */
 Oid
 sequence_of(const Relations* relations, Numbered what)
 {

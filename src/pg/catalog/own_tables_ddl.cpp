@@ -32,6 +32,7 @@ own_relation(const RangeVar* name)
     return is_own ? relation : InvalidOid;
 }
 
+/* An ERROR that says what is not allowed, why, and what to do instead. */
 void
 refuse(Oid relation, const char* what, const char* hint)
 {
@@ -57,6 +58,7 @@ may_be_too_long(Oid relation, const char* column)
            (get_atttype(relation, number) == JSONBOID || strcmp(column, "detail") == 0);
 }
 
+/* Whether an index of this method has room for a value of any length. */
 bool
 takes_long_values(const char* method)
 {
@@ -80,6 +82,7 @@ takes_every_row(Oid relation, const IndexStmt* index)
     return takes_all;
 }
 
+/* An ERROR if the index would be on a table of ours and could refuse a row. */
 void
 check_index(const IndexStmt* index)
 {
@@ -95,6 +98,7 @@ check_index(const IndexStmt* index)
  * ALTER TABLE
  */
 
+/* Whether an index stands behind the constraint, as behind a primary key. */
 bool
 is_kept_by_index(Oid relation, const char* constraint)
 {
@@ -125,6 +129,7 @@ is_harmful(Oid relation, const AlterTableCmd* command)
     }
 }
 
+/* An ERROR if the statement would do one of these things to a relation of ours. */
 void
 check_alter_table(const AlterTableStmt* statement)
 {
@@ -151,6 +156,7 @@ check_new_name(const RangeVar* name)
                "ALTER SCHEMA ... RENAME gives the schema another name.");
 }
 
+/* An ERROR if the statement must not be executed. */
 void
 check_statement(Node* statement)
 {
@@ -172,6 +178,7 @@ check_statement(Node* statement)
     }
 }
 
+/* Looks at each utility statement before the server executes it. */
 void
 process_utility(PlannedStmt* plan, const char* query, bool read_only_tree,
                 ProcessUtilityContext context, ParamListInfo parameters,

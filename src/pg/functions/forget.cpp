@@ -12,6 +12,7 @@
 #include "pg/queue/identities.hpp"
 #include "pg/shared/wakeup.hpp"
 #include "pg/watch/column_values.hpp"
+#include "pg/watch/guarded_types.hpp"
 
 extern "C" {
 #include "catalog/pg_collation.h"
@@ -104,7 +105,7 @@ lead_of_key(Datum key)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("argument \"lead_key\" must not be empty"),
                         errhint("Give the lead's key as the lead_id of the watch has it.")));
-    return reason == Reason::kLeadIdNotANumber ? lane_of(text_form(&reader, key)) : lead_id;
+    return reason == Reason::kLeadIdNotANumber ? lane_of(text_form(&reader, key).text) : lead_id;
 }
 
 /* What both forms of capi_forget() do; returns how many events were erased. */

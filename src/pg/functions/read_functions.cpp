@@ -103,6 +103,12 @@ capi_payload(PG_FUNCTION_ARGS)
         report_no_payload(id, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                           "It was parked when it was enqueued, and is never sent.",
                           "See its reason in the view capi_events.");
+    if (event.unreadable != Reason::kNone)
+        report_no_payload(
+            id, ERRCODE_DATA_CORRUPTED,
+            event.detail != nullptr ? psprintf("Its %s.", event.detail)
+                                    : "Its row holds what can never be sent.",
+            "The shipper parks such an event; see its reason in the view capi_events.");
     const Oid server = server_of_number(schema, event.dataset);
     if (!OidIsValid(server))
         report_no_payload(id, ERRCODE_UNDEFINED_OBJECT, "Its dataset does not exist any more.",

@@ -316,6 +316,8 @@ register_launcher()
 
 using namespace crm_capi;
 
+/* The launcher's process. Never returns: SIGTERM or an error ends it, and the postmaster starts
+ * another one (register_launcher) unless the server goes down. */
 extern "C" void
 capi_launcher_main(Datum)
 {

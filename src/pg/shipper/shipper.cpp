@@ -289,6 +289,8 @@ start_shipper(int slot, Oid database)
 
 using namespace crm_capi;
 
+/* A shipper's process. One that returns from serve() says so to the launcher, which then starts the
+ * next one without a pause; an error does not come that far. */
 extern "C" void
 capi_shipper_main(Datum argument)
 {

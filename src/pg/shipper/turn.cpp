@@ -24,6 +24,7 @@
 #include "pg/shipper/forgotten_leads.hpp"
 #include "pg/base/guard.hpp"
 #include "pg/shipper/ledger.hpp"
+#include "pg/shipper/loading.hpp"
 #include "pg/queue/log_reader.hpp"
 #include "pg/shipper/notices.hpp"
 #include "pg/base/no_writers.hpp"
@@ -120,7 +121,7 @@ note_owed(Shipper* shipper, LogReader* reader, LoggedEvent* event, bool at_once)
     if (!loads)
         return;
     complete_event(reader, event);
-    call_cpp("load an event", [&] { shipper->dispatcher.Load(MakeEvent(*event)); });
+    load_event(shipper, *event);
 }
 
 /* One range of the window, up to the budget; returns the rows read. */
@@ -222,7 +223,7 @@ load_events(Shipper* shipper, Dispatcher::Whose whose)
         LoggedEvent event;
         seek_events(reader, range);
         while (next_event(reader, Columns::kAll, &event)) {
-            call_cpp("load an event", [&] { shipper->dispatcher.Load(MakeEvent(event)); });
+            load_event(shipper, event);
             budget--;
         }
         CHECK_FOR_INTERRUPTS();
