@@ -485,6 +485,13 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_shipper_pid() IS
 'process id of the shipper of this database; NULL if none is running';
 
+CREATE FUNCTION capi_stall(OUT since timestamptz, OUT waits_for text)
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_stall() IS
+'since when the shipper of this database has not got on, and what it waits for; NULL if it gets on';
+
 CREATE VIEW capi_requests AS
 SELECT r.id,
        d.name AS dataset,
@@ -798,6 +805,8 @@ WITH figures AS MATERIALIZED (
                 AND NOT e.parked) w
          JOIN @extschema@.capi_dataset d ON d.number = w.dataset
     GROUP BY d.name
+), stall AS MATERIALIZED (
+    SELECT t.since, t.waits_for FROM @extschema@.capi_stall() t
 ), settled AS (
     SELECT d.name,
            count(*) FILTER (WHERE u.status = 'parked') AS parked,
@@ -815,10 +824,12 @@ WITH figures AS MATERIALIZED (
 )
 SELECT s.name AS dataset,
        CASE WHEN @extschema@.capi_shipper_pid() IS NULL THEN 'stopped'
+            WHEN stall.since IS NOT NULL THEN 'stalled'
             ELSE coalesce(d.health, 'ok')
        END AS health,
        CASE WHEN @extschema@.capi_shipper_pid() IS NULL
             THEN 'no shipper is running in this database'
+            WHEN stall.since IS NOT NULL THEN @extschema@.capi_reason('stalled', stall.waits_for)
             ELSE @extschema@.capi_reason(d.reason_code, d.detail)
        END AS reason,
        coalesce(owed.owed, 0) AS owed,
@@ -833,6 +844,7 @@ SELECT s.name AS dataset,
        e.last_error_at,
        e.last_error
 FROM dataset s
+     CROSS JOIN stall
      LEFT JOIN owed ON owed.name = s.name
      LEFT JOIN @extschema@.capi_counters c ON c.dataset = s.name
      LEFT JOIN settled t ON t.name = s.name
@@ -850,9 +862,9 @@ FROM dataset s
                        ORDER BY r.id DESC LIMIT 1) q
          WHERE k.name = s.name
          ORDER BY q.id DESC LIMIT 1) e ON true;
-COMMENT ON VIEW capi_status IS 'datasets with their health and counts; health is ok, slowed, retrying, held, paused or stopped';
+COMMENT ON VIEW capi_status IS 'datasets with their health and counts; health is ok, slowed, retrying, held, paused, stalled or stopped';
 COMMENT ON COLUMN capi_status.dataset IS 'dataset (foreign server)';
-COMMENT ON COLUMN capi_status.health IS 'ok, slowed, retrying, held, paused or stopped; the runbook says what each needs';
+COMMENT ON COLUMN capi_status.health IS 'ok, slowed, retrying, held, paused, stalled or stopped; the runbook says what each needs';
 COMMENT ON COLUMN capi_status.reason IS 'why it is not ok, in words';
 COMMENT ON COLUMN capi_status.owed IS 'events that are not final: they wait, or are under way';
 COMMENT ON COLUMN capi_status.in_flight IS 'of them: events in requests that are under way';

@@ -115,6 +115,8 @@ TEST(Reason, PublishedCodesStay) {
         {Reason::kAnswerUnreadable, "answer_unreadable"},
         {Reason::kCountMismatch, "count_mismatch"},
         {Reason::kShipperStopped, "shipper_stopped"},
+        {Reason::kWithheld, "withheld"},
+        {Reason::kStalled, "stalled"},
         {Reason::kTokenMissing, "token_missing"},
         {Reason::kTokenRefused, "token_refused"},
         {Reason::kPermissionMissing, "permission_missing"},

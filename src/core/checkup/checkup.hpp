@@ -23,6 +23,7 @@ enum class Check {
     kPreload,
     kLauncher,
     kShipper,
+    kWorkers,
     kDatasets,
     kOptions,
     kMode,
@@ -72,6 +73,15 @@ using Findings = std::vector<Finding>;
 
 // ---- The server ----
 
+// Settings that decide whether parallel queries find workers when all shippers run.
+struct WorkerFacts {
+    int processes = 0;           // max_worker_processes
+    int shippers = 0;            // crm_capi.max_shippers; 0 = the library is not preloaded
+    int others = 0;              // that are always there, beside our launcher
+    int parallel = 0;            // max_parallel_workers
+    int parallel_per_query = 0;  // max_parallel_workers_per_gather; 0 = none are wanted
+};
+
 struct ServerFacts {
     bool is_preloaded = false;
     bool is_standby = false;
@@ -81,6 +91,7 @@ struct ServerFacts {
     bool is_connectable = true;  // neither a template nor closed to connections
     int datasets = 0;
     int watches = 0;
+    WorkerFacts workers;
 };
 
 // Appends one finding each about preload, launcher, shipper, datasets and watches.

@@ -138,6 +138,12 @@ constexpr ReasonText kTable[] = {
     {Reason::kShipperStopped, "shipper_stopped",
      "shipper stopped before the answer arrived",
      "No action is needed: what may have been delivered goes again with the same event id."},
+    {Reason::kWithheld, "withheld",
+     "request was not sent because its record was not confirmed",
+     "No action is needed: the shipper was stopped while it waited for a synchronous standby, and nothing was sent."},
+    {Reason::kStalled, "stalled",
+     "shipper does not get on",
+     "See to what it waits for: a synchronous standby that is gone, or a session that holds a lock on a table of crm_capi."},
 
     {Reason::kTokenMissing, "token_missing",
      "dataset has no access token",

@@ -54,6 +54,8 @@ enum class Reason {
     kAnswerUnreadable,
     kCountMismatch,
     kShipperStopped,
+    kWithheld,  // provably never left: its record may be lost with this server
+    kStalled,   // the shipper is in one turn and does not get on
     // Why a dataset is held.
     kTokenMissing,
     kTokenRefused,

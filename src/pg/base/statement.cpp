@@ -106,8 +106,7 @@ add_time(Parameters* parameters, UnixMicros time)
 namespace {
 
 /* A plan is made anew from its text, in which the schema's name stands, and a schema can be
- * renamed.
- */
+ * renamed. */
 bool
 is_planned_for(const Statement* statement, Oid schema)
 {
@@ -122,10 +121,9 @@ is_planned_for(const Statement* statement, Oid schema)
     return has_name;
 }
 
-}  // namespace
-
+/* Makes the plan, if there is none for this schema. */
 void
-execute(Oid schema, Statement* statement, Parameters* parameters, int expected)
+prepare(Oid schema, Statement* statement, Parameters* parameters)
 {
     if (!is_planned_for(statement, schema)) {
         if (statement->plan != nullptr)
@@ -138,6 +136,14 @@ execute(Oid schema, Statement* statement, Parameters* parameters, int expected)
         statement->planned_for = schema;
         namestrcpy(&statement->schema_name, get_namespace_name(schema));
     }
+}
+
+}  // namespace
+
+void
+execute(Oid schema, Statement* statement, Parameters* parameters, int expected)
+{
+    prepare(schema, statement, parameters);
     check_answer(SPI_execute_plan(statement->plan, parameters->values, parameters->nulls, false, 0),
                  expected, statement->sql);
 }
@@ -149,6 +155,34 @@ execute_once(Oid schema, const char* sql, Parameters* parameters, int expected)
         SPI_execute_with_args(with_schema(sql, schema), parameters->count, parameters->types,
                               parameters->values, parameters->nulls, false, 0),
         expected, sql);
+}
+
+void
+execute_in_portions(Oid schema, Statement* statement, Parameters* parameters,
+                    void (*found)(void* context, uint64 row), void* context)
+{
+    constexpr long kPortion = 1000;
+    const MemoryContext portion =
+        AllocSetContextCreate(CurrentMemoryContext, "crm_capi portion", ALLOCSET_DEFAULT_SIZES);
+
+    prepare(schema, statement, parameters);
+    const Portal portal =
+        SPI_cursor_open(nullptr, statement->plan, parameters->values, parameters->nulls, false);
+    if (portal == nullptr)
+        elog(ERROR, "could not open \"%s\": %s", statement->sql,
+             SPI_result_code_string(SPI_result));
+    for (SPI_cursor_fetch(portal, true, kPortion); SPI_processed > 0;
+         SPI_cursor_fetch(portal, true, kPortion)) {
+        const MemoryContext before = MemoryContextSwitchTo(portion);
+        for (uint64 row = 0; row < SPI_processed; row++)
+            found(context, row);
+        MemoryContextSwitchTo(before);
+        MemoryContextReset(portion);
+        SPI_freetuptable(SPI_tuptable);
+    }
+    SPI_freetuptable(SPI_tuptable);
+    SPI_cursor_close(portal);
+    MemoryContextDelete(portion);
 }
 
 int64

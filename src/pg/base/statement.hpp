@@ -50,6 +50,11 @@ const char* with_schema(const char* sql, Oid schema);
 /* Runs the statement; an ERROR unless SPI answers as expected. */
 void execute(Oid schema, Statement* statement, Parameters* parameters, int expected);
 
+/* Runs a SELECT and calls `found` with the number of each row of the latest result, of which there
+ * is never more than a portion in memory, however many there are in the table. What `found`
+ * allocates is gone with the portion. */
+void execute_in_portions(Oid schema, Statement* statement, Parameters* parameters,
+                         void (*found)(void* context, uint64 row), void* context);
 /* Runs a statement that is not run often enough to keep its plan: a decision of an operator, a step
  * of a backfill. */
 void execute_once(Oid schema, const char* sql, Parameters* parameters, int expected);

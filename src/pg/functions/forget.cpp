@@ -7,6 +7,7 @@
  */
 #include "core/event/reason.hpp"
 #include "pg/base/pg_prelude.hpp"
+#include "pg/catalog/bells.hpp"
 #include "pg/base/statement.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/queue/identities.hpp"
@@ -118,6 +119,7 @@ forget(Oid schema, int64 lead_id)
     const int64 erased = erase(schema, lead_id);
     SPI_finish();
     CacheInvalidateRelcacheByRelid(relations_in(schema)->tombstone);
+    ring(schema, Bell::kTombstones);
     wake_shipper_on_settings_change();
     tell_what_is_in_flight(in_flight);
     return erased;

@@ -106,13 +106,42 @@ put_unfinished_in_doubt(Oid schema)
     return static_cast<int64>(SPI_processed);
 }
 
+namespace {
+
+/* Who wants to have what a row tells. */
+struct EventsSink {
+    void* context;
+    void (*found)(void* context, const char* events);
+};
+
+void
+pass_events_on(void* context, uint64 row)
+{
+    const auto* const sink = static_cast<EventsSink*>(context);
+
+    sink->found(sink->context, result_text(row, 1));
+}
+
+void
+pass_decision_on(void* context, uint64 row)
+{
+    const auto* const sink = static_cast<const DecisionSink*>(context);
+
+    if (result_bool(row, 3))
+        sink->retried(sink->context, static_cast<int32>(result_int8(row, 1)), result_int8(row, 2));
+    else
+        sink->cancelled(sink->context, result_int8(row, 2));
+}
+
+}  // namespace
+
 void
 read_final_events(Oid schema, const StoredCursor& cursor,
                   void (*found)(void* context, const char* events), void* context)
 {
     static Statement requests = {
         "SELECT events FROM @.capi_request_log"
-        " WHERE id > $1 AND outcome IN ('delivered', 'dry_run') ORDER BY id",
+        " WHERE id > $1 AND outcome IN ('delivered', 'dry_run')",
         nullptr, InvalidOid};
     /* The subquery has the text read once, not once per row. */
     static Statement settlements = {
@@ -122,16 +151,13 @@ read_final_events(Oid schema, const StoredCursor& cursor,
         nullptr, InvalidOid};
     Parameters after_request = {};
     Parameters after_position = {};
+    EventsSink sink = {context, found};
 
     add_number(&after_request, cursor.request, true);
-    execute(schema, &requests, &after_request, SPI_OK_SELECT);
-    for (uint64 row = 0; row < SPI_processed; row++)
-        found(context, result_text(row, 1));
+    execute_in_portions(schema, &requests, &after_request, pass_events_on, &sink);
     add_number(&after_position, cursor.position, true);
     add(&after_position, TEXTOID, CStringGetTextDatum(cursor.open));
-    execute(schema, &settlements, &after_position, SPI_OK_SELECT);
-    for (uint64 row = 0; row < SPI_processed; row++)
-        found(context, result_text(row, 1));
+    execute_in_portions(schema, &settlements, &after_position, pass_events_on, &sink);
 }
 
 void
@@ -150,7 +176,7 @@ refresh_names(Oid schema)
 }
 
 void
-read_decisions(Oid schema, const DecisionSink& sink)
+read_decisions(Oid schema, DecisionSink sink)
 {
     static Statement statement = {
         "SELECT e.dataset::bigint, s.event, s.status = 'retry' FROM @.capi_settlement s"
@@ -159,14 +185,7 @@ read_decisions(Oid schema, const DecisionSink& sink)
         nullptr, InvalidOid};
     Parameters none = {};
 
-    execute(schema, &statement, &none, SPI_OK_SELECT);
-    for (uint64 row = 0; row < SPI_processed; row++) {
-        if (result_bool(row, 3))
-            sink.retried(sink.context, static_cast<int32>(result_int8(row, 1)),
-                         result_int8(row, 2));
-        else
-            sink.cancelled(sink.context, result_int8(row, 2));
-    }
+    execute_in_portions(schema, &statement, &none, pass_decision_on, &sink);
 }
 
 void

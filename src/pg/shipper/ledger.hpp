@@ -50,7 +50,7 @@ struct DecisionSink {
     void (*cancelled)(void* context, int64 event);
 };
 /* In the order of the events. */
-void read_decisions(Oid schema, const DecisionSink& sink);
+void read_decisions(Oid schema, DecisionSink sink);
 
 /* Delivered events that were owed again have no settlement any more. */
 void forget_retried(Oid schema, int64 request);
