@@ -38,7 +38,7 @@ CREATE TABLE capi_dataset (
     health_since      timestamptz NOT NULL,
     here_since        timestamptz NOT NULL,
     next_attempt_at   timestamptz
-);
+) USING heap;
 CREATE INDEX capi_dataset_server ON capi_dataset (server);
 COMMENT ON SEQUENCE capi_dataset_number IS 'numbers of capi_dataset';
 COMMENT ON TABLE capi_dataset IS 'datasets that events have been enqueued for, with their health';
@@ -76,7 +76,7 @@ CREATE TABLE capi_event_log (
     user_data   jsonb,
     custom_data jsonb,
     recheck     jsonb
-);
+) USING heap;
 COMMENT ON TABLE capi_event_log IS 'every event ever enqueued; never updated, read in order of id';
 COMMENT ON COLUMN capi_event_log.id IS 'order of enqueueing; within a lead the order of sending';
 COMMENT ON COLUMN capi_event_log.enqueued_at IS 'when the event was enqueued';
@@ -114,7 +114,7 @@ CREATE TABLE capi_lead_filter (
     first_event bigint NOT NULL PRIMARY KEY,
     last_event  bigint NOT NULL,
     filter      bytea  NOT NULL
-);
+) USING heap;
 ALTER TABLE capi_lead_filter ALTER COLUMN filter SET STORAGE PLAIN;
 COMMENT ON TABLE capi_lead_filter IS 'which runs of capi_event_log may hold a lead';
 COMMENT ON COLUMN capi_lead_filter.first_event IS 'id with which the run begins';
@@ -131,7 +131,7 @@ CREATE TABLE capi_settlement (
     status        text        NOT NULL,
     reason_code   text        NOT NULL,
     detail        text
-);
+) USING heap;
 COMMENT ON TABLE capi_settlement IS 'events that ended otherwise than delivered';
 COMMENT ON COLUMN capi_settlement.event IS 'capi_event_log.id';
 COMMENT ON COLUMN capi_settlement.settled_at IS 'when the event ended';
@@ -164,7 +164,7 @@ CREATE TABLE capi_request_log (
     detail          text,
     fbtrace_id      text,
     events          int8multirange NOT NULL
-);
+) USING heap;
 CREATE INDEX capi_request_log_events ON capi_request_log USING gist (events);
 CREATE INDEX capi_request_log_unfinished ON capi_request_log (id) WHERE finished_at IS NULL;
 CREATE INDEX capi_request_log_error ON capi_request_log (dataset, id) WHERE reason_code IS NOT NULL;
@@ -193,7 +193,7 @@ CREATE TABLE capi_cursor (
     open       int8multirange NOT NULL,
     request    bigint         NOT NULL,
     updated_at timestamptz    NOT NULL
-);
+) USING heap;
 COMMENT ON TABLE capi_cursor IS 'how far the shipper has dealt with capi_event_log';
 COMMENT ON COLUMN capi_cursor.only_row IS 'there is one row at most';
 COMMENT ON COLUMN capi_cursor.position IS 'every event up to this id is final, unless it is in open';
@@ -215,7 +215,7 @@ CREATE TABLE capi_counter (
     request_micros  bigint      NOT NULL,
     last_success_at timestamptz,
     counted_at      timestamptz NOT NULL
-);
+) USING heap;
 COMMENT ON TABLE capi_counter IS 'totals of each dataset since it was registered, as of the cursor';
 COMMENT ON COLUMN capi_counter.dataset IS 'capi_dataset.number; 0 = the dataset could not be told';
 COMMENT ON COLUMN capi_counter.enqueued IS 'events enqueued';
@@ -237,7 +237,7 @@ CREATE TABLE capi_tombstone (
     forgotten_at timestamptz NOT NULL,
     unseen_from  bigint,
     events       int8multirange
-);
+) USING heap;
 COMMENT ON TABLE capi_tombstone IS 'leads that were forgotten and must not come back';
 COMMENT ON COLUMN capi_tombstone.lead IS 'sha256(int8send(lead_id)): tells whether a lead was forgotten, not which ones were';
 COMMENT ON COLUMN capi_tombstone.forgotten_at IS 'when capi_forget was last called for the lead';
@@ -332,7 +332,7 @@ CREATE TABLE capi_watch_approval (
     digest      text        NOT NULL COLLATE "C",
     approved_at timestamptz NOT NULL,
     PRIMARY KEY (owner, digest)
-);
+) USING heap;
 COMMENT ON TABLE capi_watch_approval IS 'arguments of watches that owners of tables have given to capi_watch';
 COMMENT ON COLUMN capi_watch_approval.owner IS 'role whose rights the expressions use';
 COMMENT ON COLUMN capi_watch_approval.digest IS 'SHA-256 of the arguments of the trigger';
@@ -347,7 +347,7 @@ CREATE TABLE capi_reached_stage (
     dataset_id text        NOT NULL COLLATE "C",
     event_name text        NOT NULL COLLATE "C",
     PRIMARY KEY (lead_id, dataset_id, event_name, event)
-);
+) USING heap;
 COMMENT ON TABLE capi_reached_stage IS 'stages that leads have reached, of watches with repeat => first';
 COMMENT ON COLUMN capi_reached_stage.lead_id IS 'lead id, as in capi_event_log';
 COMMENT ON COLUMN capi_reached_stage.event IS 'capi_event_log.id of the event that reached it';

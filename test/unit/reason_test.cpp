@@ -98,6 +98,7 @@ TEST(Reason, PublishedCodesStay) {
         {Reason::kIdentityType, "identity_type"},
         {Reason::kIdentityUnknown, "identity_unknown"},
         {Reason::kLeadIdConflict, "lead_id_conflict"},
+        {Reason::kCustomDataUnreadable, "custom_data_unreadable"},
         {Reason::kUserDataUnreadable, "user_data_unreadable"},
         {Reason::kDeadlinePassed, "deadline_passed"},
         {Reason::kDoubtTooOld, "doubt_too_old"},

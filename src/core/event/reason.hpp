@@ -29,6 +29,7 @@ enum class Reason {
     kValueUnreadable,  // the type's own output function raised an error; SQLSTATE stands beside it
     kWatchNotApproved,
     kCustomDataTooLarge,
+    kCustomDataUnreadable,
     kUserDataUnreadable,
     kIdentityUnknown,  // the key is none of Meta's; stands beside it
     kIdentityType,

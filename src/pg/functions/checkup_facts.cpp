@@ -30,7 +30,7 @@ utf8_result(uint64 row, int column)
 {
     const char* const value = result_text(row, column);
 
-    return value ? to_utf8(value) : "";
+    return value ? legible_utf8(value) : "";
 }
 
 /* A time of the latest result. */

@@ -4,6 +4,7 @@
 #include "pg/queue/log_reader.hpp"
 #include "pg/base/clock.hpp"
 
+#include "pg/base/primary_key.hpp"
 #include "pg/queue/event_content.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/queue/event_log.hpp"
@@ -77,11 +78,10 @@ advance(LogReader* reader)
 LogReader*
 open_log(Oid schema)
 {
-    const Relations* const relations = relations_in(schema);
     auto* const reader = static_cast<LogReader*>(palloc0(sizeof(LogReader)));
 
-    reader->table = table_open(relations->event_log, AccessShareLock);
-    reader->index = index_open(relations->event_log_pkey, AccessShareLock);
+    reader->table = table_open(relations_in(schema)->event_log, AccessShareLock);
+    reader->index = open_primary_key(reader->table, AccessShareLock);
     return reader;
 }
 

@@ -5,6 +5,7 @@
 #include "pg/base/clock.hpp"
 
 #include "core/event/validation.hpp"
+#include "pg/base/encoding.hpp"
 #include "pg/base/json.hpp"
 #include "pg/base/texts.hpp"
 #include "pg/catalog/dataset.hpp"
@@ -228,7 +229,33 @@ read_times(Watch* watch, const Row& row, NewEvent* event)
  * Identities and further data
  */
 
-/* User_data, treated, and custom_data; then whether Meta would know whose event it is. */
+/* Whether the JSON can be sent, in which nothing but texts can be anything else than ASCII. */
+bool
+has_utf8_form(Jsonb* json)
+{
+    bool complete;
+
+    if (GetDatabaseEncoding() == PG_UTF8)
+        return true;
+    (void)to_utf8(std::string_view(print_json(json)), &complete);
+    return complete;
+}
+
+/* Custom_data that is too large, or cannot be sent, is left out, and parks the event. */
+void
+judge_custom_data(NewEvent* event)
+{
+    if (event->custom_data == nullptr)
+        return;
+    if (VARSIZE(event->custom_data) > kLargestCustomData)
+        park(event, Reason::kCustomDataTooLarge, nullptr);
+    else if (!has_utf8_form(event->custom_data))
+        park(event, Reason::kCustomDataUnreadable, nullptr);
+    else
+        return;
+    event->custom_data = nullptr;
+}
+
 void
 read_data(Watch* watch, const Row& row, NewEvent* event)
 {
@@ -238,10 +265,7 @@ read_data(Watch* watch, const Row& row, NewEvent* event)
     read_members(watch, row, &members);
     park(event, members.reason, members.detail);
     event->custom_data = members.custom_data;
-    if (members.custom_data != nullptr && VARSIZE(members.custom_data) > kLargestCustomData) {
-        event->custom_data = nullptr;
-        park(event, Reason::kCustomDataTooLarge, nullptr);
-    }
+    judge_custom_data(event);
     if (members.user_data != nullptr)
         reading = read_identities(members.user_data, watch->default_country);
     else if (!event->has_lead_id || event->lead_id > 0)

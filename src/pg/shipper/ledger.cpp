@@ -10,6 +10,7 @@
 #include "pg/catalog/origin.hpp"
 #include "pg/queue/event_log.hpp"
 #include "pg/base/multirange.hpp"
+#include "pg/catalog/numbers.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/base/row_insert.hpp"
 #include "pg/base/statement.hpp"
@@ -248,13 +249,13 @@ read_datasets(Oid schema, int* count)
     return datasets;
 }
 
-/* Without a plan: every event waits for it on its way to the wire. */
-int64
-begin_request(Oid schema, const OutgoingRequest& request)
+namespace {
+
+/* False if the id is taken. Without a plan: every event waits for it on its way to the wire. */
+bool
+insert_request(Oid table, int64 id, const OutgoingRequest& request)
 {
     static InsertTarget request_log;
-    const Relations* const relations = relations_in(schema);
-    const int64 id = nextval_internal(relations->request_id, false);
     const Datum now = TimestampTzGetDatum(GetCurrentTimestamp());
     Datum values[request_log_column::kEnd - 1] = {};
     bool nulls[request_log_column::kEnd - 1];
@@ -273,7 +274,21 @@ begin_request(Oid schema, const OutgoingRequest& request)
     set(request_log_column::kDataset, Int32GetDatum(request.dataset));
     set(request_log_column::kEventCount, Int32GetDatum(request.event_count));
     set(request_log_column::kEvents, multirange_datum(request.events));
-    insert_row(&request_log, relations->request_log, values, nulls);
+    return insert_row(&request_log, table, values, nulls, lengthof(values));
+}
+
+}  // namespace
+
+int64
+begin_request(Oid schema, const OutgoingRequest& request)
+{
+    int64 id = next_number(schema, Numbered::kRequests);
+
+    while (!insert_request(relations_in(schema)->request_log, id, request)) {
+        CHECK_FOR_INTERRUPTS();
+        distrust_numbers(Numbered::kRequests);
+        id = next_number(schema, Numbered::kRequests);
+    }
     return id;
 }
 

@@ -32,6 +32,7 @@
 #include "pg/shipper/notices.hpp"
 #include "pg/base/no_writers.hpp"
 #include "pg/shipper/recheck.hpp"
+#include "pg/catalog/numbers.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/shipper/publish_figures.hpp"
 #include "pg/shipper/stop_signal.hpp"
@@ -107,6 +108,17 @@ read_range(Shipper* shipper, LogReader* reader, IdRange range, int budget)
     return rows;
 }
 
+/* A sequence that has fallen behind, as a restore can set it back, would hand out ids that nobody
+ * looks for any more. */
+void
+keep_ids_ahead(const Shipper* shipper, int64 last_id)
+{
+    if (last_id >= shipper->log.window->position())
+        return;
+    distrust_numbers(Numbered::kEvents);
+    (void)next_number(shipper->extension.schema, Numbered::kEvents);
+}
+
 /* Reads what has become visible since the last turn. */
 void
 read_log(Shipper* shipper)
@@ -116,6 +128,7 @@ read_log(Shipper* shipper)
     IdRange range = {};
     int budget = kRowsReadPerTurn;
 
+    keep_ids_ahead(shipper, running.last_id);
     call_cpp("look through a new snapshot", [&] {
         SnapshotView view;
         view.xmax = running.xmax;

@@ -250,10 +250,11 @@ judge_stage(const text* stage)
     if (stage == nullptr)
         return Reason::kStageMissing;
     const std::string_view view = text_view(stage);
-    const int encoding = GetDatabaseEncoding();
-    if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
-        return JudgeEventName(view);
-    return JudgeEventName(to_utf8(pnstrdup(view.data(), view.size())));
+    bool complete;
+    if (view.size() > static_cast<size_t>(kMaxEventNameCharacters) * MAX_MULTIBYTE_CHAR_LEN)
+        return Reason::kStageTooLong;
+    const std::string_view utf8 = to_utf8(view, &complete);
+    return complete ? JudgeEventName(utf8) : Reason::kStageEncoding;
 }
 
 }  // namespace crm_capi
