@@ -203,7 +203,7 @@ my $elsewhere = StandIn->new($crm->node->basedir . '/elsewhere');
 $endpoint->script(
 	{
 		times => 1,
-		action => { redirect => $elsewhere->url . "/v26.0/$StandIn::DATASET/events" }
+		action => { redirect => $elsewhere->url . "/v27.0/$StandIn::DATASET/events" }
 	});
 change_together(1, 5);
 await_outcome('retry');

@@ -194,7 +194,7 @@ constexpr Oid kMapping = UserMappingRelationId;
 constexpr OptionRule kRules[] = {
     {"dataset_id", kServer, false, check_dataset_id, "the digits of a dataset (pixel) id"},
     {"lead_event_source", kServer, false, check_text, "the name of the CRM, 1 to 100 characters"},
-    {"api_version", kServer, false, check_api_version, "a version such as \"v26.0\""},
+    {"api_version", kServer, false, check_api_version, "a version such as \"v27.0\""},
     {"endpoint", kServer, true, check_endpoint,
      "a URL such as \"https://graph.facebook.com\"; plain http is for loopback addresses only"},
     {"ca_file", kServer, true, check_path, "an absolute path"},
