@@ -36,7 +36,8 @@ CREATE TABLE capi_dataset (
     reason_code       text,
     detail            text,
     health_since      timestamptz NOT NULL,
-    next_attempt_at   timestamptz
+    next_attempt_at   timestamptz,
+    request_size      integer
 );
 CREATE INDEX capi_dataset_server ON capi_dataset (server);
 COMMENT ON SEQUENCE capi_dataset_number IS 'numbers of capi_dataset';
@@ -53,6 +54,7 @@ COMMENT ON COLUMN capi_dataset.reason_code IS 'why the dataset is not ok';
 COMMENT ON COLUMN capi_dataset.detail IS 'what the reason leaves open';
 COMMENT ON COLUMN capi_dataset.health_since IS 'when the health last changed';
 COMMENT ON COLUMN capi_dataset.next_attempt_at IS 'when a dataset that is not ok is tried again';
+COMMENT ON COLUMN capi_dataset.request_size IS 'events that a request carries at most while larger ones fail; NULL = batch_size';
 
 ----------------------------------------------------------------------------------------------------
 -- The queue: a log that only grows, what its events became, and the cursor

@@ -72,6 +72,7 @@ class Request:
     payload: object = None
     unreadable: Optional[str] = None
     encoding: str = ""
+    length: int = 0  # of the body as its head announces it
     version: Optional[str] = None
     dataset: Optional[str] = None
     notes: dict = field(default_factory=dict)  # index -> why an event will not count, or oddities

@@ -171,6 +171,8 @@ TEST(CheckupTest, ADataset) {
          Check::kDeadline, CheckStatus::kError},
         {"over", [](DatasetFacts* f) { f->next_deadline = kNow - kDay; }, Check::kDeadline,
          CheckStatus::kError},
+        {"small requests", [](DatasetFacts* f) { f->request_size = 125; }, Check::kRequestSize,
+         CheckStatus::kWarning},
         {"parked", [](DatasetFacts* f) { f->parked_lately = 1; }, Check::kParked,
          CheckStatus::kWarning},
         {"a day ago", [](DatasetFacts* f) { f->last_success_at = kNow - 26 * kHour; },

@@ -133,6 +133,7 @@ register_dataset(const Relations* relations, const ForeignServer* server)
     set_null(dataset_column::kDetail);
     set(dataset_column::kHealthSince, TimestampTzGetDatum(GetCurrentTimestamp()));
     set_null(dataset_column::kNextAttemptAt);
+    set_null(dataset_column::kRequestSize);
     const HeapTuple tuple = heap_form_tuple(RelationGetDescr(table), values, nulls);
     CatalogTupleInsert(table, tuple);
     table_close(table, RowExclusiveLock);

@@ -101,6 +101,7 @@ enum {
     kDetail,
     kHealthSince,
     kNextAttemptAt,
+    kRequestSize,
     kEnd
 };
 }

@@ -106,6 +106,7 @@ struct StatusRow {
     int64 parked_lately;
     UnixMicros next_deadline;
     UnixMicros last_success_at;
+    int64 request_size; /* 0 = as set */
 };
 
 /* C++ regime. */
@@ -123,6 +124,7 @@ MakeFacts(const StatusRow& row, const Checkup& checkup)
     facts.next_deadline = row.next_deadline;
     facts.last_success_at = row.last_success_at;
     facts.parked_lately = row.parked_lately;
+    facts.request_size = row.request_size;
     return facts;
 }
 
@@ -149,7 +151,9 @@ gather_datasets(Oid schema, Checkup* checkup)
         " (SELECT k.reason_code FROM @.capi_dataset k WHERE k.name = s.dataset"
         " ORDER BY k.health_since DESC, k.number LIMIT 1), s.owed::bigint,"
         " coalesce(p.parked, 0), coalesce(s.next_deadline, 'epoch'),"
-        " coalesce(s.last_success_at, 'epoch')"
+        " coalesce(s.last_success_at, 'epoch'),"
+        " coalesce((SELECT k.request_size::bigint FROM @.capi_dataset k WHERE k.name = s.dataset"
+        " ORDER BY k.health_since DESC, k.number LIMIT 1), 0)"
         " FROM @.capi_status s LEFT JOIN (pg_catalog.pg_foreign_server f"
         " JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = f.srvfdw AND w.fdwname = 'crm_capi')"
         " ON f.srvname = s.dataset"
@@ -165,7 +169,7 @@ gather_datasets(Oid schema, Checkup* checkup)
         gather_dataset(
             {static_cast<Oid>(result_int8(row, 1)), utf8_result(row, 2), utf8_result(row, 3),
              utf8_result(row, 4), utf8_result(row, 5), result_int8(row, 6), result_int8(row, 7),
-             time_result(row, 8), time_result(row, 9)},
+             time_result(row, 8), time_result(row, 9), result_int8(row, 10)},
             checkup);
     checkup->server.datasets = static_cast<int>(checkup->datasets.size());
 }

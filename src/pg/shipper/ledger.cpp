@@ -310,7 +310,8 @@ write_health(Oid schema, const HealthChange& change)
 {
     static Statement statement = {
         "UPDATE @.capi_dataset SET health = $2, reason_code = $3, detail = $4,"
-        " next_attempt_at = $5, name = $6, health_since = CASE WHEN health = $2"
+        " next_attempt_at = $5, name = $6, request_size = $7::integer, health_since = CASE WHEN "
+        "health = $2"
         " AND reason_code IS NOT DISTINCT FROM $3 THEN health_since"
         " ELSE pg_catalog.clock_timestamp() END WHERE server = $1 OR name = $6",
         nullptr, InvalidOid};
@@ -322,6 +323,8 @@ write_health(Oid schema, const HealthChange& change)
     add_text(&parameters, change.now.detail);
     add_time(&parameters, change.now.next_attempt_at);
     add(&parameters, NAMEOID, DirectFunctionCall1(namein, CStringGetDatum(change.name.c_str())));
+    add_number(&parameters, static_cast<int64>(change.now.request_size),
+               change.now.request_size != 0);
     execute(schema, &statement, &parameters, SPI_OK_UPDATE);
 }
 
