@@ -85,6 +85,12 @@ format:
 format-check:
 	$(CLANG_FORMAT) --dry-run -Werror $(FORMATTED)
 
+# What an image volume of CloudNativePG holds, put into the folder VOLUME: on PostgreSQL 18 and newer
+# extension_control_path finds its share/, dynamic_library_path its lib/. See the Dockerfile.
+volume: all
+	$(MAKE) install datadir='$(abspath $(VOLUME))/share' pkglibdir='$(abspath $(VOLUME))/lib' with_llvm=no
+	sh image/volume.sh '$(abspath $(VOLUME))' '$(PG_CONFIG)' $(LIBRARIES)
+
 # The release, named after its version: what is committed, and nothing else.
 DIST = crm_capi-$(shell sed -n 's/^    "version": "\(.*\)",$$/\1/p' META.json)
 
@@ -95,4 +101,4 @@ dist:
 print-%:
 	@echo '$($*)'
 
-.PHONY: tempcheck isolationcheck prove_installcheck lint format format-check dist
+.PHONY: tempcheck isolationcheck prove_installcheck lint format format-check volume dist

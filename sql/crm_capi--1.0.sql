@@ -436,6 +436,22 @@ FROM pg_catalog.pg_trigger t
      LATERAL (SELECT @extschema@.capi_watch_options(t.oid)) o(options)
 WHERE p.proname IN ('capi_lead_stage_trigger', 'capi_watch_trigger') AND t.tgparentid = 0;
 COMMENT ON VIEW capi_watches IS 'tables whose lead-stage changes are enqueued, one row per trigger';
+COMMENT ON COLUMN capi_watches.target IS 'watched table';
+COMMENT ON COLUMN capi_watches.trigger IS 'name of the trigger, for ALTER TABLE ... DISABLE TRIGGER';
+COMMENT ON COLUMN capi_watches.dataset IS 'dataset (foreign server) that the events go to; NULL if it was left out and there is only one';
+COMMENT ON COLUMN capi_watches.lead_id IS 'column or expression over NEW with the lead id that Meta gave';
+COMMENT ON COLUMN capi_watches.stage IS 'column or expression over NEW with the stage';
+COMMENT ON COLUMN capi_watches.event_time IS 'column or expression with the time of the stage; NULL: the time of the change';
+COMMENT ON COLUMN capi_watches.lead_created_at IS 'column or expression with the time at which the lead was created; NULL: not checked';
+COMMENT ON COLUMN capi_watches.stage_map IS 'names under which stages are sent; NULL: under their own';
+COMMENT ON COLUMN capi_watches.unmapped IS 'what becomes of a stage that is not in stage_map: send, skip or park';
+COMMENT ON COLUMN capi_watches.user_data IS 'keys of user_data with the columns or expressions that fill them';
+COMMENT ON COLUMN capi_watches.custom_data IS 'keys of custom_data with the columns or expressions that fill them';
+COMMENT ON COLUMN capi_watches.condition IS 'expression over NEW; a row for which it is not true is left out';
+COMMENT ON COLUMN capi_watches.repeat IS 'every: each time a lead reaches a stage; first: once for each stage of a lead';
+COMMENT ON COLUMN capi_watches.recheck IS 'whether the condition is looked at once more just before an event is sent';
+COMMENT ON COLUMN capi_watches.enabled IS 'whether the trigger is enabled';
+COMMENT ON COLUMN capi_watches.problem IS 'what keeps the watch from working, found by preparing it anew; NULL if nothing does';
 
 ----------------------------------------------------------------------------------------------------
 -- Reading the queue
@@ -488,6 +504,36 @@ SELECT r.id,
 FROM @extschema@.capi_request_log r
      LEFT JOIN @extschema@.capi_dataset d ON d.number = r.dataset;
 COMMENT ON VIEW capi_requests IS 'HTTP requests, one row per attempt';
+COMMENT ON COLUMN capi_requests.id IS 'number of the request; capi_requests is ordered by it as requests were sent';
+COMMENT ON COLUMN capi_requests.dataset IS 'dataset that the request went to';
+COMMENT ON COLUMN capi_requests.started_at IS 'when the request was about to be sent';
+COMMENT ON COLUMN capi_requests.finished_at IS 'when its answer was judged; NULL while it is under way';
+COMMENT ON COLUMN capi_requests.events IS 'ids of the events in it; an event''s requests: WHERE events @> id';
+COMMENT ON COLUMN capi_requests.event_count IS 'number of events in it';
+COMMENT ON COLUMN capi_requests.outcome IS 'sending, delivered, dry_run, retry, slow_down, held, refused or in_doubt';
+COMMENT ON COLUMN capi_requests.http_status IS 'HTTP status of the answer; NULL if none came';
+COMMENT ON COLUMN capi_requests.events_received IS 'number of events that Meta says it received';
+COMMENT ON COLUMN capi_requests.error_code IS 'error code given by Meta';
+COMMENT ON COLUMN capi_requests.error_subcode IS 'error subcode given by Meta';
+COMMENT ON COLUMN capi_requests.reason IS 'why it was not delivered, in words';
+COMMENT ON COLUMN capi_requests.fbtrace_id IS 'trace id given by Meta, for its support';
+
+-- The state of an event, in one place for the views that tell it. No SET clause, so that the planner
+-- puts the expression where the call stands; its names were looked up when it was created.
+CREATE FUNCTION capi_event_status(
+    outcome text, is_tried boolean, is_under_way boolean, settled text, in_doubt boolean, health text)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN outcome IN ('delivered', 'dry_run') THEN outcome
+            WHEN is_under_way THEN 'sending'
+            WHEN settled <> 'retry' THEN settled
+            WHEN in_doubt THEN 'in_doubt'
+            WHEN health IN ('held', 'paused') THEN 'held'
+            WHEN is_tried OR settled = 'retry' THEN 'retry'
+            ELSE 'pending'
+       END;
+COMMENT ON FUNCTION capi_event_status(text, boolean, boolean, text, boolean, text) IS
+'state of an event, from its last request, its settlement and the health of its dataset';
 
 CREATE VIEW capi_events AS
 SELECT e.id,
@@ -520,14 +566,8 @@ FROM @extschema@.capi_event_log e
          WHERE q.events @> e.id AND NOT e.parked) a ON true
      LEFT JOIN @extschema@.capi_request_log r ON r.id = a.last_request
      LEFT JOIN LATERAL (
-         SELECT CASE WHEN r.outcome IN ('delivered', 'dry_run') THEN r.outcome
-                     WHEN r.id IS NOT NULL AND r.finished_at IS NULL THEN 'sending'
-                     WHEN s.status <> 'retry' THEN s.status
-                     WHEN a.in_doubt THEN 'in_doubt'
-                     WHEN d.health IN ('held', 'paused') THEN 'held'
-                     WHEN r.id IS NOT NULL OR s.status = 'retry' THEN 'retry'
-                     ELSE 'pending'
-                END AS status) state ON true
+         SELECT @extschema@.capi_event_status(r.outcome, r.id IS NOT NULL, r.id IS NOT NULL AND r.finished_at IS NULL,
+                                              s.status, a.in_doubt, d.health) AS status) state ON true
      LEFT JOIN LATERAL (
          SELECT s.reason_code, s.detail
          WHERE state.status IN ('parked', 'expired', 'cancelled')
@@ -537,6 +577,21 @@ FROM @extschema@.capi_event_log e
          SELECT r.reason_code, r.detail
          WHERE state.status IN ('retry', 'in_doubt') AND s.event IS NULL) why ON true;
 COMMENT ON VIEW capi_events IS 'events with their state: pending, sending, retry, held, in_doubt (owed) or delivered, dry_run, parked, expired, cancelled (final)';
+COMMENT ON COLUMN capi_events.id IS 'number of the event; within a lead the order of sending';
+COMMENT ON COLUMN capi_events.dataset IS 'dataset that the event is for; NULL if it could not be told';
+COMMENT ON COLUMN capi_events.lead_id IS 'lead id given by Meta; NULL if there is none or it could not be read';
+COMMENT ON COLUMN capi_events.event_name IS 'stage that the lead reached, as it is sent';
+COMMENT ON COLUMN capi_events.event_time IS 'when the stage was reached; never altered';
+COMMENT ON COLUMN capi_events.enqueued_at IS 'when the event was queued';
+COMMENT ON COLUMN capi_events.status IS 'owed: pending, sending, retry, held, in_doubt; final: delivered, dry_run, parked, expired, cancelled';
+COMMENT ON COLUMN capi_events.attempts IS 'requests in which the event went, those to a held dataset not counted';
+COMMENT ON COLUMN capi_events.reason_code IS 'why it is not delivered; capi_reasons() explains each code';
+COMMENT ON COLUMN capi_events.reason IS 'the same in words, with what the code leaves open';
+COMMENT ON COLUMN capi_events.next_attempt_at IS 'earliest moment of the next request, if one is waited for';
+COMMENT ON COLUMN capi_events.deadline IS 'when Meta will not take the event any more: seven days after event_time';
+COMMENT ON COLUMN capi_events.settled_at IS 'when a final event became final';
+COMMENT ON COLUMN capi_events.http_status IS 'HTTP status of the last request with the event';
+COMMENT ON COLUMN capi_events.fbtrace_id IS 'trace id that Meta gave that request, for its support';
 
 -- Owed events, found from the cursor on: the cost follows what is owed, not the history.
 -- The union is joined with something, or who asks for the first of them has servers from 17 on take
@@ -567,6 +622,13 @@ FROM at, LATERAL (
     FROM @extschema@.capi_settlement s JOIN @extschema@.capi_event_log e ON e.id = s.event
     WHERE s.status = 'retry') o;
 COMMENT ON VIEW capi_owed IS 'events that are still owed to Meta';
+COMMENT ON COLUMN capi_owed.id IS 'number of the event, as in capi_events';
+COMMENT ON COLUMN capi_owed.dataset IS 'capi_dataset.number';
+COMMENT ON COLUMN capi_owed.enqueued_at IS 'when the event was queued';
+COMMENT ON COLUMN capi_owed.event_time IS 'when the stage was reached';
+COMMENT ON COLUMN capi_owed.lead_id IS 'lead id given by Meta; negative if Meta gave none: then it keeps the events of one lead in order';
+COMMENT ON COLUMN capi_owed.event_name IS 'stage that the lead reached';
+COMMENT ON COLUMN capi_owed.retried IS 'whether capi_retry has owed it again';
 
 -- The same columns for what is not plainly delivered, found from the settlements and from the cursor:
 -- who looks for parked events does not read a history of millions for it.
@@ -625,18 +687,30 @@ FROM @extschema@.capi_owed e
          WHERE q.events @> e.id) a
      LEFT JOIN @extschema@.capi_request_log r ON r.id = a.last_request
      CROSS JOIN LATERAL (
-         SELECT CASE WHEN r.id IS NOT NULL AND r.finished_at IS NULL THEN 'sending'
-                     WHEN a.in_doubt THEN 'in_doubt'
-                     WHEN d.health IN ('held', 'paused') THEN 'held'
-                     WHEN r.id IS NOT NULL OR e.retried THEN 'retry'
-                     ELSE 'pending'
-                END AS status) state
+         -- What is owed was not delivered.
+         SELECT @extschema@.capi_event_status(NULL, r.id IS NOT NULL, r.id IS NOT NULL AND r.finished_at IS NULL,
+                                              CASE WHEN e.retried THEN 'retry' END, a.in_doubt, d.health) AS status) state
      LEFT JOIN LATERAL (
          SELECT d.reason_code, d.detail WHERE state.status = 'held'
          UNION ALL
          SELECT r.reason_code, r.detail
          WHERE state.status IN ('retry', 'in_doubt') AND NOT e.retried) why ON true;
 COMMENT ON VIEW capi_undelivered IS 'events that are owed, or ended otherwise than delivered; columns as in capi_events';
+COMMENT ON COLUMN capi_undelivered.id IS 'number of the event; within a lead the order of sending';
+COMMENT ON COLUMN capi_undelivered.dataset IS 'dataset that the event is for; NULL if it could not be told';
+COMMENT ON COLUMN capi_undelivered.lead_id IS 'lead id given by Meta; NULL if there is none or it could not be read';
+COMMENT ON COLUMN capi_undelivered.event_name IS 'stage that the lead reached, as it is sent';
+COMMENT ON COLUMN capi_undelivered.event_time IS 'when the stage was reached; never altered';
+COMMENT ON COLUMN capi_undelivered.enqueued_at IS 'when the event was queued';
+COMMENT ON COLUMN capi_undelivered.status IS 'owed: pending, sending, retry, held, in_doubt; final: parked, expired, cancelled';
+COMMENT ON COLUMN capi_undelivered.attempts IS 'requests in which the event went, those to a held dataset not counted';
+COMMENT ON COLUMN capi_undelivered.reason_code IS 'why it is not delivered; capi_reasons() explains each code';
+COMMENT ON COLUMN capi_undelivered.reason IS 'the same in words, with what the code leaves open';
+COMMENT ON COLUMN capi_undelivered.next_attempt_at IS 'earliest moment of the next request, if one is waited for';
+COMMENT ON COLUMN capi_undelivered.deadline IS 'when Meta will not take the event any more: seven days after event_time';
+COMMENT ON COLUMN capi_undelivered.settled_at IS 'when a final event became final';
+COMMENT ON COLUMN capi_undelivered.http_status IS 'HTTP status of the last request with the event';
+COMMENT ON COLUMN capi_undelivered.fbtrace_id IS 'trace id that Meta gave that request, for its support';
 
 -- What the shipper knows: owed events from shared memory, where one is running, else counted in the tables; totals
 -- from there or, on 18, from the server's statistics. The functions ask for the right to read a view that calls them.
@@ -686,6 +760,17 @@ FROM @extschema@.capi_dataset d
 WHERE coalesce(p.enqueued, t.enqueued) IS NOT NULL
 GROUP BY d.name;
 COMMENT ON VIEW capi_counters IS 'totals of each dataset since it was registered; they only grow';
+COMMENT ON COLUMN capi_counters.dataset IS 'dataset';
+COMMENT ON COLUMN capi_counters.enqueued IS 'events queued';
+COMMENT ON COLUMN capi_counters.delivered IS 'events that Meta has confirmed';
+COMMENT ON COLUMN capi_counters.dry_run IS 'events built and settled, and not sent';
+COMMENT ON COLUMN capi_counters.parked IS 'events parked, when they were queued or later; whatever was decided about them afterwards';
+COMMENT ON COLUMN capi_counters.expired IS 'events that were not delivered within seven days';
+COMMENT ON COLUMN capi_counters.requests IS 'requests that have ended';
+COMMENT ON COLUMN capi_counters.retries IS 'of them: those whose events go again';
+COMMENT ON COLUMN capi_counters.bytes IS 'bytes of request bodies; those of the last moments before a stop are missing';
+COMMENT ON COLUMN capi_counters.request_seconds IS 'time from sending to answer, summed over the requests';
+COMMENT ON COLUMN capi_counters.last_success_at IS 'when Meta last confirmed a request';
 
 -- Answered from shared memory and from small tables, however much is owed and however long the
 -- history is. Without a shipper, or with very many datasets, what is owed is counted in the log.
@@ -767,6 +852,20 @@ FROM dataset s
          WHERE k.name = s.name
          ORDER BY q.id DESC LIMIT 1) e ON true;
 COMMENT ON VIEW capi_status IS 'datasets with their health and counts; health is ok, slowed, retrying, held, paused or stopped';
+COMMENT ON COLUMN capi_status.dataset IS 'dataset (foreign server)';
+COMMENT ON COLUMN capi_status.health IS 'ok, slowed, retrying, held, paused or stopped; the runbook says what each needs';
+COMMENT ON COLUMN capi_status.reason IS 'why it is not ok, in words';
+COMMENT ON COLUMN capi_status.owed IS 'events that are not final: they wait, or are under way';
+COMMENT ON COLUMN capi_status.in_flight IS 'of them: events in requests that are under way';
+COMMENT ON COLUMN capi_status.delivered IS 'events that Meta has confirmed since the dataset was registered';
+COMMENT ON COLUMN capi_status.parked IS 'events that cannot be sent and that nobody has decided about';
+COMMENT ON COLUMN capi_status.expired IS 'events that were not delivered within seven days';
+COMMENT ON COLUMN capi_status.in_doubt IS 'owed events that may have arrived: they go again with the same event_id';
+COMMENT ON COLUMN capi_status.oldest_owed_at IS 'when the oldest owed event was queued';
+COMMENT ON COLUMN capi_status.next_deadline IS 'when the first owed event will expire';
+COMMENT ON COLUMN capi_status.last_success_at IS 'when Meta last confirmed a request';
+COMMENT ON COLUMN capi_status.last_error_at IS 'when a request last failed';
+COMMENT ON COLUMN capi_status.last_error IS 'why it failed, in words';
 
 ----------------------------------------------------------------------------------------------------
 -- Deciding
@@ -903,6 +1002,15 @@ FROM event e LEFT JOIN @extschema@.capi_dataset d ON d.number = e.dataset
 GROUP BY d.name, e.event_name, (e.event_time AT TIME ZONE 'UTC')::date;
 COMMENT ON VIEW capi_stage_coverage IS
 'the funnel, as far as history is kept: leads and events per dataset, stage and day (UTC) of the event time';
+COMMENT ON COLUMN capi_stage_coverage.dataset IS 'dataset; NULL for events whose dataset could not be told';
+COMMENT ON COLUMN capi_stage_coverage.event_name IS 'stage, as it is sent';
+COMMENT ON COLUMN capi_stage_coverage.day IS 'day (UTC) of the event time';
+COMMENT ON COLUMN capi_stage_coverage.leads IS 'leads that reached the stage on that day';
+COMMENT ON COLUMN capi_stage_coverage.events IS 'events of the stage on that day';
+COMMENT ON COLUMN capi_stage_coverage.delivered IS 'events that Meta has confirmed';
+COMMENT ON COLUMN capi_stage_coverage.leads_delivered IS 'leads with a confirmed event';
+COMMENT ON COLUMN capi_stage_coverage.first_at IS 'earliest event time';
+COMMENT ON COLUMN capi_stage_coverage.last_at IS 'latest event time';
 
 ----------------------------------------------------------------------------------------------------
 -- Starting the shipper

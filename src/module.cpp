@@ -7,7 +7,7 @@
 #include "pg/shipper/launcher.hpp"
 #include "pg/base/pg_prelude.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/shared/shared_state.hpp"
+#include "pg/shared/shared_memory.hpp"
 #include "pg/shared/published_totals.hpp"
 
 extern "C" {
@@ -28,7 +28,7 @@ void _PG_init(void) {
     MarkGUCPrefixReserved("crm_capi");
     if (!process_shared_preload_libraries_in_progress)
         return;
-    crm_capi::request_shared_state();
+    crm_capi::reserve_shared_memory();
     crm_capi::register_totals();
     crm_capi::register_launcher();
     crm_capi::watch_database_ddl();

@@ -9,7 +9,7 @@
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 . "$root/test/setup.sh"
 
-PACKAGES_PACKAGING='build-essential debhelper dpkg-dev git lintian postgresql-all unzip'
+PACKAGES_PACKAGING='build-essential debhelper dpkg-dev git lintian pgxnclient postgresql-all unzip'
 
 passed=0
 failed=0
@@ -49,10 +49,11 @@ archive_of_this_version() {
         chown -R "$TESTER:" "$WORK/tmp"
 }
 
-# Bitcode takes as long again, and the packages have it.
-build_archive() {
-    as_tester make -s -C "$WORK/tmp/crm_capi-$version" PG_CONFIG="$PG_CONFIG" with_llvm=no \
-        -j"$(nproc)" all
+# As it comes from PGXN, into the copy of PostgreSQL. Bitcode takes as long again, and the packages have it.
+install_by_client() {
+    as_tester env MAKEFLAGS="-j$(nproc) with_llvm=no" \
+        pgxn install --pg_config "$PG_CONFIG" --nosudo "$WORK/tmp/crm_capi-$version.zip" &&
+        [ -f "$("$PG_CONFIG" --pkglibdir)/crm_capi.so" ]
 }
 
 # --------------------------------------------------------------------------- the packages
@@ -125,7 +126,7 @@ copy_postgres
 
 check "make dist makes archives" make_archive &&
     check "they are named after the version and hold a tree of that name" archive_of_this_version &&
-    check "which builds" build_archive
+    check "PGXN's client builds and installs it" install_by_client
 if check "dpkg-buildpackage builds, and its tests pass" build_packages; then
     check "there is a package for each version of PostgreSQL" packages_of_each_version
     check "lintian finds no error" judge_packages

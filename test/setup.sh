@@ -24,7 +24,7 @@
 PACKAGES_BUILD='make g++ libcurl4-openssl-dev nlohmann-json3-dev libssl-dev libicu-dev libphonenumber-dev'
 PACKAGES_RUN='python3 openssl'
 PACKAGES_TEST='clang libgtest-dev libipc-run-perl perl nghttp2-proxy procps
-prometheus-postgres-exporter'
+prometheus prometheus-postgres-exporter'
 PACKAGES_FUZZ='clang libclang-rt-dev'
 PACKAGES_BENCH='libpq-dev python3-psycopg2'
 # Only where no node and no npm is: whoever has them from elsewhere keeps them.
@@ -250,6 +250,7 @@ install_missing() {
     case " $* " in *" prometheus-postgres-exporter "*)
         install_daemon_quietly prometheus-postgres-exporter prometheus-postgres-exporter ;;
     esac
+    case " $* " in *" prometheus "*) install_daemon_quietly prometheus prometheus ;; esac
     # shellcheck disable=SC2046
     set -- $(missing_of "$@")
     [ $# -eq 0 ] || apt_install "$@"

@@ -37,7 +37,9 @@ public:
     // As EventPump has it: -1 = no limit.
     long TimeoutMs() const { return pump_.TimeoutMs(); }
 
+    // It can go.
     bool IsUnused() const { return transfers_ == 0; }
+    // Since it was made: none of its connections is older.
     std::chrono::steady_clock::duration Age() const {
         return std::chrono::steady_clock::now() - born_;
     }

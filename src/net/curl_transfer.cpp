@@ -144,6 +144,7 @@ bool Transfer::MayGo() noexcept {
     return true;
 }
 
+// Asked with a connection at hand, before each time that the request goes over one.
 int Transfer::OnRequestDue(void* self, char*, char*, int, int) noexcept {
 #if LIBCURL_VERSION_NUM >= 0x075000
     return static_cast<Transfer*>(self)->MayGo() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;

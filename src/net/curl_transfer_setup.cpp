@@ -42,6 +42,7 @@ class EasyOptions {
 public:
     explicit EasyOptions(CURL* easy) : easy_(easy) {}
 
+    // What the request must not be sent without.
     template <typename Value>
     void Set(CURLoption option, Value value) {
         const CURLcode code = curl_easy_setopt(easy_, option, value);
@@ -56,6 +57,7 @@ public:
         (void)curl_easy_setopt(easy_, option, value);
     }
 
+    // Why libcurl refused the first of them; CURLE_OK if it took all.
     CURLcode Refused() const { return refused_; }
 
 private:

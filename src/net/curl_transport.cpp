@@ -42,6 +42,7 @@ void StartLibcurl() {
 // An epoll set of the kernel, closed with its owner.
 class EpollSet {
 public:
+    // What epoll_create1 has returned; throws std::runtime_error for a failure.
     explicit EpollSet(int descriptor) : descriptor_(descriptor) {
         if (descriptor_ < 0) {
             throw std::runtime_error("could not create an epoll set");
@@ -50,6 +51,7 @@ public:
     ~EpollSet() { close(descriptor_); }
     EpollSet(const EpollSet&) = delete;
     EpollSet& operator=(const EpollSet&) = delete;
+    // The descriptor, for epoll_ctl and for whoever waits on it.
     int Number() const { return descriptor_; }
 
 private:
@@ -87,6 +89,7 @@ private:
     std::list<Transfer> idle_;
 };
 
+// Throws std::runtime_error if libcurl has no memory, or the kernel no epoll set.
 CurlTransport::CurlTransport(size_t max_response_bytes,
                              std::chrono::milliseconds connection_lifetime)
     : max_response_bytes_(max_response_bytes),

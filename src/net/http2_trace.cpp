@@ -7,6 +7,7 @@ namespace crm_capi {
 
 namespace {
 
+// Whether these are the line's first characters.
 bool Begins(std::string_view line, std::string_view with) {
     return line.substr(0, with.size()) == with;
 }

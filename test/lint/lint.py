@@ -28,9 +28,13 @@ CHECKS = {
     "test-numbers": (text_checks.test_numbers, samples.TEST_NUMBERS),
     "reason-codes": (text_checks.reason_codes, samples.REASON_CODES),
     "check-names": (text_checks.check_names, samples.CHECK_NAMES),
+    "table-columns": (text_checks.table_columns, samples.TABLE_COLUMNS),
+    "lead-comments": (text_checks.lead_comments, samples.LEAD_COMMENTS),
     "versions": (text_checks.versions, samples.VERSIONS),
+    "released-scripts": (text_checks.released_scripts, samples.RELEASED_SCRIPTS),
     "meta": (text_checks.meta, samples.META_FILES),
     "links": (text_checks.links, samples.LINKS),
+    "named-files": (text_checks.named_files, samples.NAMED_FILES),
     "formatting": (tool_checks.formatting, samples.FORMATTING),
 }
 
@@ -58,6 +62,10 @@ class Tree:
                 return file.read()
         except (FileNotFoundError, IsADirectoryError):
             return None
+
+    def has(self, path):
+        """Whether there is a file or folder by that name."""
+        return os.path.exists(os.path.join(self.root, path))
 
     def names(self, folder):
         return sorted(os.path.relpath(path, folder) for path in self.paths(folder))

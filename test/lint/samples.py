@@ -154,6 +154,30 @@ CHECK_NAMES = [
          "docs/a.md": "| the time | `capi_check()`, `clock` |\n| the rest | `capi_check()`; `watch` |\n"}),
 ]
 
+A_TABLE = "CREATE TABLE capi_a (\n    only_row bigint NOT NULL PRIMARY KEY,\n    b2_at text,\n    PRIMARY KEY (b)\n);\n"
+TABLE_COLUMNS = [
+    (1, {"src/pg/catalog/relations.hpp": "namespace a_column {\nenum { kOnlyRow = 1, kEnd };\n}\n",
+         "sql/crm_capi--1.0.sql": A_TABLE}),
+    (1, {"src/pg/catalog/relations.hpp": "namespace a_column {\nenum { kOnlyRow, kB2At, kEnd };\n}\n",
+         "sql/crm_capi--1.0.sql": A_TABLE}),
+    (1, {"src/pg/catalog/relations.hpp": "namespace b_column {\nenum { kOnlyRow = 1, kB2At, kEnd };\n}\n",
+         "sql/crm_capi--1.0.sql": A_TABLE}),
+    (0, {"src/pg/catalog/relations.hpp": "namespace a_column {\nenum {\n    kOnlyRow = 1,\n    kB2At,\n    kEnd\n};\n}\n",
+         "sql/crm_capi--1.0.sql": A_TABLE}),
+]
+
+COMMENTED = "/* Does it. */\nint f(int a)\n{\n    return a;\n}\n\n"
+BARE = "int\ng(int a)\n{\n    return a;\n}\n\n"
+LEAD_COMMENTS = [
+    (2, {"src/pg/base/a.cpp": COMMENTED + BARE}),
+    (2, {"src/net/a.cpp": "void A::G() { f(); }\n", "src/net/a.hpp": "// A class.\nclass A {\n\n    void G();\n};\n"}),
+    (0, {"src/pg/base/a.cpp": COMMENTED * 9 + BARE}),
+    (0, {"src/pg/base/a.cpp": BARE, "src/pg/base/a.hpp": "/* Both do it. */\nint f();\nint g(int a);\n"}),
+    (0, {"src/net/a.cpp": "void A::G() { f(); }\n", "src/net/a.hpp": "class A {\n    // Does it.\n    void G();\n};\n"}),
+    (0, {"src/pg/base/a.cpp": 'extern "C" Datum\ncapi_a(PG_FUNCTION_ARGS)\n{\n}\n'}),
+    (0, {"src/pg/other/a.cpp": BARE}),
+]
+
 VERSIONS = [
     (1, {"sql/crm_capi--1.1.sql": "\n"}),
     (1, {"crm_capi.control": CONTROL, "sql/crm_capi--1.0.sql": "\n"}),
@@ -177,6 +201,25 @@ META_FILES = [
     (1, {"META.json": META % ("1.0", "a.sql"), "a.sql": "\n"}),
     (1, {"META.json": META % ("1.0.0", "b.sql"), "a.sql": "\n"}),
     (0, {"META.json": META % ("1.0.0", "a.sql"), "a.sql": "\n"}),
+]
+
+RELEASED = "b4e0497804e46e0a0b0b8c31975b062152d551bac49c3c2e80932567b4085dcd  sql/crm_capi--1.0.sql\n"
+RELEASED_SCRIPTS = [
+    (1, {"CHANGELOG.md": "## 1.0.0 (2026-12-01)\n", "sql/crm_capi--1.0.sql": "SELECT 1;\n"}),
+    (1, {"CHANGELOG.md": "## 1.0.0 (2026-12-01)\n", "sql/crm_capi--1.0.sql": "SELECT 2;\n",
+         "test/released.sha256": RELEASED}),
+    (1, {"CHANGELOG.md": "## 1.0.0 (2026-12-01)\n", "test/released.sha256": RELEASED}),
+    (1, {"CHANGELOG.md": "## 1.1.0 (2027-02-01)\n## 1.0.0 (2026-12-01)\n", "sql/crm_capi--1.0.sql": "SELECT 1;\n",
+         "sql/crm_capi--1.0--1.1.sql": "\n", "test/released.sha256": RELEASED}),
+    (0, {"CHANGELOG.md": "## 1.1.0 (not released yet)\n## 1.0.0 (2026-12-01)\n", "sql/crm_capi--1.0.sql": "SELECT 1;\n",
+         "sql/crm_capi--1.0--1.1.sql": "\n", "test/released.sha256": "# of a tag\n" + RELEASED}),
+    (0, {"CHANGELOG.md": "## 1.0.0 (not released yet)\n", "sql/crm_capi--1.0.sql": "SELECT 1;\n"}),
+]
+
+NAMED_FILES = [
+    (1, {"README.md": "see `src/a.cpp`\n", "src/b.cpp": "\n"}),
+    (1, {"CONTRIBUTING.md": "see `test/t/`\n"}),
+    (0, {"README.md": "see `src/`, `src/b.cpp`, `test/t/*.pl`, `/src/a.cpp`, `a.cpp`\n", "src/b.cpp": "\n"}),
 ]
 
 LINKS = [

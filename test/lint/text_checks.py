@@ -1,5 +1,6 @@
 """text_checks.py - the checks that need nothing but the files. Each returns a list of findings."""
 
+import hashlib
 import json
 import posixpath
 import re
@@ -167,6 +168,70 @@ def check_names(tree):
     return findings
 
 
+TABLE = re.compile(r"^CREATE TABLE (\w+) \((.*?)^\);", re.MULTILINE | re.DOTALL)
+COLUMN = re.compile(r"^ +([a-z_0-9]+) +[a-z]", re.MULTILINE)
+COLUMN_NUMBERS = re.compile(r"namespace (\w+)_column \{\s*enum \{([^}]*)\}")
+
+
+def table_columns(tree):
+    """Rows are read and written by the numbers of their columns: these are those of the tables."""
+    path = "src/pg/catalog/relations.hpp"
+    tables = {name: COLUMN.findall(columns) for script in tree.names("sql")
+              for name, columns in TABLE.findall(tree.read(f"sql/{script}"))}
+    findings = []
+    for name, enumerators in COLUMN_NUMBERS.findall(tree.read(path) or ""):
+        numbered = re.sub(r"\s", "", enumerators).split(",")
+        names = [re.sub(r"(?=[A-Z])", "_", word)[2:].lower() for word in numbered]
+        expected = [*tables.get(f"capi_{name}", []), "end"]
+        expected[0] += "=1"
+        if names != expected:
+            findings.append(f"{path}: {name}_column has {', '.join(names)}, "
+                            f"the table {', '.join(expected)}")
+    return findings
+
+
+COMMENTED_WINGS = ("src/core/answer", "src/core/dispatch", "src/net", "src/pg/base", "src/pg/catalog",
+                   "src/pg/queue", "src/pg/watch", "src/pg/row", "src/pg/functions")
+FUNCTION_NAME = re.compile(r"(~?\w+)\s*\(")
+DECLARATION = re.compile(r"^[ \t]*(?!return|if|for|while)[\w:<>*&\[\], ]*?[ *&\n]" + FUNCTION_NAME.pattern,
+                         re.MULTILINE)
+
+
+def has_lead_comment(source, offset):
+    """Whether a comment stands above the line of the offset, or above the declarations that it follows."""
+    for line in reversed(source.text[:offset].split("\n")[:-1]):
+        if re.match(r"\s*(//|/\*|\*)|.*\*/\s*$", line):
+            return True
+        if not re.match(r"\s*[^\s{}].*[;,]\s*$", line):
+            return False
+    return False
+
+
+def commented_declarations(header):
+    """Names of the functions that a header declares or defines below a comment."""
+    return {match.group(1) for match in DECLARATION.finditer(header.code)
+            if has_lead_comment(header, match.start(1))}
+
+
+def lead_comments(tree):
+    """Nine of ten functions of a wing say what they promise, where they are defined or declared. What SQL calls
+    is excepted: the install script has a comment on each."""
+    findings = []
+    for wing in COMMENTED_WINGS:
+        sources = tree.sources(wing)
+        declared = set().union(*(commented_declarations(source) for source in sources
+                                 if source.path.endswith(".hpp")))
+        functions = [(source, start, FUNCTION_NAME.search(source.code, start).group(1))
+                     for source in sources for start, _ in source.functions()
+                     if "PG_FUNCTION_ARGS" not in source.code[start:source.code.index(")", start)]]
+        bare = [source.finding(start, f"{name}() has no lead comment")
+                for source, start, name in functions
+                if name not in declared and not has_lead_comment(source, start)]
+        if len(bare) * 10 > len(functions):
+            findings += [f"{wing}: {len(bare)} of {len(functions)} functions have no lead comment", *bare]
+    return findings
+
+
 def version_key(version):
     numbers = [int(number) for number in version.split(".") if number]
     while numbers and numbers[-1] == 0:  # META.json wants 1.0.0 where the control file says 1.0
@@ -179,6 +244,7 @@ STATED_VERSIONS = {
     "debian/changelog": r"^crm-capi \(([0-9.]+)\)",
     "CHANGELOG.md": r"^## ([0-9.]+)",
     "src/net/curl_transfer_setup.cpp": r'"crm_capi/([0-9.]+)"',
+    "src/module.cpp": r'\.version = "([0-9.]+)"',
 }
 
 
@@ -212,6 +278,27 @@ def versions(tree):
                        if version_key(version) != version_key(default)]
 
 
+RELEASED_VERSION = re.compile(r"^## ([0-9.]+) \((?!not released yet\))", re.MULTILINE)
+
+
+def released_scripts(tree):
+    """A script that was released is never changed: databases have been made by it. Its fingerprint is kept."""
+    kept = dict(reversed(line.split()) for line in (tree.read("test/released.sha256") or "").splitlines()
+                if line and not line.startswith("#"))
+    findings = []
+    for version in RELEASED_VERSION.findall(tree.read("CHANGELOG.md") or ""):
+        for name in tree.names("sql"):
+            script = SQL_SCRIPT.match(name)
+            if script and version_key(script.group(2) or script.group(1)) == version_key(version):
+                if f"sql/{name}" not in kept:
+                    findings.append(f"test/released.sha256: sql/{name} is released and has no fingerprint")
+    for path, fingerprint in kept.items():
+        text = tree.read(path)
+        if text is None or hashlib.sha256(text.encode()).hexdigest() != fingerprint:
+            findings.append(f"{path}: released, and not what was released")
+    return findings
+
+
 # PGXN's META.json, version 1.0.0 of its specification: what must be there, and of which type.
 META_MEMBERS = {"name": str, "abstract": str, "version": str, "maintainer": (str, list), "license": (str, list, dict),
                 "provides": dict, "meta-spec": dict}
@@ -238,7 +325,8 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 def pages(tree):
-    return ["README.md", "CHANGELOG.md", *(path for path in tree.paths("docs") if path.endswith(".md"))]
+    return ["README.md", "CHANGELOG.md", "CONTRIBUTING.md",
+            *(path for path in tree.paths("docs") if path.endswith(".md"))]
 
 
 def anchors(markdown):
@@ -261,4 +349,19 @@ def links(tree):
             if linked is None or anchor and anchor not in anchors(linked):
                 line = text.count("\n", 0, match.start()) + 1
                 findings.append(f"{page}:{line}: {match.group(1)} leads nowhere")
+    return findings
+
+
+NAMED_FILE = re.compile(r"`((?:src|sql|test|expected|docs|debian|image)/[^`\s*]*)`")
+
+
+def named_files(tree):
+    """Each file or folder of ours that a page names is there, by that name."""
+    findings = []
+    for page in pages(tree):
+        text = tree.read(page) or ""
+        for match in NAMED_FILE.finditer(text):
+            if not tree.has(match.group(1)):
+                line = text.count("\n", 0, match.start()) + 1
+                findings.append(f"{page}:{line}: there is no {match.group(1)}")
     return findings

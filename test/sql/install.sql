@@ -11,18 +11,27 @@ WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND x.extname 
 SELECT pg_describe_object(classid, objid, 0) AS object FROM members
 ORDER BY pg_describe_object(classid, objid, 0) COLLATE "C";
 
--- Each has a comment, and so has each column of our tables
+-- Each has a comment, and so has each column of our tables and views
 SELECT pg_describe_object(classid, objid, 0) AS uncommented FROM members
 WHERE obj_description(objid, classid::regclass::name) IS NULL;
-SELECT a.attrelid::regclass AS in_table, a.attname AS uncommented
+SELECT a.attrelid::regclass AS in_relation, a.attname AS uncommented
 FROM members m JOIN pg_class c ON c.oid = m.objid JOIN pg_attribute a ON a.attrelid = c.oid
-WHERE m.classid = 'pg_class'::regclass AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
+WHERE m.classid = 'pg_class'::regclass AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped
       AND col_description(a.attrelid, a.attnum) IS NULL;
 
--- Each function pins its search_path; the trigger looks nothing up by name, and is called for each row
+-- There is no type but the row types of these
+SELECT t.oid::regtype AS other_type
+FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid JOIN pg_type t ON t.oid = d.objid
+     LEFT JOIN pg_type element ON element.oid = t.typelem
+WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND x.extname = 'crm_capi'
+      AND d.classid = 'pg_type'::regclass AND t.typrelid = 0 AND coalesce(element.typrelid, 0) = 0;
+
+-- Each function pins its search_path; the trigger looks nothing up by name, and is called for each row,
+-- and a state has its names looked up already
 SELECT p.oid::regprocedure AS not_pinned FROM members m JOIN pg_proc p ON p.oid = m.objid
 WHERE m.classid = 'pg_proc'::regclass
-      AND NOT coalesce(p.proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}';
+      AND NOT coalesce(p.proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}'
+ORDER BY p.oid;
 
 -- The signatures of the contract
 \pset format unaligned

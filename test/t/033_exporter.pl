@@ -1,27 +1,15 @@
-# What docs/monitoring has for Prometheus and Grafana, with the exporter of the distribution: every metric
-# is there, says what is true, and needs no more than its role has; and neither the dashboard nor the alerts
-# know others.
+# What docs/monitoring has for the exporter of the distribution: every metric is there, says what is true, and
+# needs no more than its role has. Alerts and dashboard: 034_monitoring.pl.
 
 use strict;
 use warnings FATAL => 'all';
 
 use CrmCapi;
-use File::Basename qw(dirname);
-use File::Spec;
-use HTTP::Tiny;
-use IPC::Run;
-use JSON::PP;
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
+use Monitoring;
 use Test::More;
-use Time::HiRes;
 
-my $exporter = '/usr/bin/prometheus-postgres-exporter';
-plan skip_all => 'prometheus-postgres-exporter is not installed' unless -x $exporter;
+plan skip_all => 'not installed: ' . Monitoring::missing() if Monitoring::missing();
 
-my $monitoring = File::Spec->rel2abs(dirname(__FILE__) . '/../../docs/monitoring');
-my $page = slurp_file("$monitoring.md");
-my $queries = slurp_file("$monitoring/queries.yaml");
 my $crm = CrmCapi->new('exporter');
 my $endpoint = $crm->endpoint;
 
@@ -37,55 +25,20 @@ $crm->sql("SELECT capi_send_lead_event(12345678901234567, 'qualified', now() - i
 $crm->until_true("SELECT health = 'paused' FROM capi_status WHERE dataset = 'waiting'");
 $crm->create_dataset('trying', mode => 'dry_run');
 $crm->until_true("SELECT (delivered, parked) = (20, 2) FROM capi_counters WHERE dataset = 'sales'");
-$crm->sql(slurp_file("$monitoring/role.sql"));
+$crm->sql(Monitoring::text_of('role.sql'));
 
 # --- The exporter
 
-my $port = PostgreSQL::Test::Cluster::get_free_port();
-local $ENV{DATA_SOURCE_NAME} = sprintf 'host=%s port=%d user=crm_capi_exporter dbname=postgres sslmode=disable',
-  $crm->node->host, $crm->node->port;
-my $process = IPC::Run::start(
-	[
-		$exporter, "--web.listen-address=127.0.0.1:$port",
-		"--extend.query-path=$monitoring/queries.yaml", '--disable-default-metrics',
-		'--disable-settings-metrics'
-	],
-	'<', \undef, '>&', $crm->node->basedir . '/exporter.log');
-
-# The samples of a scrape: "name{labels}" => value, without the label of the server.
-sub scrape
-{
-	for (1 .. 600)
-	{
-		my $answer = HTTP::Tiny->new(timeout => 60)->get("http://127.0.0.1:$port/metrics");
-		if ($answer->{success} && $answer->{content} =~ /^pg_up 1$/m)
-		{
-			my %samples;
-			while ($answer->{content} =~ /^(crm_capi_\w+)\{([^}]*)\} (\S+)$/mg)
-			{
-				my ($name, $labels, $value) = ($1, $2, $3);
-				$labels = join ',', sort grep { !/^server=/ } split /,/, $labels;
-				$samples{"$name\{$labels}"} = $value;
-			}
-			return %samples;
-		}
-		Time::HiRes::usleep(100_000);
-	}
-	die 'no exporter: ' . slurp_file($crm->node->basedir . '/exporter.log');
-}
-
-my %samples = scrape();
+my $monitoring = Monitoring->new(
+	$crm->node,
+	'--extend.query-path=' . Monitoring::file('queries.yaml'),
+	'--disable-default-metrics',
+	'--disable-settings-metrics');
+my %samples = $monitoring->scrape;
 my %names;
 /^(\w+)/ and $names{$1}++ for keys %samples;
 
-# Metrics as the file of queries promises them: those that are no labels.
-my @promised;
-my $group = '';
-while ($queries =~ /^(\w+):$|^    - (\w+):\n        usage: "(\w+)"/mg)
-{
-	if (defined $1) { $group = $1; }
-	elsif ($3 ne 'LABEL') { push @promised, "${group}_$2"; }
-}
+my @promised = Monitoring::promised();
 cmp_ok(scalar @promised, '>', 20, 'the file of queries promises many metrics');
 is(join(' ', grep { !$names{$_} } @promised), '', 'and each is there');
 
@@ -123,22 +76,9 @@ cmp_ok($samples{'crm_capi_requests_latency_seconds_max{dataset="sales",outcome="
 
 is( $crm->sql("SELECT capi_cancel(array_agg(id)) FROM capi_undelivered WHERE status = 'parked' AND reason_code = 'refused'"),
 	1, 'a parked event is cancelled');
-%samples = scrape();
+%samples = $monitoring->scrape;
 is($samples{'crm_capi_dataset_parked{dataset="sales"}'}, 1, 'it is not among the parked ones any more');
 is($samples{'crm_capi_events_parked_total{dataset="sales"}'}, 2, 'but the counter of the parked does not fall');
-
-# --- The dashboard and the alerts
-
-my $dashboard = decode_json(slurp_file("$monitoring/dashboard.json"));
-my @expressions = map { $_->{expr} } map { @{ $_->{targets} } } @{ $dashboard->{panels} };
-my %shown;
-$shown{$_} = 1 for map { /(crm_capi_\w+)/g } @expressions;
-cmp_ok(scalar keys %shown, '>', 10, 'the dashboard shows many metrics');
-is(join(' ', grep { !$names{$_} } sort keys %shown), '', 'and each is there');
-my ($alerts) = $page =~ /^groups:\n(.*?)^```/ms;
-my %asked = map { $_ => 1 } $alerts =~ /(crm_capi_\w+)/g;
-cmp_ok(scalar keys %asked, '>', 4, 'the alerts ask for some');
-is(join(' ', grep { !$names{$_} } sort keys %asked), '', 'and each of these is there');
 
 # --- The role
 
@@ -151,13 +91,13 @@ like($stderr, qr/permission denied/, 'the role of the exporter sees no lead');
 $crm->node->append_conf('postgresql.conf', "crm_capi.databases = 'elsewhere'");
 $crm->node->reload;
 $crm->until_true('SELECT capi_shipper_pid() IS NULL');
-%samples = scrape();
+%samples = $monitoring->scrape;
 is($samples{'crm_capi_shipper_up{}'}, 0, 'a shipper that is gone shows');
 is($samples{'crm_capi_dataset_health{dataset="sales"}'}, 5, 'and so does the dataset');
 is($samples{'crm_capi_events_delivered_total{dataset="sales"}'},
 	undef, 'totals that may be older than those before are not shown');
 
-$process->kill_kill(grace => 5);
-unlike(slurp_file($crm->node->basedir . '/exporter.log'), qr/level=error/, 'the exporter had nothing to complain of');
+$monitoring->stop;
+unlike($monitoring->log, qr/level=error/, 'the exporter had nothing to complain of');
 
 done_testing();

@@ -1,7 +1,8 @@
 # Every way from an older version of the extension to this one: afterwards its objects are those of a
 # fresh install, and the queue goes on where it was.
 #
-# Until there is an older version, the walk is proved with versions that are made for it.
+# What a tag had is what its scripts in sql/ still are: lint holds them against test/released.sha256. Until there is
+# an older version, the walk is proved with versions that are made for it.
 
 use strict;
 use warnings FATAL => 'all';

@@ -7,6 +7,8 @@ namespace crm_capi {
 
 namespace {
 
+/* Text from one encoding to another, in current memory, or the text itself if nothing is to be
+ * done. Larger than what PostgreSQL can allocate counts as not convertible. */
 std::string_view
 convert(std::string_view text, int from, int to, bool* complete)
 {
@@ -39,6 +41,18 @@ std::string_view
 from_utf8(std::string_view text, bool* complete)
 {
     return convert(text, PG_UTF8, GetDatabaseEncoding(), complete);
+}
+
+const char*
+to_utf8(const char* text)
+{
+    return pg_server_to_any(text, static_cast<int>(strlen(text)), PG_UTF8);
+}
+
+const char*
+from_utf8(const char* utf8)
+{
+    return pg_any_to_server(utf8, static_cast<int>(strlen(utf8)), PG_UTF8);
 }
 
 }  // namespace crm_capi

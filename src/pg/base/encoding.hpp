@@ -18,4 +18,9 @@ std::string_view to_utf8(std::string_view text, bool* complete);
 /* The other way round. */
 std::string_view from_utf8(std::string_view text, bool* complete);
 
+/* The same for a C string that no statement of a CRM hangs on: an ERROR if it cannot be converted.
+ * What needs no conversion is not copied. */
+const char* to_utf8(const char* text);
+const char* from_utf8(const char* utf8);
+
 }  // namespace crm_capi

@@ -13,6 +13,7 @@ namespace crm_capi {
 
 namespace {
 
+/* One end of a range of ids; both ends belong to it. */
 RangeBound
 bound(int64 id, bool lower)
 {

@@ -17,6 +17,7 @@ struct Owned {
     MemoryContextCallback callback;
     T* object;
 
+    /* What the memory context calls when it is reset or deleted. */
     static void destroy(void* self)
     {
         delete static_cast<Owned*>(self)->object;

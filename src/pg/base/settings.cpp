@@ -19,6 +19,7 @@ namespace {
  * eighth day is a margin for clocks and for passes that come late. */
 constexpr int kLeastRetention = 8 * SECS_PER_DAY;
 
+/* Called by the server before it takes a new crm_capi.retention. */
 bool
 check_retention(int* seconds, void**, GucSource)
 {
@@ -31,6 +32,7 @@ check_retention(int* seconds, void**, GucSource)
     return false;
 }
 
+/* Whether crm_capi.databases has the name in its list; a list that cannot be read has none. */
 bool
 is_named(const char* database)
 {

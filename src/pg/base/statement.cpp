@@ -1,12 +1,30 @@
 /*
- * statement.cpp - SQL statements of the shipper: prepared at first use, kept for the process.
+ * statement.cpp - SQL statements of ours, in the schema that the extension is in.
  */
-#include "pg/base/clock.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/base/clock.hpp"
+#include "pg/base/texts.hpp"
 
 namespace crm_capi {
 
 namespace {
+
+/* Columns count from 1. */
+Datum
+result_value(uint64 row, int column, bool* isnull)
+{
+    return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+/* SPI's answer is a number of its own list; any other than the one expected is a fault of ours. */
+void
+check_answer(int answer, int expected, const char* sql)
+{
+    if (answer != expected)
+        elog(ERROR, "unexpected result of \"%s\": %s", sql, SPI_result_code_string(answer));
+}
+
+}  // namespace
 
 const char*
 with_schema(const char* sql, Oid schema)
@@ -23,14 +41,6 @@ with_schema(const char* sql, Oid schema)
     }
     return out.data;
 }
-
-Datum
-result_value(uint64 row, int column, bool* isnull)
-{
-    return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
-}
-
-}  // namespace
 
 void
 add(Parameters* parameters, Oid type, Datum value, bool present)
@@ -69,9 +79,7 @@ add_reason(Parameters* parameters, Reason reason)
 {
     const std::string_view code = Describe(reason).code;
 
-    add(parameters, TEXTOID,
-        PointerGetDatum(cstring_to_text_with_len(code.data(), static_cast<int>(code.size()))),
-        reason != Reason::kNone);
+    add(parameters, TEXTOID, text_datum(code), reason != Reason::kNone);
 }
 
 void
@@ -102,11 +110,17 @@ execute(Oid schema, Statement* statement, Parameters* parameters, int expected)
             elog(ERROR, "could not prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
         statement->planned_for = schema;
     }
-    const int result =
-        SPI_execute_plan(statement->plan, parameters->values, parameters->nulls, false, 0);
-    if (result != expected)
-        elog(ERROR, "unexpected result of \"%s\": %s", statement->sql,
-             SPI_result_code_string(result));
+    check_answer(SPI_execute_plan(statement->plan, parameters->values, parameters->nulls, false, 0),
+                 expected, statement->sql);
+}
+
+void
+execute_once(Oid schema, const char* sql, Parameters* parameters, int expected)
+{
+    check_answer(
+        SPI_execute_with_args(with_schema(sql, schema), parameters->count, parameters->types,
+                              parameters->values, parameters->nulls, false, 0),
+        expected, sql);
 }
 
 int64

@@ -1,5 +1,5 @@
 /*
- * statement.hpp - SQL statements of the shipper: prepared at first use, kept for the process.
+ * statement.hpp - SQL statements of ours, in the schema that the extension is in.
  */
 #pragma once
 
@@ -43,8 +43,15 @@ void add_time(Parameters* parameters, UnixMicros time);
 /* Text in UTF-8 as the database can hold it. */
 Datum database_text(const std::string& utf8);
 
+/* The text with the name of the schema where "@." stands; in current memory. */
+const char* with_schema(const char* sql, Oid schema);
+
 /* Runs the statement; an ERROR unless SPI answers as expected. */
 void execute(Oid schema, Statement* statement, Parameters* parameters, int expected);
+
+/* Runs a statement that is not run often enough to keep its plan: a decision of an operator, a step
+ * of a backfill. */
+void execute_once(Oid schema, const char* sql, Parameters* parameters, int expected);
 
 /* Values of the latest result; columns count from 1. */
 int64 result_int8(uint64 row, int column);

@@ -69,6 +69,8 @@ my_proc_number()
 #endif
 }
 
+/* The latch of the process with that number. It is there for as long as the server is, whoever has
+ * the number then. */
 inline Latch*
 latch_of_proc(int proc_number)
 {
@@ -97,16 +99,17 @@ my_local_transaction_id()
 #endif
 }
 
-/* Walks over the children of an expression, or of one that is not analyzed yet; before 16 the
- * walker was declared without arguments. The compiler believes such a cast only in two steps. */
+/* How servers before 16 declare a walker. */
 using OldWalker = bool (*)();
 
+/* The compiler believes such a cast only in two steps. */
 inline OldWalker
 old_walker(bool (*walker)(Node*, void*))
 {
     return reinterpret_cast<OldWalker>(reinterpret_cast<void (*)()>(walker));
 }
 
+/* Walks over the children of an expression. True if the walker has ended the walk. */
 inline bool
 walk_expression(Node* node, bool (*walker)(Node*, void*), void* context)
 {
@@ -117,6 +120,7 @@ walk_expression(Node* node, bool (*walker)(Node*, void*), void* context)
 #endif
 }
 
+/* The same for one that is not analyzed yet. */
 inline bool
 walk_raw_expression(Node* node, bool (*walker)(Node*, void*), void* context)
 {
@@ -138,33 +142,6 @@ insert_index_entries(ResultRelInfo* table, TupleTableSlot* row, EState* state)
     return ExecInsertIndexTuples(table, row, state, false, false, nullptr, NIL, false);
 #else
     return ExecInsertIndexTuples(table, row, state, false, false, nullptr, NIL);
-#endif
-}
-
-/* The same for a row that is still on trial: whether it conflicts is told, and no error. */
-inline void
-try_index_entries(ResultRelInfo* target, TupleTableSlot* slot, EState* state, bool* conflicts)
-{
-#if PG_VERSION_NUM >= 190000
-    list_free(ExecInsertIndexTuples(target, state, EIIT_NO_DUPE_ERROR, slot, NIL, conflicts));
-#elif PG_VERSION_NUM >= 160000
-    list_free(ExecInsertIndexTuples(target, slot, state, false, true, conflicts, NIL, false));
-#else
-    list_free(ExecInsertIndexTuples(target, slot, state, false, true, conflicts, NIL));
-#endif
-}
-
-/* Whether no row with the keys of this one is there; 18 added an argument. */
-inline bool
-is_new_to_indexes(ResultRelInfo* target, TupleTableSlot* slot, EState* state)
-{
-    ItemPointerData conflict;
-#if PG_VERSION_NUM >= 180000
-    ItemPointerData none;
-    ItemPointerSetInvalid(&none);
-    return ExecCheckIndexConstraints(target, slot, state, &conflict, &none, NIL);
-#else
-    return ExecCheckIndexConstraints(target, slot, state, &conflict, NIL);
 #endif
 }
 

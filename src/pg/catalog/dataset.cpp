@@ -3,6 +3,7 @@
  */
 #include "pg/catalog/dataset.hpp"
 
+#include "pg/base/hash_table.hpp"
 #include "pg/catalog/relations.hpp"
 
 namespace crm_capi {
@@ -18,6 +19,7 @@ struct KnownNumber {
 HTAB* known_numbers = nullptr;
 bool has_uncommitted = false; /* one was registered by the transaction that is still running */
 
+/* All of them: the next event of each dataset looks its number up again. */
 void
 forget_numbers()
 {
@@ -27,6 +29,7 @@ forget_numbers()
     has_uncommitted = false;
 }
 
+/* A server was renamed, dropped or created; which one, nobody says. */
 void
 at_server_change(Datum, SystemCache, uint32)
 {
@@ -43,6 +46,7 @@ at_transaction_end(XactEvent event, void*)
         has_uncommitted = false;
 }
 
+/* The same for a rollback to a savepoint. */
 void
 at_subtransaction_end(SubXactEvent event, SubTransactionId, SubTransactionId, void*)
 {
@@ -50,18 +54,14 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId, SubTransactionId, vo
         forget_numbers();
 }
 
+/* Begins to remember numbers, and to hear of what makes them wrong. */
 void
 create_known_numbers()
 {
     static bool registered = false;
-    HASHCTL control;
 
-    memset(&control, 0, sizeof control);
-    control.keysize = sizeof(Oid);
-    control.entrysize = sizeof(KnownNumber);
-    control.hcxt = TopMemoryContext;
-    known_numbers = hash_create("crm_capi dataset numbers", 16, &control,
-                                HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    known_numbers =
+        create_hash_table<Oid, KnownNumber>("crm_capi dataset numbers", TopMemoryContext);
     if (!registered) {
         CacheRegisterSyscacheCallback(FOREIGNSERVEROID, at_server_change, 0);
         RegisterXactCallback(at_transaction_end, nullptr);

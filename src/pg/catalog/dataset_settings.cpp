@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "pg/base/encoding.hpp"
 #include "pg/catalog/dataset.hpp"
 #include "pg/catalog/options.hpp"
 
@@ -16,12 +17,13 @@ namespace {
 /* A token file holds the token and nothing else but white space around it. */
 constexpr int kLargestTokenFile = 8192;
 
+/* The option in UTF-8, as it is sent; NULL if it is not set. */
 const char*
 utf8_option(List* options, const char* name)
 {
     const char* const value = option_value(options, name);
 
-    return value ? pg_server_to_any(value, static_cast<int>(strlen(value)), PG_UTF8) : nullptr;
+    return value ? to_utf8(value) : nullptr;
 }
 
 /* The mapping of the server's owner, else of PUBLIC; NIL options if there is none. */
@@ -72,6 +74,7 @@ token_from_file(const char* path, const char** problem)
     return first;
 }
 
+/* C++ regime. Not set, a dataset is live. The validator lets no other word pass. */
 Mode
 ReadMode(const char* mode)
 {
@@ -80,6 +83,8 @@ ReadMode(const char* mode)
     return std::strcmp(mode, "dry_run") == 0 ? Mode::kDryRun : Mode::kPaused;
 }
 
+/* Reads token and secret into the settings, in the clear. What keeps the token from being there
+ * becomes `hold`. */
 void
 read_credentials(const ForeignServer* server, DatasetSettings* settings)
 {
@@ -100,18 +105,21 @@ read_credentials(const ForeignServer* server, DatasetSettings* settings)
     }
 }
 
+/* C++ regime. Not set becomes the empty text. */
 std::string
 Text(const char* value)
 {
     return value ? std::string(value) : std::string();
 }
 
+/* C++ regime. The validator has seen to it that it is a number. */
 int
 Number(const char* value, int otherwise)
 {
     return value ? std::atoi(value) : otherwise;
 }
 
+/* C++ regime. Where the request carries the token: not set, in a header. */
 TokenPlace
 ReadTokenPlace(const char* place)
 {
@@ -120,6 +128,7 @@ ReadTokenPlace(const char* place)
     return std::strcmp(place, "body") == 0 ? TokenPlace::kBody : TokenPlace::kQuery;
 }
 
+/* C++ regime. What is the same in every event of the dataset. */
 DatasetConstants
 MakeConstants(const DatasetSettings& settings)
 {

@@ -4,8 +4,9 @@
  * One table says for each option where it belongs, who may set it and what it must look like. What
  * passes here can be sent: the shipper does not check it again.
  */
-#include "pg/catalog/phone_country.hpp"
 #include "pg/catalog/options.hpp"
+#include "pg/catalog/dataset.hpp"
+#include "pg/catalog/phone_country.hpp"
 
 #include <string_view>
 
@@ -27,10 +28,11 @@ struct OptionRule {
     const char* name;
     Oid catalog; /* ForeignServerRelationId or UserMappingRelationId */
     bool superuser_only;
-    ValueTest check;
+    ValueTest accepts;
     const char* requirement; /* completes "The value must be ..." */
 };
 
+/* Whether the value has between `shortest` and `longest` bytes, each of them allowed. */
 bool
 all_of(const char* value, size_t shortest, size_t longest, bool (*allowed)(char))
 {
@@ -45,11 +47,13 @@ all_of(const char* value, size_t shortest, size_t longest, bool (*allowed)(char)
     return true;
 }
 
+/* Bytes of a multi-byte character are: what they make is not looked at. */
 bool
 is_printable(char c)
 {
     return static_cast<unsigned char>(c) >= ' ' && c != 0x7f;
 }
+
 /* What can stand in an HTTP header and in a URL: no blank, no control character, ASCII only. */
 bool
 is_token_character(char c)
@@ -57,6 +61,7 @@ is_token_character(char c)
     return c > ' ' && c < 0x7f;
 }
 
+/* Words are as they are written: upper case is another word. */
 bool
 is_one_of(const char* value, std::initializer_list<const char*> words)
 {
@@ -67,6 +72,7 @@ is_one_of(const char* value, std::initializer_list<const char*> words)
     return false;
 }
 
+/* Whether it is a number without sign, blanks or fraction, within both limits. */
 bool
 is_integer_between(const char* value, int lowest, int highest)
 {
@@ -78,10 +84,11 @@ is_integer_between(const char* value, int lowest, int highest)
 
 /* Meta's ids have 15 or 16 digits today; 20 leaves room and still is a number of 64 bits. */
 bool
-check_dataset_id(const char* value)
+is_dataset_id(const char* value)
 {
     return all_of(value, 1, 20, IsAsciiDigit);
 }
+
 /* Counts characters, which are not bytes: "Müller" has six. */
 bool
 is_printable_text(const char* value, int shortest, int longest)
@@ -92,14 +99,16 @@ is_printable_text(const char* value, int shortest, int longest)
            all_of(value, 0, SIZE_MAX, is_printable);
 }
 
+/* A name. lead_event_source stands in each event, so it has to be short. */
 bool
-check_text(const char* value)
+is_short_text(const char* value)
 {
     return is_printable_text(value, 1, 100);
 }
 
+/* As Meta writes versions in the path of a URL, such as v26.0. */
 bool
-check_api_version(const char* value)
+is_api_version(const char* value)
 {
     const char* const dot = strchr(value, '.');
 
@@ -108,28 +117,32 @@ check_api_version(const char* value)
            strspn(dot + 1, "0123456789") == strlen(dot + 1) && strlen(value) <= 10;
 }
 
+/* A token may not travel in the clear, except to this very machine. */
 bool
-check_endpoint(const char* value)
+is_endpoint(const char* value)
 {
     Endpoint endpoint;
 
     return ReadEndpoint(value, &endpoint) && (endpoint.https || endpoint.loopback);
 }
 
+/* Relative to what, a server process could not say. */
 bool
-check_path(const char* value)
+is_absolute_file(const char* value)
 {
     return is_absolute_path(value) && strlen(value) < MAXPGPATH;
 }
+
+/* The words of ReadMode() in dataset_settings.cpp. */
 bool
-check_mode(const char* value)
+is_mode(const char* value)
 {
     return is_one_of(value, {"live", "dry_run", "paused"});
 }
 
 /* Reference 2.2: fewer than 23 characters, at least two letters. */
 bool
-check_partner_agent(const char* value)
+is_partner_agent(const char* value)
 {
     int letters = 0;
 
@@ -138,52 +151,69 @@ check_partner_agent(const char* value)
     return letters >= 2 && is_printable_text(value, 2, 22);
 }
 
+/* Nothing, or Limited Data Use. Sent as it stands, so no other spelling of the same JSON is taken.
+ */
 bool
-check_processing(const char* value)
+is_processing_option(const char* value)
 {
     return is_one_of(value, {"[]", "[\"LDU\"]"});
 }
+
+/* Meta's numbers: 1 is the United States, 0 lets Meta find out. */
 bool
-check_processing_country(const char* value)
+is_processing_country(const char* value)
 {
     return is_integer_between(value, 0, 1);
 }
+
+/* Meta's numbers: 0 lets Meta find out, 1000 is California, and the others follow. */
 bool
-check_processing_state(const char* value)
+is_processing_state(const char* value)
 {
     return is_integer_between(value, 0, 0) || is_integer_between(value, 1000, 1999);
 }
+
+/* One whose telephone numbers the library knows. */
 bool
-check_country(const char* value)
+is_country(const char* value)
 {
     return all_of(value, 2, 2, IsAsciiLetter) && is_phone_region(value);
 }
+
+/* Meta takes at most 1000 events in a request. */
 bool
-check_batch_size(const char* value)
+is_batch_size(const char* value)
 {
     return is_integer_between(value, 1, 1000);
 }
+
+/* Requests of one dataset at a time. Each holds a connection and a body in memory. */
 bool
-check_max_in_flight(const char* value)
+is_max_in_flight(const char* value)
 {
     return is_integer_between(value, 1, 64);
 }
 
+/* Shorter than a second, Meta could not answer; longer than ten minutes, nobody would notice that
+ * it does not. */
 bool
-check_timeout(const char* value)
+is_timeout(const char* value)
 {
     int milliseconds;
 
     return read_timeout(value, &milliseconds) && milliseconds >= 1000 && milliseconds <= 600000;
 }
 
+/* The words of ReadTokenPlace() in dataset_settings.cpp. */
 bool
-check_token_in(const char* value)
+is_token_in(const char* value)
 {
     return is_one_of(value, {"header", "body", "query"});
 }
+
+/* Tokens have some hundreds of bytes; more than this is not one. */
 bool
-check_secret(const char* value)
+is_secret(const char* value)
 {
     return all_of(value, 1, 4096, is_token_character);
 }
@@ -192,31 +222,33 @@ constexpr Oid kServer = ForeignServerRelationId;
 constexpr Oid kMapping = UserMappingRelationId;
 
 constexpr OptionRule kRules[] = {
-    {"dataset_id", kServer, false, check_dataset_id, "the digits of a dataset (pixel) id"},
-    {"lead_event_source", kServer, false, check_text, "the name of the CRM, 1 to 100 characters"},
-    {"api_version", kServer, false, check_api_version, "a version such as \"v27.0\""},
-    {"endpoint", kServer, true, check_endpoint,
+    {"dataset_id", kServer, false, is_dataset_id, "the digits of a dataset (pixel) id"},
+    {"lead_event_source", kServer, false, is_short_text,
+     "the name of the CRM, 1 to 100 characters"},
+    {"api_version", kServer, false, is_api_version, "a version such as \"v27.0\""},
+    {"endpoint", kServer, true, is_endpoint,
      "a URL such as \"https://graph.facebook.com\"; plain http is for loopback addresses only"},
-    {"ca_file", kServer, true, check_path, "an absolute path"},
-    {"mode", kServer, false, check_mode, "\"live\", \"dry_run\" or \"paused\""},
-    {"test_event_code", kServer, false, check_text, "a code of 1 to 100 characters"},
-    {"partner_agent", kServer, false, check_partner_agent,
+    {"ca_file", kServer, true, is_absolute_file, "an absolute path"},
+    {"mode", kServer, false, is_mode, "\"live\", \"dry_run\" or \"paused\""},
+    {"test_event_code", kServer, false, is_short_text, "a code of 1 to 100 characters"},
+    {"partner_agent", kServer, false, is_partner_agent,
      "2 to 22 characters with at least two letters"},
-    {"data_processing_options", kServer, false, check_processing, "\"[]\" or \"[\"LDU\"]\""},
-    {"data_processing_options_country", kServer, false, check_processing_country, "0 or 1"},
-    {"data_processing_options_state", kServer, false, check_processing_state,
+    {"data_processing_options", kServer, false, is_processing_option, "\"[]\" or \"[\"LDU\"]\""},
+    {"data_processing_options_country", kServer, false, is_processing_country, "0 or 1"},
+    {"data_processing_options_state", kServer, false, is_processing_state,
      "0 or a state code from 1000 on"},
-    {"default_country", kServer, false, check_country,
+    {"default_country", kServer, false, is_country,
      "an ISO 3166-1 code of two letters, such as \"DE\""},
-    {"batch_size", kServer, false, check_batch_size, "a number from 1 to 1000"},
-    {"max_in_flight", kServer, false, check_max_in_flight, "a number from 1 to 64"},
-    {"timeout", kServer, false, check_timeout, "a time from 1s to 600s"},
-    {"token_in", kServer, false, check_token_in, "\"header\", \"body\" or \"query\""},
-    {"access_token", kMapping, false, check_secret, "a token without blanks"},
-    {"access_token_file", kMapping, true, check_path, "an absolute path"},
-    {"app_secret", kMapping, false, check_secret, "a secret without blanks"},
+    {"batch_size", kServer, false, is_batch_size, "a number from 1 to 1000"},
+    {"max_in_flight", kServer, false, is_max_in_flight, "a number from 1 to 64"},
+    {"timeout", kServer, false, is_timeout, "a time from 1s to 600s"},
+    {"token_in", kServer, false, is_token_in, "\"header\", \"body\" or \"query\""},
+    {"access_token", kMapping, false, is_secret, "a token without blanks"},
+    {"access_token_file", kMapping, true, is_absolute_file, "an absolute path"},
+    {"app_secret", kMapping, false, is_secret, "a secret without blanks"},
 };
 
+/* NULL if the object can have no such option. */
 const OptionRule*
 find_rule(const char* name, Oid catalog)
 {
@@ -227,6 +259,7 @@ find_rule(const char* name, Oid catalog)
     return nullptr;
 }
 
+/* Names of the options that the object can have, for a hint. */
 const char*
 valid_options(Oid catalog)
 {
@@ -240,6 +273,7 @@ valid_options(Oid catalog)
     return names.data;
 }
 
+/* An ERROR that says which options there are. */
 void
 report_unknown_option(const char* name, Oid catalog)
 {
@@ -255,6 +289,7 @@ report_unknown_option(const char* name, Oid catalog)
                     : errhint("There are no valid options here.")));
 }
 
+/* An ERROR unless the current user may set the option, and to this value. */
 void
 check_option(const OptionRule* rule, const char* value)
 {
@@ -265,7 +300,7 @@ check_option(const OptionRule* rule, const char* value)
                  errdetail("Only a superuser may decide where the server reads files or sends "
                            "tokens."),
                  errhint("Ask a superuser to set the option, or leave it out.")));
-    if (!rule->check(value)) {
+    if (!rule->accepts(value)) {
         /* A secret is not repeated: errors end in logs. */
         const bool secret = rule->catalog == kMapping && !rule->superuser_only;
         ereport(ERROR,
@@ -277,28 +312,18 @@ check_option(const OptionRule* rule, const char* value)
     }
 }
 
-bool
-is_given(List* options, const char* name)
-{
-    ListCell* cell;
-
-    foreach (cell, options) {
-        if (strcmp(static_cast<DefElem*>(lfirst(cell))->defname, name) == 0)
-            return true;
-    }
-    return false;
-}
-
+/* An ERROR with the hint unless the option is in the list. */
 void
 require_option(List* options, const char* name, const char* hint)
 {
-    if (!is_given(options, name))
+    if (option_value(options, name) == nullptr)
         ereport(ERROR, (errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
                         errmsg("option \"%s\" is required", name),
                         errdetail("Without it no event of this dataset could be sent."),
                         errhint("%s", hint)));
 }
 
+/* An ERROR if options are missing that nothing works without, or contradict each other. */
 void
 check_together(List* options, Oid catalog)
 {
@@ -308,7 +333,7 @@ check_together(List* options, Oid catalog)
         require_option(options, "lead_event_source",
                        "Add lead_event_source, the name of your CRM.");
     } else if (catalog == kMapping) {
-        if (is_given(options, "access_token") && is_given(options, "access_token_file"))
+        if (option_value(options, "access_token") && option_value(options, "access_token_file"))
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                             errmsg("options \"access_token\" and \"access_token_file\" exclude "
                                    "each other"),
@@ -322,7 +347,7 @@ check_together(List* options, Oid catalog)
 bool
 is_test_event_code(const char* text)
 {
-    return check_text(text);
+    return is_short_text(text);
 }
 
 bool

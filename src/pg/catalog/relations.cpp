@@ -3,6 +3,8 @@
  */
 #include "pg/catalog/relations.hpp"
 
+#include "pg/base/relation_changes.hpp"
+
 namespace crm_capi {
 
 namespace {
@@ -12,8 +14,10 @@ bool cache_valid = false;
 void (*listeners[4])();
 int listener_count = 0;
 
+/* Called for every relation that anybody changes. Those asked for here go with the extension, or
+ * are invalidated to tell other sessions a news (forget.cpp, operator_decisions.cpp). */
 void
-forget(Datum, Oid relation)
+forget(Oid relation)
 {
     if (!cache_valid)
         return;
@@ -25,17 +29,7 @@ forget(Datum, Oid relation)
         listeners[i]();
 }
 
-void
-register_callback_once()
-{
-    static bool registered = false;
-
-    if (!registered) {
-        CacheRegisterRelcacheCallback(forget, 0);
-        registered = true;
-    }
-}
-
+/* An ERROR if there is no such table, index or sequence: somebody has dropped a part. */
 Oid
 lookup(Oid schema, const char* name)
 {
@@ -112,9 +106,9 @@ lock_extension()
 const Relations*
 relations_in(Oid schema)
 {
-    register_callback_once();
     if (cache_valid && cached.schema == schema)
         return &cached;
+    on_relation_change(forget);
 
     Relations found;
     found.schema = schema;
@@ -165,6 +159,10 @@ become(const ActingUser& user)
 void
 on_relations_forgotten(void (*listener)())
 {
+    for (int i = 0; i < listener_count; i++) {
+        if (listeners[i] == listener)
+            return;
+    }
     Assert(listener_count < static_cast<int>(lengthof(listeners)));
     listeners[listener_count++] = listener;
 }

@@ -131,7 +131,8 @@ struct ActingUser {
 ActingUser become_queue_owner(Oid schema);
 void become(const ActingUser& user);
 
-/* Called when cached knowledge about our relations is dropped; at most four listeners. */
+/* From now on the listener is called when cached knowledge about our relations is dropped; at most
+ * four listen. Who listens already goes on. */
 void on_relations_forgotten(void (*listener)());
 
 }  // namespace crm_capi

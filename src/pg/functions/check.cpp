@@ -9,13 +9,14 @@
 
 #include "core/checkup/checkup.hpp"
 #include "pg/base/clock.hpp"
-#include "pg/functions/checkup_facts.hpp"
-#include "pg/catalog/dataset.hpp"
-#include "pg/queue/event_log.hpp"
 #include "pg/base/guard.hpp"
 #include "pg/base/owned.hpp"
 #include "pg/base/results.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/base/texts.hpp"
+#include "pg/catalog/dataset.hpp"
+#include "pg/functions/checkup_facts.hpp"
+#include "pg/queue/event_log.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(capi_check);
@@ -30,16 +31,6 @@ namespace {
 constexpr long kProbeTimeoutMs = 1500;
 
 enum Column { kSubject, kCheckName, kStatus, kDetail, kHint, kColumns };
-
-struct Row {
-    Datum values[kColumns];
-    bool nulls[kColumns];
-};
-
-struct Rows {
-    Row* rows;
-    uint64 count;
-};
 
 /* C++ regime. */
 void
@@ -108,33 +99,29 @@ Judge(Checkup* checkup, UnixMicros now)
         JudgeWatch(watch, &findings);
 }
 
-Datum
-view_datum(std::string_view text)
+/* Puts one row into the result. Who is well needs no hint. */
+void
+put_finding(const Finding& finding, Tuplestorestate* results, TupleDesc columns)
 {
-    return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
-}
-
-Row
-make_row(const Finding& finding)
-{
-    Row row = {};
+    Datum values[kColumns] = {};
+    bool nulls[kColumns] = {};
     const bool is_well = finding.status == CheckStatus::kOk;
 
-    row.values[kSubject] = database_text(finding.subject);
-    row.values[kCheckName] = view_datum(Describe(finding.check).name);
-    row.values[kStatus] = view_datum(StatusName(finding.status));
-    row.values[kDetail] = database_text(finding.detail);
-    row.nulls[kHint] = is_well;
+    values[kSubject] = database_text(finding.subject);
+    values[kCheckName] = text_datum(Describe(finding.check).name);
+    values[kStatus] = text_datum(StatusName(finding.status));
+    values[kDetail] = database_text(finding.detail);
+    nulls[kHint] = is_well;
     if (!is_well)
-        row.values[kHint] = finding.hint.empty() ? view_datum(Describe(finding.check).hint)
-                                                 : database_text(finding.hint);
-    return row;
+        values[kHint] = finding.hint.empty() ? text_datum(Describe(finding.check).hint)
+                                             : database_text(finding.hint);
+    tuplestore_putvalues(results, columns, values, nulls);
 }
 
-/* Makes the check-up and returns its rows in current memory. Everything else is gone then:
+/* Makes the check-up and puts a row for each finding. Everything else is gone afterwards:
  * connections, tokens. */
-const Rows*
-check(Oid schema, bool send)
+void
+check_up(Oid schema, bool send, Tuplestorestate* results, TupleDesc columns)
 {
     const MemoryContext room =
         AllocSetContextCreate(CurrentMemoryContext, "crm_capi check", ALLOCSET_DEFAULT_SIZES);
@@ -145,16 +132,12 @@ check(Oid schema, bool send)
     gather_facts(schema, checkup);
     SPI_finish();
     probe_endpoints(schema, checkup, send);
-    const UnixMicros now = to_unix_micros(GetCurrentTimestamp());
+    const UnixMicros now = now_micros();
     call_cpp("judge what was found", [&] { Judge(checkup, now); });
+    for (const Finding& finding : checkup->findings)
+        put_finding(finding, results, columns);
     MemoryContextSwitchTo(before);
-    auto* const rows = static_cast<Rows*>(palloc(sizeof(Rows)));
-    rows->count = checkup->findings.size();
-    rows->rows = static_cast<Row*>(palloc(sizeof(Row) * (rows->count + 1)));
-    for (uint64 i = 0; i < rows->count; i++)
-        rows->rows[i] = make_row(checkup->findings[i]);
     MemoryContextDelete(room);
-    return rows;
 }
 
 }  // namespace
@@ -166,22 +149,10 @@ using namespace crm_capi;
 extern "C" Datum
 capi_check(PG_FUNCTION_ARGS)
 {
-    FuncCallContext* context;
+    const bool send = !PG_ARGISNULL(0) && PG_GETARG_BOOL(0);
+    TupleDesc columns;
+    Tuplestorestate* const results = begin_results(fcinfo, &columns);
 
-    if (SRF_IS_FIRSTCALL()) {
-        context = SRF_FIRSTCALL_INIT();
-        const MemoryContext before = MemoryContextSwitchTo(context->multi_call_memory_ctx);
-        context->tuple_desc = result_columns(fcinfo);
-        const bool send = !PG_ARGISNULL(0) && PG_GETARG_BOOL(0);
-        context->user_fctx =
-            const_cast<Rows*>(check(get_func_namespace(fcinfo->flinfo->fn_oid), send));
-        MemoryContextSwitchTo(before);
-    }
-    context = SRF_PERCALL_SETUP();
-    const auto* const rows = static_cast<const Rows*>(context->user_fctx);
-    if (context->call_cntr >= rows->count)
-        SRF_RETURN_DONE(context);
-    Row* const row = &rows->rows[context->call_cntr];
-    SRF_RETURN_NEXT(
-        context, HeapTupleGetDatum(heap_form_tuple(context->tuple_desc, row->values, row->nulls)));
+    check_up(get_func_namespace(fcinfo->flinfo->fn_oid), send, results, columns);
+    PG_RETURN_NULL();
 }

@@ -1,20 +1,22 @@
 /*
  * checkup_facts.cpp - what capi_check() finds in the database.
  */
-#include "pg/base/clock.hpp"
 #include "pg/functions/checkup_facts.hpp"
+#include "pg/base/clock.hpp"
 
 #include <string>
 
 #include <sys/stat.h>
 
 #include "core/event/validation.hpp"
-#include "pg/catalog/dataset_settings.hpp"
-#include "pg/queue/event_log.hpp"
+#include "pg/base/encoding.hpp"
 #include "pg/base/guard.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/shared/shared_state.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/catalog/dataset_settings.hpp"
+#include "pg/queue/event_log.hpp"
+#include "pg/shared/shared_memory.hpp"
+#include "pg/shared/slots.hpp"
 
 namespace crm_capi {
 
@@ -26,15 +28,17 @@ utf8_result(uint64 row, int column)
 {
     const char* const value = result_text(row, column);
 
-    return value ? pg_server_to_any(value, static_cast<int>(strlen(value)), PG_UTF8) : "";
+    return value ? to_utf8(value) : "";
 }
 
+/* A time of the latest result. */
 UnixMicros
 time_result(uint64 row, int column)
 {
     return to_unix_micros(result_int8(row, column)); /* timestamptz has 64 bits, too */
 }
 
+/* Whether there is anybody to send, and anywhere to send from. */
 void
 gather_server(Oid schema, Checkup* checkup)
 {
@@ -47,7 +51,7 @@ gather_server(Oid schema, Checkup* checkup)
 
     execute(schema, &statement, &none, SPI_OK_SELECT);
     facts->is_connectable = result_bool(0, 1);
-    facts->is_preloaded = has_shared_state();
+    facts->is_preloaded = has_shared_memory();
     facts->is_standby = RecoveryInProgress();
     facts->launcher_runs = launcher_runs();
     facts->shipper_runs = shipper_pid(MyDatabaseId) != 0;
@@ -61,6 +65,7 @@ struct FileFacts {
     unsigned permissions;
 };
 
+/* The path is a superuser's word; its contents are not read. */
 FileFacts
 look_at_file(const char* path)
 {
@@ -128,6 +133,7 @@ MakeFacts(const StatusRow& row, const Checkup& checkup)
     return facts;
 }
 
+/* One dataset: how it is set, with its credentials, and how its queue stands. */
 void
 gather_dataset(const StatusRow& row, Checkup* checkup)
 {
@@ -143,6 +149,7 @@ gather_dataset(const StatusRow& row, Checkup* checkup)
              [&] { AddDataset(settings, file, MakeFacts(row, *checkup), checkup); });
 }
 
+/* All servers of the wrapper, and those that are gone while something is owed to them. */
 void
 gather_datasets(Oid schema, Checkup* checkup)
 {
@@ -276,6 +283,7 @@ gather_funnels(Oid schema, Checkup* checkup)
     }
 }
 
+/* What is wrong with each watch, in words, and which of its times say no time zone. */
 void
 gather_watches(Oid schema, Checkup* checkup)
 {

@@ -6,11 +6,12 @@
  * end (forgotten_leads.cpp); the tombstone says what it has to look for.
  */
 #include "core/event/reason.hpp"
-#include "pg/watch/column_values.hpp"
-#include "pg/queue/identities.hpp"
 #include "pg/base/pg_prelude.hpp"
+#include "pg/base/statement.hpp"
 #include "pg/catalog/relations.hpp"
+#include "pg/queue/identities.hpp"
 #include "pg/shared/wakeup.hpp"
+#include "pg/watch/column_values.hpp"
 
 extern "C" {
 #include "catalog/pg_collation.h"
@@ -23,35 +24,18 @@ namespace crm_capi {
 
 namespace {
 
-/* Runs a statement about the lead ($1); "@." stands for the schema. Returns its first value. */
+/* Runs a statement about the lead, which is $1. Returns its first value; 0 if it has none. */
 int64
 run_about_lead(Oid schema, int64 lead_id, const char* sql, int expected)
 {
-    const char* const name = quote_identifier(get_namespace_name(schema));
-    Oid types[] = {INT8OID};
-    Datum values[] = {Int64GetDatum(lead_id)};
-    StringInfoData statement;
-    bool isnull = true;
-    int64 result = 0;
+    Parameters parameters = {};
 
-    initStringInfo(&statement);
-    for (const char* c = sql; *c != '\0'; c++) {
-        if (*c == '@' && c[1] == '.')
-            appendStringInfoString(&statement, name);
-        else
-            appendStringInfoChar(&statement, *c);
-    }
-    const int code =
-        SPI_execute_with_args(statement.data, lengthof(types), types, values, nullptr, false, 0);
-    if (code != expected)
-        elog(ERROR, "unexpected result of \"%s\": %s", statement.data,
-             SPI_result_code_string(code));
-    if (SPI_processed > 0 && SPI_tuptable != nullptr)
-        result =
-            DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-    return isnull ? 0 : result;
+    add_number(&parameters, lead_id, true);
+    execute_once(schema, sql, &parameters, expected);
+    return SPI_processed > 0 && SPI_tuptable != nullptr ? result_int8(0, 1) : 0;
 }
 
+/* Events of the lead in a request that has no answer yet. */
 int64
 count_in_flight(Oid schema, int64 lead_id)
 {
@@ -76,6 +60,8 @@ put_tombstone(Oid schema, int64 lead_id)
                          SPI_OK_INSERT);
 }
 
+/* Erases the lead's events with all that hangs on them, leaves their ids for the shipper, and
+ * returns how many there were. */
 int64
 erase(Oid schema, int64 lead_id)
 {
@@ -91,6 +77,7 @@ erase(Oid schema, int64 lead_id)
         SPI_OK_SELECT);
 }
 
+/* A NOTICE, unless nothing is. */
 void
 tell_what_is_in_flight(int64 count)
 {
@@ -120,6 +107,7 @@ lead_of_key(Datum key)
     return reason == Reason::kLeadIdNotANumber ? lane_of(text_form(&reader, key)) : lead_id;
 }
 
+/* What both forms of capi_forget() do; returns how many events were erased. */
 int64
 forget(Oid schema, int64 lead_id)
 {

@@ -9,12 +9,13 @@
 #include <string_view>
 
 #include "core/identity/identity_field.hpp"
-#include "pg/catalog/phone_country.hpp"
 #include "pg/base/clock.hpp"
 #include "pg/base/encoding.hpp"
 #include "pg/base/guard.hpp"
-#include "pg/queue/identities.hpp"
 #include "pg/base/pg_prelude.hpp"
+#include "pg/base/texts.hpp"
+#include "pg/catalog/phone_country.hpp"
+#include "pg/queue/identities.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(capi_normalize);
@@ -27,12 +28,7 @@ namespace {
 
 enum Argument { kField, kValue, kDefaultCountry };
 
-std::string_view
-view_of(const text* value)
-{
-    return {VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
-}
-
+/* The names of all fields, separated by commas. */
 const char*
 names_of_fields()
 {
@@ -46,10 +42,11 @@ names_of_fields()
     return names.data;
 }
 
+/* An ERROR that lists the fields if it is none of them. */
 const IdentityField*
 require_field(const text* name)
 {
-    const IdentityField* const field = FindIdentityField(view_of(name));
+    const IdentityField* const field = FindIdentityField(text_view(name));
 
     if (field == nullptr)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -92,7 +89,7 @@ treat(FunctionCallInfo fcinfo, Treat function)
         PG_ARGISNULL(kDefaultCountry) ? "" : require_country(PG_GETARG_TEXT_PP(kDefaultCountry));
     if (PG_ARGISNULL(kValue))
         PG_RETURN_NULL();
-    const std::string_view value = to_utf8(view_of(PG_GETARG_TEXT_PP(kValue)), &complete);
+    const std::string_view value = to_utf8(text_view(PG_GETARG_TEXT_PP(kValue)), &complete);
     const NormalizeContext context = {country, current_year()};
     call_cpp("normalize the value", [&] {
         const std::optional<std::string> text = function(*field, value, context);
@@ -100,8 +97,7 @@ treat(FunctionCallInfo fcinfo, Treat function)
     });
     if (result == nullptr || !complete)
         PG_RETURN_NULL();
-    const char* const text = pg_any_to_server(result, static_cast<int>(strlen(result)), PG_UTF8);
-    return PointerGetDatum(cstring_to_text(text));
+    return CStringGetTextDatum(from_utf8(result));
 }
 
 }  // namespace

@@ -4,8 +4,9 @@
  *
  * The functions are SECURITY DEFINER and not granted to PUBLIC: EXECUTE is the right to decide.
  */
-#include "pg/catalog/dataset.hpp"
 #include "pg/base/pg_prelude.hpp"
+#include "pg/base/statement.hpp"
+#include "pg/catalog/dataset.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/shared/wakeup.hpp"
 
@@ -27,19 +28,19 @@ update_dataset(FunctionCallInfo fcinfo, const char* assignments)
 {
     const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
     const Oid server = require_dataset(NameStr(*PG_GETARG_NAME(0)));
-    Oid types[] = {OIDOID, NAMEOID, INT8OID, OIDOID};
-    Datum values[] = {ObjectIdGetDatum(server), PG_GETARG_DATUM(0),
-                      Int64GetDatum(static_cast<int64>(GetSystemIdentifier())),
-                      ObjectIdGetDatum(MyDatabaseId)};
+    Parameters parameters = {};
 
     (void)dataset_number(schema, server); /* a dataset that was never used has no row yet */
     CommandCounterIncrement();
+    add(&parameters, OIDOID, ObjectIdGetDatum(server));
+    add(&parameters, NAMEOID, PG_GETARG_DATUM(0));
+    add_number(&parameters, static_cast<int64>(GetSystemIdentifier()), true);
+    add(&parameters, OIDOID, ObjectIdGetDatum(MyDatabaseId));
     SPI_connect();
-    const char* const sql = psprintf("UPDATE %s.capi_dataset SET %s WHERE server = $1 OR name = $2",
-                                     quote_identifier(get_namespace_name(schema)), assignments);
-    if (SPI_execute_with_args(sql, lengthof(types), types, values, nullptr, false, 0) !=
-        SPI_OK_UPDATE)
-        elog(ERROR, "unexpected result of \"%s\"", sql);
+    execute_once(
+        schema,
+        psprintf("UPDATE @.capi_dataset SET %s WHERE server = $1 OR name = $2", assignments),
+        &parameters, SPI_OK_UPDATE);
     SPI_finish();
     CacheInvalidateRelcacheByRelid(relations_in(schema)->dataset);
     wake_shipper_on_settings_change();
@@ -47,18 +48,14 @@ update_dataset(FunctionCallInfo fcinfo, const char* assignments)
 
 /* Runs a statement about the events in $1, tells the shipper, and returns how many it was about. */
 int64
-decide_events(FunctionCallInfo fcinfo, const char* sql)
+decide_events(FunctionCallInfo fcinfo, const char* sql, int expected)
 {
     const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
-    const char* const name = quote_identifier(get_namespace_name(schema));
-    Oid types[] = {INT8ARRAYOID};
-    Datum values[] = {PG_GETARG_DATUM(0)};
+    Parameters parameters = {};
 
+    add(&parameters, INT8ARRAYOID, PG_GETARG_DATUM(0));
     SPI_connect();
-    const int result = SPI_execute_with_args(psprintf(sql, name, name, name), lengthof(types),
-                                             types, values, nullptr, false, 0);
-    if (result != SPI_OK_INSERT && result != SPI_OK_UPDATE)
-        elog(ERROR, "unexpected result of a decision: %s", SPI_result_code_string(result));
+    execute_once(schema, sql, &parameters, expected);
     const auto count = static_cast<int64>(SPI_processed);
     SPI_finish();
     CacheInvalidateRelcacheByRelid(relations_in(schema)->settlement);
@@ -96,10 +93,11 @@ capi_retry(PG_FUNCTION_ARGS)
 {
     PG_RETURN_INT64(decide_events(
         fcinfo,
-        "UPDATE %s.capi_settlement s SET status = 'retry', settled_at = clock_timestamp()"
-        " FROM %s.capi_event_log e WHERE e.id = s.event AND s.event = ANY ($1)"
+        "UPDATE @.capi_settlement s SET status = 'retry', settled_at = clock_timestamp()"
+        " FROM @.capi_event_log e WHERE e.id = s.event AND s.event = ANY ($1)"
         " AND s.status IN ('parked', 'expired', 'cancelled') AND NOT e.parked"
-        " AND e.event_time > clock_timestamp() - interval '168 hours'"));
+        " AND e.event_time > clock_timestamp() - interval '168 hours'",
+        SPI_OK_UPDATE));
 }
 
 /* Also gives up what is parked: until somebody decides, it stays, whatever crm_capi.retention says.
@@ -109,14 +107,15 @@ capi_cancel(PG_FUNCTION_ARGS)
 {
     PG_RETURN_INT64(decide_events(
         fcinfo,
-        "INSERT INTO %s.capi_settlement AS s (event, settled_at, dataset, status, reason_code)"
+        "INSERT INTO @.capi_settlement AS s (event, settled_at, dataset, status, reason_code)"
         " SELECT e.id, clock_timestamp(), e.dataset, 'cancelled', 'cancelled' FROM "
-        "%s.capi_event_log e"
+        "@.capi_event_log e"
         " WHERE e.id = ANY ($1) AND NOT EXISTS (SELECT 1"
-        " FROM %s.capi_request_log r WHERE r.events @> e.id"
+        " FROM @.capi_request_log r WHERE r.events @> e.id"
         " AND (r.finished_at IS NULL OR r.outcome IN ('delivered', 'dry_run')))"
         " ON CONFLICT (event) DO UPDATE SET status = excluded.status,"
         " settled_at = excluded.settled_at, reason_code = excluded.reason_code, detail = NULL,"
         " request = NULL, error_code = NULL, error_subcode = NULL"
-        " WHERE s.status IN ('retry', 'parked')"));
+        " WHERE s.status IN ('retry', 'parked')",
+        SPI_OK_INSERT));
 }

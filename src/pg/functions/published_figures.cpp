@@ -5,7 +5,6 @@
 #include "pg/base/results.hpp"
 #include "pg/functions/figures_from_tables.hpp"
 #include "pg/shared/figure_board.hpp"
-#include "pg/shared/shared_state.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(capi_figures);
@@ -63,6 +62,7 @@ read_my_board(FigureBoard* copy)
     return board != nullptr && read_board(board, copy);
 }
 
+/* A row of capi_figures(). Times of 0 are none. */
 HeapTuple
 form_figures(TupleDesc columns, const DatasetFigures& row)
 {
@@ -80,8 +80,9 @@ form_figures(TupleDesc columns, const DatasetFigures& row)
     return heap_form_tuple(columns, values, nulls);
 }
 
+/* The row of capi_totals(). A time of 0 is none. */
 HeapTuple
-form_totals(TupleDesc columns, const Totals& totals)
+form_totals(TupleDesc columns, const DatasetTotals& totals)
 {
     Datum values[kTotalsColumns];
     bool nulls[kTotalsColumns] = {};
@@ -127,7 +128,7 @@ extern "C" Datum
 capi_totals(PG_FUNCTION_ARGS)
 {
     auto* const copy = static_cast<FigureBoard*>(palloc(sizeof(FigureBoard)));
-    Totals totals;
+    DatasetTotals totals;
 
     check_right_to_read(fcinfo);
     if (!read_totals(read_my_board(copy) ? copy : nullptr,

@@ -4,13 +4,16 @@
  */
 #include "core/event/payload.hpp"
 #include "core/event/reason.hpp"
-#include "pg/catalog/dataset_settings.hpp"
+#include "pg/base/encoding.hpp"
 #include "pg/base/guard.hpp"
-#include "pg/queue/log_reader.hpp"
+#include "pg/base/json.hpp"
 #include "pg/base/pg_prelude.hpp"
-#include "pg/catalog/relations.hpp"
 #include "pg/base/results.hpp"
-#include "pg/shared/shared_state.hpp"
+#include "pg/base/texts.hpp"
+#include "pg/catalog/dataset_settings.hpp"
+#include "pg/catalog/relations.hpp"
+#include "pg/queue/log_reader.hpp"
+#include "pg/shared/slots.hpp"
 #include "pg/shared/wakeup.hpp"
 
 extern "C" {
@@ -24,12 +27,6 @@ PG_FUNCTION_INFO_V1(capi_wake);
 namespace crm_capi {
 
 namespace {
-
-text*
-to_text(std::string_view view)
-{
-    return cstring_to_text_with_len(view.data(), static_cast<int>(view.size()));
-}
 
 /* The server behind a dataset number of the log, or InvalidOid. */
 Oid
@@ -70,9 +67,10 @@ event_json(const DatasetSettings& settings, const LoggedEvent& event)
         AppendEvent(config.constants, MakeEvent(event), &out);
         json = CopyToPalloc(out);
     });
-    return pg_any_to_server(json, static_cast<int>(strlen(json)), PG_UTF8);
+    return from_utf8(json);
 }
 
+/* An ERROR about an event that is there, and is not sent. */
 void
 report_no_payload(int64 id, int sqlstate, const char* detail, const char* hint)
 {
@@ -110,32 +108,24 @@ capi_payload(PG_FUNCTION_ARGS)
         report_no_payload(id, ERRCODE_UNDEFINED_OBJECT, "Its dataset does not exist any more.",
                           "Create the server again under its old name.");
     const char* const json = event_json(read_dataset_settings(server, Credentials::kSkip), event);
-    PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
+    PG_RETURN_JSONB_P(parse_json(json));
 }
 
 extern "C" Datum
 capi_reasons(PG_FUNCTION_ARGS)
 {
-    FuncCallContext* context;
+    TupleDesc columns;
     int count;
     const ReasonText* const table = ReasonTable(&count);
+    Tuplestorestate* const results = begin_results(fcinfo, &columns);
 
-    if (SRF_IS_FIRSTCALL()) {
-        context = SRF_FIRSTCALL_INIT();
-        const MemoryContext before = MemoryContextSwitchTo(context->multi_call_memory_ctx);
-        context->tuple_desc = result_columns(fcinfo);
-        MemoryContextSwitchTo(before);
+    for (int row = 1; row < count; row++) { /* row 0 is kNone: no reason */
+        Datum values[] = {text_datum(table[row].code), text_datum(table[row].text),
+                          text_datum(table[row].hint)};
+        bool nulls[] = {false, false, false};
+        tuplestore_putvalues(results, columns, values, nulls);
     }
-    context = SRF_PERCALL_SETUP();
-    const auto row = static_cast<int>(context->call_cntr) + 1; /* row 0 is kNone: no reason */
-    if (row >= count)
-        SRF_RETURN_DONE(context);
-    Datum values[] = {PointerGetDatum(to_text(table[row].code)),
-                      PointerGetDatum(to_text(table[row].text)),
-                      PointerGetDatum(to_text(table[row].hint))};
-    bool nulls[] = {false, false, false};
-    SRF_RETURN_NEXT(context,
-                    HeapTupleGetDatum(heap_form_tuple(context->tuple_desc, values, nulls)));
+    PG_RETURN_NULL();
 }
 
 extern "C" Datum
@@ -144,12 +134,11 @@ capi_reason(PG_FUNCTION_ARGS)
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
     const text* const code = PG_GETARG_TEXT_PP(0);
-    const ReasonText& reason =
-        Describe(ReasonFromCode({VARDATA_ANY(code), VARSIZE_ANY_EXHDR(code)}));
+    const ReasonText& reason = Describe(ReasonFromCode(text_view(code)));
     if (reason.reason == Reason::kNone)
         PG_RETURN_NULL();
     if (PG_ARGISNULL(1))
-        PG_RETURN_TEXT_P(to_text(reason.text));
+        PG_RETURN_TEXT_P(make_text(reason.text));
     PG_RETURN_TEXT_P(
         cstring_to_text(psprintf("%.*s: %s", static_cast<int>(reason.text.size()),
                                  reason.text.data(), text_to_cstring(PG_GETARG_TEXT_PP(1)))));

@@ -7,14 +7,15 @@
 
 #include "core/event/payload.hpp"
 #include "core/event/validation.hpp"
-#include "pg/catalog/phone_country.hpp"
 #include "pg/base/clock.hpp"
-#include "pg/watch/column_values.hpp"
+#include "pg/base/json.hpp"
+#include "pg/base/pg_prelude.hpp"
 #include "pg/catalog/dataset.hpp"
+#include "pg/catalog/phone_country.hpp"
+#include "pg/functions/unsendable.hpp"
 #include "pg/queue/event_log.hpp"
 #include "pg/queue/identities.hpp"
-#include "pg/base/pg_prelude.hpp"
-#include "pg/functions/unsendable.hpp"
+#include "pg/watch/column_values.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(capi_send_lead_event);
@@ -34,6 +35,7 @@ enum Argument {
     kLeadCreatedAt,
 };
 
+/* An ERROR unless Meta would take the time: not too old, not in the future, not before the lead. */
 void
 check_event_time(TimestampTz time, std::optional<UnixMicros> lead_created_at)
 {
@@ -50,6 +52,7 @@ check_event_time(TimestampTz time, std::optional<UnixMicros> lead_created_at)
     }
 }
 
+/* None if it was not given; an ERROR if it is infinite. */
 std::optional<UnixMicros>
 lead_created_at(FunctionCallInfo fcinfo)
 {
@@ -77,22 +80,13 @@ report_unusable(const char* key)
          errhint("See what capi_normalize('%s', value) makes of it, or leave the key out.", key)));
 }
 
-bool
-has_key(Jsonb* object, const char* name)
-{
-    JsonbValue key;
-
-    key.type = jbvString;
-    key.val.string.val = const_cast<char*>(name);
-    key.val.string.len = static_cast<int>(strlen(name));
-    return findJsonbValueFromContainer(&object->root, JB_FOBJECT, &key) != nullptr;
-}
-
 /* custom_data stays as it was given, digit by digit: a number must not pass through a double. Only
  * members that are null are dropped, because they say nothing. */
 Jsonb*
 check_custom_data(Jsonb* given)
 {
+    JsonbValue member;
+
     if (VARSIZE(given) > kLargestCustomData)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("argument \"custom_data\" is too large"),
@@ -105,7 +99,7 @@ check_custom_data(Jsonb* given)
                         errdetail("Its members are sent as members of custom_data."),
                         errhint("Use jsonb_build_object().")));
     for (const char* const fixed : kFixedCustomData) {
-        if (has_key(given, fixed))
+        if (find_member(&given->root, fixed, &member))
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                             errmsg("key \"%s\" of argument \"custom_data\" cannot be set", fixed),
                             errdetail("It is written from the dataset's options."),
@@ -131,6 +125,8 @@ check_identities(FunctionCallInfo fcinfo, Oid server, NewEvent* event)
                                                  : "Nothing was enqueued.");
 }
 
+/* The event that the call describes, or an ERROR that says which argument is wrong. The dataset and
+ * the tombstones are the caller's to look at. */
 NewEvent
 check_arguments(FunctionCallInfo fcinfo, Oid server)
 {

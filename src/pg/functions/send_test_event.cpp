@@ -7,20 +7,22 @@
  */
 #include <string>
 
+#include "core/answer/trial_event.hpp"
 #include "core/dispatch/dataset_config.hpp"
 #include "core/event/digest.hpp"
-#include "core/answer/trial_event.hpp"
 #include "pg/base/clock.hpp"
-#include "pg/catalog/dataset.hpp"
-#include "pg/catalog/dataset_settings.hpp"
-#include "pg/queue/event_log.hpp"
-#include "pg/functions/session_requests.hpp"
+#include "pg/base/encoding.hpp"
 #include "pg/base/guard.hpp"
-#include "pg/catalog/options.hpp"
+#include "pg/base/json.hpp"
 #include "pg/base/owned.hpp"
 #include "pg/base/pg_prelude.hpp"
-#include "pg/functions/unsendable.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/catalog/dataset.hpp"
+#include "pg/catalog/dataset_settings.hpp"
+#include "pg/catalog/options.hpp"
+#include "pg/functions/session_requests.hpp"
+#include "pg/functions/unsendable.hpp"
+#include "pg/queue/event_log.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(capi_send_test_event);
@@ -40,14 +42,7 @@ struct TestEvent {
     UnixMicros time;
 };
 
-const char*
-utf8_text(const text* value)
-{
-    char* const copy = text_to_cstring(value);
-
-    return pg_server_to_any(copy, static_cast<int>(strlen(copy)), PG_UTF8);
-}
-
+/* An ERROR that says which argument is wrong. The event happens now. */
 TestEvent
 read_arguments(FunctionCallInfo fcinfo)
 {
@@ -65,9 +60,9 @@ read_arguments(FunctionCallInfo fcinfo)
                         errdetail("It must be a code of 1 to 100 characters."),
                         errhint("Events Manager shows the code on the page of the test events.")));
     event.lead_id = PG_GETARG_INT64(kLeadId);
-    event.code = utf8_text(PG_GETARG_TEXT_PP(kTestEventCode));
-    event.name = utf8_text(PG_GETARG_TEXT_PP(kEventName));
-    event.time = to_unix_micros(GetCurrentTimestamp());
+    event.code = to_utf8(code);
+    event.name = to_utf8(text_to_cstring(PG_GETARG_TEXT_PP(kEventName)));
+    event.time = now_micros();
     return event;
 }
 
@@ -118,6 +113,7 @@ Prepare(const DatasetSettings& settings, const TestEvent& asked, TestState* stat
     state->requests.list.front().request = BuildRequest(state->config, {event});
 }
 
+/* What Meta has answered, cleaned of secrets, in current memory and in UTF-8. */
 const char*
 answer_json(const TestState* state)
 {
@@ -160,6 +156,5 @@ capi_send_test_event(PG_FUNCTION_ARGS)
     const char* const json = answer_json(state);
     MemoryContextDelete(room);
     /* Where the database cannot hold what Meta says, it is lost rather than the answer. */
-    PG_RETURN_DATUM(DirectFunctionCall1(
-        jsonb_in, CStringGetDatum(text_to_cstring(DatumGetTextPP(database_text(json))))));
+    PG_RETURN_JSONB_P(parse_json(TextDatumGetCString(database_text(json))));
 }

@@ -1,22 +1,15 @@
 /*
  * session_requests.cpp - HTTP requests that a session sends by itself and waits for.
  */
-#include "pg/base/clock.hpp"
 #include "pg/functions/session_requests.hpp"
+#include "pg/base/clock.hpp"
 
 #include "core/answer/http.hpp"
-#include "pg/queue/event_log.hpp"
 #include "pg/base/guard.hpp"
 
 namespace crm_capi {
 
 namespace {
-
-UnixMicros
-now()
-{
-    return to_unix_micros(GetCurrentTimestamp());
-}
 
 /* C++ regime. Tickets count from 1 in a transport of its own. */
 void
@@ -49,13 +42,13 @@ TakeAnswers(SessionRequests* requests, UnixMicros answered_at)
 void
 run_session_requests(SessionRequests* requests, const char* wait_event)
 {
-    const UnixMicros asked_at = now();
+    const UnixMicros asked_at = now_micros();
     const uint32 wait_event_info = wait_event_number(wait_event);
     bool must_wait = true;
 
     call_cpp("send a request", [&] { StartAll(requests, asked_at); });
     for (;;) {
-        const UnixMicros answered_at = now();
+        const UnixMicros answered_at = now_micros();
         call_cpp("take an answer", [&] { must_wait = TakeAnswers(requests, answered_at); });
         if (!must_wait)
             return;

@@ -4,13 +4,14 @@
 #include "pg/functions/unsendable.hpp"
 
 #include "core/event/validation.hpp"
-#include "pg/watch/column_values.hpp"
 #include "pg/queue/tombstone.hpp"
+#include "pg/watch/column_values.hpp"
 
 namespace crm_capi {
 
 namespace {
 
+/* So that callers can tell a wrong time or size from a wrong value. */
 int
 sqlstate_of(Reason reason)
 {

@@ -8,8 +8,9 @@
 
 #include <string_view>
 
-#include "pg/catalog/relations.hpp"
 #include "pg/base/row_insert.hpp"
+#include "pg/base/texts.hpp"
+#include "pg/catalog/relations.hpp"
 #include "pg/shared/wakeup.hpp"
 
 namespace crm_capi {
@@ -19,12 +20,7 @@ namespace {
 InsertTarget event_log;
 InsertTarget settlement;
 
-Datum
-text_datum(std::string_view text)
-{
-    return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
-}
-
+/* The row of capi_event_log. */
 void
 insert_event(const Relations* relations, int64 id, TimestampTz now, const NewEvent& event)
 {
@@ -50,6 +46,7 @@ insert_event(const Relations* relations, int64 id, TimestampTz now, const NewEve
     insert_row(&event_log, relations->event_log, values, nulls);
 }
 
+/* The row of capi_settlement that says why an event is parked from the start. */
 void
 insert_parked(const Relations* relations, int64 id, TimestampTz now, const NewEvent& event)
 {

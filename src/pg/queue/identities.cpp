@@ -10,11 +10,13 @@
 #include "pg/base/clock.hpp"
 #include "pg/base/encoding.hpp"
 #include "pg/base/guard.hpp"
+#include "pg/base/json.hpp"
 
 namespace crm_capi {
 
 namespace {
 
+/* A reading that has nothing but the reason why it has nothing. */
 IdentityReading
 refused_reading(Reason reason)
 {
@@ -24,6 +26,7 @@ refused_reading(Reason reason)
     return reading;
 }
 
+/* C++ regime. NULL for an empty text, so that absence is told in one way. */
 const char*
 CopyIfAny(const std::string& text)
 {
@@ -55,14 +58,12 @@ normalize(std::string_view utf8, const char* default_country, const char** json)
 IdentityReading
 read_identities(const Jsonb* given, const char* default_country)
 {
-    auto* const root = const_cast<JsonbContainer*>(&given->root);
     const char* json = nullptr;
     bool complete;
 
     if (VARSIZE(given) > kLargestUserData)
         return refused_reading(Reason::kIdentityTooMany);
-    const std::string_view utf8 =
-        to_utf8(JsonbToCString(nullptr, root, static_cast<int>(VARSIZE(given))), &complete);
+    const std::string_view utf8 = to_utf8(print_json(given), &complete);
     if (!complete)
         return refused_reading(Reason::kUserDataUnreadable);
     IdentityReading reading = normalize(utf8, default_country, &json);
@@ -73,7 +74,7 @@ read_identities(const Jsonb* given, const char* default_country)
         return refused_reading(Reason::kUserDataUnreadable);
     if (text.size() > kLargestUserData)
         return refused_reading(Reason::kIdentityTooMany);
-    reading.user_data = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data())));
+    reading.user_data = parse_json(text.data());
     return reading;
 }
 

@@ -46,6 +46,7 @@ struct Ranges {
     int room;
 };
 
+/* Grows by doubling. With a history of many years there may be more ranges than palloc() takes. */
 void
 append(Ranges* ranges, IdRange range)
 {
@@ -124,6 +125,8 @@ add_range(TIDBitmap* bitmap, IndexScanDesc by_id, IdRange range)
     return count;
 }
 
+/* The scan: marks what may hold the lead, and returns how many rows that is. A key that is NULL
+ * finds nothing, as in any index. */
 int64
 get_bitmap(IndexScanDesc scan, TIDBitmap* bitmap)
 {
@@ -151,12 +154,14 @@ get_bitmap(IndexScanDesc scan, TIDBitmap* bitmap)
     return count;
 }
 
+/* There is nothing to prepare: all work is done when the bitmap is asked for. */
 IndexScanDesc
 begin_scan(Relation index, int key_count, int order_by_count)
 {
     return RelationGetIndexScan(index, key_count, order_by_count);
 }
 
+/* The executor hands over the key here. */
 void
 rescan(IndexScanDesc scan, ScanKey keys, int, ScanKey, int)
 {
@@ -164,6 +169,7 @@ rescan(IndexScanDesc scan, ScanKey keys, int, ScanKey, int)
         memmove(scan->keyData, keys, static_cast<Size>(scan->numberOfKeys) * sizeof(ScanKeyData));
 }
 
+/* Nothing was opened. */
 void
 end_scan(IndexScanDesc)
 {
@@ -196,35 +202,41 @@ build(Relation table, Relation, IndexInfo*)
     return result;
 }
 
+/* Of an unlogged table, which ours is not. */
 void
 build_empty(Relation)
 {
 }
 
+/* Takes nothing in; nothing to be checked as unique later. */
 bool
 insert(Relation, Datum*, bool*, ItemPointer, Relation, IndexUniqueCheck, bool, IndexInfo*)
 {
     return false;
 }
 
+/* There are no entries, so none to be deleted. */
 IndexBulkDeleteResult*
 bulk_delete(IndexVacuumInfo*, IndexBulkDeleteResult* stats, IndexBulkDeleteCallback, void*)
 {
     return stats;
 }
 
+/* Likewise. Statistics of a VACUUM that did nothing stay NULL. */
 IndexBulkDeleteResult*
 clean_up(IndexVacuumInfo*, IndexBulkDeleteResult* stats)
 {
     return stats;
 }
 
+/* The index has no options of its own. */
 bytea*
 read_options(Datum, bool)
 {
     return nullptr;
 }
 
+/* The only operator class is ours. */
 bool
 validate(Oid)
 {

@@ -1,11 +1,13 @@
 /*
  * log_reader.cpp - reading capi_event_log by id, under a snapshot, always through its primary key.
  */
-#include "pg/base/clock.hpp"
 #include "pg/queue/log_reader.hpp"
+#include "pg/base/clock.hpp"
 
-#include "pg/queue/event_log.hpp"
+#include "pg/base/encoding.hpp"
+#include "pg/base/json.hpp"
 #include "pg/catalog/relations.hpp"
+#include "pg/queue/event_log.hpp"
 
 namespace crm_capi {
 
@@ -28,18 +30,14 @@ namespace {
  * visible, of which there may be millions, are looked at within this as well. */
 constexpr int64 kOverlap = 64;
 
+/* What the tuple holds is not copied. */
 Datum
 column(const LogReader* reader, HeapTuple tuple, int number, bool* isnull)
 {
     return heap_getattr(tuple, number, RelationGetDescr(reader->table), isnull);
 }
 
-const char*
-to_utf8(char* text)
-{
-    return pg_server_to_any(text, static_cast<int>(strlen(text)), PG_UTF8);
-}
-
+/* As text in UTF-8; empty if it is NULL. */
 const char*
 json_column(const LogReader* reader, HeapTuple tuple, int number)
 {
@@ -47,10 +45,10 @@ json_column(const LogReader* reader, HeapTuple tuple, int number)
     const Datum value = column(reader, tuple, number, &isnull);
     if (isnull)
         return "";
-    Jsonb* const json = DatumGetJsonbP(value);
-    return to_utf8(JsonbToCString(nullptr, &json->root, static_cast<int>(VARSIZE(json))));
+    return to_utf8(print_json(DatumGetJsonbP(value)));
 }
 
+/* Both times: the event's own is 0 if it is NULL, which only parked events have. */
 void
 read_times(const LogReader* reader, HeapTuple tuple, LoggedEvent* event)
 {
@@ -61,6 +59,7 @@ read_times(const LogReader* reader, HeapTuple tuple, LoggedEvent* event)
     event->enqueued_at = DatumGetTimestampTz(value);
 }
 
+/* What goes into the request. `recheck` is copied, because it is asked for after the row. */
 void
 read_content(const LogReader* reader, HeapTuple tuple, LoggedEvent* event)
 {
@@ -170,6 +169,7 @@ complete_event(const LogReader* reader, LoggedEvent* event)
     read_content(reader, reader->tuple, event);
 }
 
+/* Also in the middle of a range. */
 void
 close_log(LogReader* reader)
 {

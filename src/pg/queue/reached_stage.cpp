@@ -8,10 +8,11 @@
  */
 #include "pg/queue/reached_stage.hpp"
 
-#include "pg/catalog/dataset.hpp"
-#include "pg/catalog/relations.hpp"
+#include "pg/base/json.hpp"
 #include "pg/base/row_insert.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/catalog/dataset.hpp"
+#include "pg/catalog/relations.hpp"
 
 extern "C" {
 #include "access/heapam.h"
@@ -24,6 +25,7 @@ namespace {
 
 InsertTarget reached_stage;
 
+/* The id at Meta; empty if the server has none, which the validator does not let happen. */
 Datum
 dataset_id_of(Oid server)
 {
@@ -32,6 +34,7 @@ dataset_id_of(Oid server)
     return CStringGetTextDatum(dataset_id ? dataset_id : "");
 }
 
+/* Columns of the key are of collation C, whatever the database's is. */
 void
 init_text_key(ScanKey key, AttrNumber position, Datum value)
 {
@@ -53,6 +56,7 @@ begin_scan(Oid schema, Relation table, int64 lead_id, Datum dataset_id, Datum ev
                               lengthof(keys), keys);
 }
 
+/* None of the table's columns can be NULL. */
 Datum
 column(Relation table, HeapTuple tuple, int number)
 {
@@ -188,9 +192,7 @@ is_reached_by_another(Oid schema, const LoggedEvent& event)
 Jsonb*
 make_first_mark()
 {
-    const char* const json = psprintf("{\"%s\":true}", kFirstMember);
-
-    return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
+    return parse_json(psprintf("{\"%s\":true}", kFirstMember));
 }
 
 bool
@@ -198,8 +200,7 @@ is_first_only(Jsonb* recheck)
 {
     JsonbValue value;
 
-    return getKeyJsonValueFromContainer(&recheck->root, kFirstMember,
-                                        static_cast<int>(strlen(kFirstMember)), &value) != nullptr;
+    return find_member(&recheck->root, kFirstMember, &value);
 }
 
 }  // namespace crm_capi

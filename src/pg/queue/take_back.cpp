@@ -5,8 +5,9 @@
  */
 #include "pg/queue/take_back.hpp"
 
-#include "pg/queue/reached_stage.hpp"
+#include "pg/base/texts.hpp"
 #include "pg/catalog/relations.hpp"
+#include "pg/queue/reached_stage.hpp"
 
 extern "C" {
 #include "access/heapam.h"
@@ -31,21 +32,15 @@ find_row(Relation table, Oid index, int64 number)
     return copy;
 }
 
+/* Whether this transaction, or a subtransaction of it that was not rolled back, has written the
+ * row. */
 bool
 is_own(HeapTuple tuple)
 {
     return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
 }
 
-bool
-is_same_text(const text* a, const text* b)
-{
-    if (a == nullptr || b == nullptr)
-        return a == b;
-    return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
-           memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
-}
-
+/* Whether the row of the log has the lead and the stage of the event. Both may be missing. */
 bool
 is_about(const Datum* values, const bool* nulls, const NewEvent& event)
 {
@@ -85,6 +80,8 @@ delete_settlement(const Relations* relations, int64 id, bool parked)
     return is_undecided;
 }
 
+/* Deletes the row of the log and what hangs on it. False if it is another event, or somebody has
+ * decided about it. */
 bool
 delete_event(Oid schema, Relation log, HeapTuple tuple, const NewEvent& like)
 {

@@ -17,23 +17,14 @@ namespace {
 
 bool none_are_forgotten = false; /* known to be so; else somebody may be */
 
+/* capi_forget() has invalidated the table, or it is gone. */
 void
 ask_again()
 {
     none_are_forgotten = false;
 }
 
-void
-listen_once()
-{
-    static bool listening = false;
-
-    if (!listening) {
-        on_relations_forgotten(ask_again);
-        listening = true;
-    }
-}
-
+/* Whether capi_tombstone has a row with that key; without a key, any row. */
 bool
 has_row(const Relations* relations, int key_count, ScanKey key)
 {
@@ -54,7 +45,7 @@ is_forgotten(Oid schema, int64 lead_id)
 {
     if (none_are_forgotten)
         return false;
-    listen_once();
+    on_relations_forgotten(ask_again);
     const Relations* const relations = relations_in(schema);
     none_are_forgotten = true; /* unless a message says otherwise while we look */
     if (!has_row(relations, 0, nullptr))

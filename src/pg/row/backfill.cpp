@@ -10,9 +10,10 @@
  * asked, because it is asked later; a change that is committed afterwards has a stage or time of
  * its own. Two backfills wait for each other.
  */
-#include "pg/row/backfill_batch.hpp"
+#include "pg/base/owned_table.hpp"
 #include "pg/base/pg_prelude.hpp"
 #include "pg/base/results.hpp"
+#include "pg/row/backfill_batch.hpp"
 #include "pg/row/row_event.hpp"
 #include "pg/watch/watch_cache.hpp"
 #include "pg/watch/watch_definition.hpp"
@@ -35,6 +36,8 @@ enum Argument { kTarget, kSince, kDryRun };
  * Arguments and rights
  */
 
+/* An ERROR if one of them is null. The function is not STRICT, because then it would return nothing
+ * and not say why. */
 void
 require_arguments(FunctionCallInfo fcinfo)
 {
@@ -49,6 +52,7 @@ require_arguments(FunctionCallInfo fcinfo)
     }
 }
 
+/* From when on stages are of interest; an ERROR unless that is in the past. */
 TimestampTz
 start_of_window(FunctionCallInfo fcinfo)
 {
@@ -62,14 +66,6 @@ start_of_window(FunctionCallInfo fcinfo)
                         errdetail("It says how far back stages are looked for."),
                         errhint("Meta takes events of the last seven days.")));
     return start;
-}
-
-void
-require_owned_table(Oid table)
-{
-    if (!owns_relation(table, GetUserId()))
-        aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(table)),
-                       get_rel_name(table));
 }
 
 /* One backfill at a time; DROP FUNCTION waits as well. With an older snapshot this one could not
@@ -86,6 +82,8 @@ wait_for_other_backfills(Oid function)
     LockDatabaseObject(ProcedureRelationId, function, 0, ExclusiveLock);
 }
 
+/* An ERROR if the watch could not send anything, the caller may not send for it, or the rows do not
+ * say when they reached their stage. */
 void
 require_working_watch(Relation table, const Watch* watch)
 {
@@ -115,6 +113,7 @@ require_working_watch(Relation table, const Watch* watch)
  * Reading
  */
 
+/* Takes the event that the row makes due, if any. What reading it takes is freed. */
 void
 read_row(Backfill* backfill, Watch* watch, TupleTableSlot* slot, MemoryContext memory)
 {
@@ -151,6 +150,7 @@ read_table(Backfill* backfill, Relation table, const Trigger* trigger)
     MemoryContextDelete(row_memory);
 }
 
+/* Whether the trigger is a watch, and one that fires. */
 bool
 works_for(const Backfill* backfill, const Trigger* trigger)
 {
@@ -169,15 +169,13 @@ read_watches(Backfill* backfill, Relation table)
     }
 }
 
-/* Asked before the lock, so that nobody else makes the CRM wait, and again under it. */
+/* An ERROR unless the caller owns the table and it is watched. */
 void
 lock_watched_table(const Backfill* backfill, Oid target)
 {
     bool is_watched = false;
 
-    require_owned_table(target);
-    const Relation table = relation_open(target, AccessShareLock);
-    require_owned_table(target);
+    const Relation table = open_owned_table(target, AccessShareLock);
     const TriggerDesc* const triggers = table->trigdesc;
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
         is_watched = is_watched || works_for(backfill, &triggers->triggers[i]);
@@ -189,6 +187,7 @@ lock_watched_table(const Backfill* backfill, Oid target)
     relation_close(table, NoLock);
 }
 
+/* An ERROR: its rows are elsewhere, and reading them could take any time. */
 void
 report_foreign_table(Oid table)
 {
@@ -207,6 +206,7 @@ tables_with_rows(Oid target)
     return find_all_inheritors(target, AccessShareLock, nullptr);
 }
 
+/* Reads the table, or each of its partitions. */
 void
 read_all(Backfill* backfill, Oid target)
 {

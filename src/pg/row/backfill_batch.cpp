@@ -7,10 +7,12 @@
  */
 #include "pg/row/backfill_batch.hpp"
 
+#include "pg/base/statement.hpp"
+#include "pg/base/texts.hpp"
 #include "pg/catalog/dataset.hpp"
 #include "pg/catalog/relations.hpp"
-#include "pg/row/row_event.hpp"
 #include "pg/queue/tombstone.hpp"
+#include "pg/row/row_event.hpp"
 
 namespace crm_capi {
 
@@ -36,6 +38,7 @@ struct Finding {
     int64 id; /* in the queue; 0 = none */
 };
 
+/* Puts a row into the result. */
 void
 report(Backfill* backfill, const Watch* watch, const NewEvent& event, const Finding& finding)
 {
@@ -57,12 +60,12 @@ report(Backfill* backfill, const Watch* watch, const NewEvent& event, const Find
     set(result_column::kEventTime, event.has_event_time, TimestampTzGetDatum(event.event_time));
     set(result_column::kAction, true,
         CStringGetTextDatum(kActionNames[static_cast<int>(finding.action)]));
-    set(result_column::kReasonCode, finding.reason != Reason::kNone,
-        PointerGetDatum(cstring_to_text_with_len(reason.data(), static_cast<int>(reason.size()))));
+    set(result_column::kReasonCode, finding.reason != Reason::kNone, text_datum(reason));
     set(result_column::kEventId, finding.id != 0, Int64GetDatum(finding.id));
     tuplestore_putvalues(backfill->results, backfill->columns, values, nulls);
 }
 
+/* In current memory; NULL stays NULL. */
 Jsonb*
 copy_json(const Jsonb* json)
 {
@@ -73,6 +76,7 @@ copy_json(const Jsonb* json)
     return copy;
 }
 
+/* Copies the event into the batch. */
 void
 keep(Backfill* backfill, const NewEvent& event)
 {
@@ -93,18 +97,8 @@ keep(Backfill* backfill, const NewEvent& event)
  * The queue
  */
 
-/* Whoever owns a table may know what the queue has of it, but not read the queue: the statement
- * runs as the queue's owner. */
-int
-execute_as_queue_owner(Oid schema, const char* sql, int count, Oid* types, Datum* values)
-{
-    const ActingUser caller = become_queue_owner(schema);
-    const int result = SPI_execute_with_args(sql, count, types, values, nullptr, false, 0);
-
-    become(caller);
-    return result;
-}
-
+/* One value of each event of the batch as an array, for the statement below. None of them is NULL.
+ */
 Datum
 array_of(const Backfill* backfill, Oid type, Datum (*value)(const NewEvent& event))
 {
@@ -127,39 +121,40 @@ constexpr const char* kLookUp =
     " FROM (SELECT u.*, row_number() OVER (PARTITION BY u.lead, u.name,"
     "  CASE WHEN $6 THEN NULL ELSE u.time END ORDER BY u.time, u.n) > 1 AS is_repeated"
     "  FROM unnest($1, $2, $3) WITH ORDINALITY AS u (lead, name, time, n)) c"
-    " LEFT JOIN %1$s.capi_event_log e ON e.lead_id = c.lead AND e.event_name = c.name"
+    " LEFT JOIN @.capi_event_log e ON e.lead_id = c.lead AND e.event_name = c.name"
     "  AND e.event_time = c.time AND NOT e.parked AND e.dataset = ANY"
-    "  (ARRAY(SELECT d.number FROM %1$s.capi_dataset d WHERE d.server = $4 OR d.name = $5))"
-    " LEFT JOIN %1$s.capi_reached_stage r ON $6 AND r.lead_id = c.lead"
+    "  (ARRAY(SELECT d.number FROM @.capi_dataset d WHERE d.server = $4 OR d.name = $5))"
+    " LEFT JOIN @.capi_reached_stage r ON $6 AND r.lead_id = c.lead"
     "  AND r.event_name = c.name AND r.dataset_id = $7"
     " GROUP BY c.n, c.time, c.is_repeated ORDER BY c.time, c.n";
 
+/* Whoever owns a table may know what the queue has of it, but not read the queue: the statement
+ * runs as the queue's owner. */
 void
 look_up(const Backfill* backfill, const Watch* watch)
 {
     const ForeignServer* const server = GetForeignServer(watch->server);
     const char* const dataset_id = option_value(server->options, "dataset_id");
     NameData name;
-    Oid types[] = {INT8ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, OIDOID, NAMEOID,
-                   BOOLOID,      TEXTOID};
+    Parameters parameters = {};
 
     namestrcpy(&name, server->servername);
-    Datum values[] = {
-        array_of(backfill, INT8OID,
-                 [](const NewEvent& event) { return Int64GetDatum(event.lead_id); }),
-        array_of(backfill, TEXTOID,
-                 [](const NewEvent& event) { return PointerGetDatum(event.event_name); }),
+    add(&parameters, INT8ARRAYOID, array_of(backfill, INT8OID, [](const NewEvent& event) {
+        return Int64GetDatum(event.lead_id);
+    }));
+    add(&parameters, TEXTARRAYOID, array_of(backfill, TEXTOID, [](const NewEvent& event) {
+        return PointerGetDatum(event.event_name);
+    }));
+    add(&parameters, TIMESTAMPTZARRAYOID,
         array_of(backfill, TIMESTAMPTZOID,
-                 [](const NewEvent& event) { return TimestampTzGetDatum(event.event_time); }),
-        ObjectIdGetDatum(watch->server),
-        NameGetDatum(&name),
-        BoolGetDatum(watch->first_only),
-        CStringGetTextDatum(dataset_id ? dataset_id : "")};
-    const char* const schema = quote_identifier(get_namespace_name(backfill->schema));
-    const char* const sql = psprintf(kLookUp, schema);
-    if (execute_as_queue_owner(backfill->schema, sql, lengthof(types), types, values) !=
-        SPI_OK_SELECT)
-        elog(ERROR, "unexpected result of \"%s\"", sql);
+                 [](const NewEvent& event) { return TimestampTzGetDatum(event.event_time); }));
+    add(&parameters, OIDOID, ObjectIdGetDatum(watch->server));
+    add(&parameters, NAMEOID, NameGetDatum(&name));
+    add(&parameters, BOOLOID, BoolGetDatum(watch->first_only));
+    add(&parameters, TEXTOID, CStringGetTextDatum(dataset_id ? dataset_id : ""));
+    const ActingUser caller = become_queue_owner(backfill->schema);
+    execute_once(backfill->schema, kLookUp, &parameters, SPI_OK_SELECT);
+    become(caller);
 }
 
 /* The row of look_up()'s result, as a place in the batch and what is known of it. */
@@ -177,6 +172,7 @@ read_finding(uint64 row, int* place)
     return {is_known ? Action::kKnown : Action::kMissing, Reason::kNone, is_new ? 0 : id};
 }
 
+/* Enqueues the event if the queue does not know it and this is no dry run, and reports it. */
 void
 act_on(Backfill* backfill, const Watch* watch, NewEvent* event, Finding finding)
 {

@@ -9,9 +9,10 @@
 
 #include <type_traits>
 
+#include "pg/base/hash_table.hpp"
+#include "pg/queue/take_back.hpp"
 #include "pg/row/row_event.hpp"
 #include "pg/row/row_values.hpp"
-#include "pg/queue/take_back.hpp"
 
 namespace crm_capi {
 
@@ -41,20 +42,16 @@ struct LateTime {
 HTAB* late_times = nullptr;
 LocalTransactionId late_times_of = InvalidLocalTransactionId; /* the memory is gone with it */
 
+/* In memory of the transaction, with which all of it goes. */
 void
 create_late_times()
 {
-    HASHCTL control;
-
-    memset(&control, 0, sizeof control);
-    control.keysize = sizeof(RowVersion);
-    control.entrysize = sizeof(LateTime);
-    control.hcxt = TopTransactionContext;
     late_times =
-        hash_create("crm_capi late times", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+        create_hash_table<RowVersion, LateTime>("crm_capi late times", TopTransactionContext);
     late_times_of = my_local_transaction_id();
 }
 
+/* Where the version of the row lies that the slot holds. */
 RowVersion
 version_of(const Watch* watch, const TupleTableSlot* slot)
 {
@@ -79,6 +76,7 @@ remember(const Watch* watch, const TupleTableSlot* slot, const LateTime& late)
     entry->written_in = GetCurrentSubTransactionId();
 }
 
+/* Notes which event the row has now, and with which time. */
 void
 set_event(LateTime* late, const NewEvent& event, int64 id)
 {

@@ -12,9 +12,9 @@
  * A trigger that is set up in the wrong way is an error. Whatever a row holds is none: what cannot
  * be sent is parked, and the CRM's statement goes on.
  */
+#include "pg/base/pg_prelude.hpp"
 #include "pg/row/late_time.hpp"
 #include "pg/row/moved_row.hpp"
-#include "pg/base/pg_prelude.hpp"
 #include "pg/row/row_event.hpp"
 #include "pg/watch/watch_cache.hpp"
 
@@ -27,6 +27,7 @@ namespace crm_capi {
 
 namespace {
 
+/* An ERROR that shows how a trigger is set up; `detail` says what is wrong with this one. */
 void
 report_wrong_use(const char* function, const char* detail)
 {
@@ -38,6 +39,7 @@ report_wrong_use(const char* function, const char* detail)
                      "column').")));
 }
 
+/* An ERROR unless the function was called for a row, by an AFTER trigger. */
 void
 check_use(FunctionCallInfo fcinfo, const char* function)
 {
@@ -51,6 +53,8 @@ check_use(FunctionCallInfo fcinfo, const char* function)
         report_wrong_use(function, "The trigger is not an AFTER trigger.");
 }
 
+/* What both triggers do: enqueue the event that the row makes due, or give a late time to the one
+ * that it has made due before. */
 void
 fire(const TriggerData* data, Oid function)
 {

@@ -2,6 +2,7 @@
  * moved_row.cpp - rows that move between partitions.
  */
 #include "pg/row/moved_row.hpp"
+#include "pg/base/hash_table.hpp"
 
 extern "C" {
 #include "access/tupconvert.h"
@@ -22,17 +23,11 @@ struct MovedRow {
 
 HTAB* moved_rows = nullptr;
 
+/* For the life of the process: one entry for each watch. */
 void
 create_moved_rows()
 {
-    HASHCTL control;
-
-    memset(&control, 0, sizeof control);
-    control.keysize = sizeof(Oid);
-    control.entrysize = sizeof(MovedRow);
-    control.hcxt = TopMemoryContext;
-    moved_rows =
-        hash_create("crm_capi moved rows", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    moved_rows = create_hash_table<Oid, MovedRow>("crm_capi moved rows", TopMemoryContext);
 }
 
 /* A version of a row that was deleted by moving it points nowhere, and is marked so. Only heaps
@@ -45,6 +40,8 @@ may_move(TupleTableSlot* deleted)
                ExecFetchSlotHeapTuple(deleted, false, nullptr)->t_data);
 }
 
+/* What the watch remembers of this subtransaction; NULL if nothing. What others remember ended with
+ * them. */
 MovedRow*
 find_moved(const Watch* watch)
 {

@@ -1,17 +1,19 @@
 /*
  * row_event.cpp - from a row of a watched table to the event that it makes due.
  */
-#include "pg/base/clock.hpp"
 #include "pg/row/row_event.hpp"
+#include "pg/base/clock.hpp"
 
 #include "core/event/validation.hpp"
+#include "pg/base/json.hpp"
+#include "pg/base/texts.hpp"
 #include "pg/catalog/dataset.hpp"
 #include "pg/queue/identities.hpp"
 #include "pg/queue/reached_stage.hpp"
+#include "pg/queue/tombstone.hpp"
 #include "pg/row/row_members.hpp"
 #include "pg/row/row_reference.hpp"
 #include "pg/row/row_values.hpp"
-#include "pg/queue/tombstone.hpp"
 
 namespace crm_capi {
 
@@ -31,6 +33,7 @@ park(NewEvent* event, Reason reason, const char* detail)
     }
 }
 
+/* Whether the watch takes the role from the row at all. */
 bool
 is_used(const Watch* watch, Role role)
 {
@@ -103,18 +106,18 @@ struct Stage {
     bool is_mapped;
 };
 
+/* The name under which the map has the stage; NULL if it does not name it. */
 text*
 mapped_name(Jsonb* map, const text* name)
 {
     JsonbValue value;
 
-    if (name == nullptr ||
-        getKeyJsonValueFromContainer(&map->root, VARDATA_ANY(name),
-                                     static_cast<int>(VARSIZE_ANY_EXHDR(name)), &value) == nullptr)
+    if (name == nullptr || !find_member(&map->root, text_view(name), &value))
         return nullptr;
     return cstring_to_text_with_len(value.val.string.val, value.val.string.len);
 }
 
+/* The stage of the row as it would be sent. */
 Stage
 stage_of(Watch* watch, const RowValues& values)
 {
@@ -125,13 +128,11 @@ stage_of(Watch* watch, const RowValues& values)
     return {mapped != nullptr ? mapped : name, mapped != nullptr};
 }
 
+/* Of a stage without a name nothing but that can be told. */
 bool
 is_same_stage(const Stage& a, const Stage& b)
 {
-    if (a.name == nullptr || b.name == nullptr)
-        return a.name == b.name;
-    return a.is_mapped == b.is_mapped && VARSIZE_ANY_EXHDR(a.name) == VARSIZE_ANY_EXHDR(b.name) &&
-           memcmp(VARDATA_ANY(a.name), VARDATA_ANY(b.name), VARSIZE_ANY_EXHDR(a.name)) == 0;
+    return is_same_text(a.name, b.name) && (a.name == nullptr || a.is_mapped == b.is_mapped);
 }
 
 /* Whether may_differ() has said all about the two. */
@@ -178,6 +179,8 @@ set_stage(const Watch* watch, const Stage& stage, NewEvent* event)
  * Times
  */
 
+/* When the stage was reached, and whether that can be sent. Without an event time in the watch, it
+ * is now. */
 void
 read_times(Watch* watch, const Row& row, NewEvent* event)
 {
@@ -213,6 +216,7 @@ read_times(Watch* watch, const Row& row, NewEvent* event)
  * Identities and further data
  */
 
+/* User_data, treated, and custom_data; then whether Meta would know whose event it is. */
 void
 read_data(Watch* watch, const Row& row, NewEvent* event)
 {

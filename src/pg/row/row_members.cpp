@@ -6,6 +6,7 @@
  */
 #include "pg/row/row_members.hpp"
 
+#include "pg/base/json.hpp"
 #include "pg/row/row_values.hpp"
 
 namespace crm_capi {
@@ -23,15 +24,11 @@ struct MembersReading {
 
 /* Numbers and truth values as texts, which all identities are. */
 void
-make_text(JsonbValue* value)
+turn_into_text(JsonbValue* value)
 {
     if (value->type == jbvString || value->type == jbvBinary)
         return;
-    Jsonb* const json = JsonbValueToJsonb(value);
-    char* const text = JsonbToCString(nullptr, &json->root, static_cast<int>(VARSIZE(json)));
-    value->type = jbvString;
-    value->val.string.val = text;
-    value->val.string.len = static_cast<int>(strlen(text));
+    *value = string_value(print_json(JsonbValueToJsonb(value)));
 }
 
 /* The value of the source as JSON, or NULL. */
@@ -60,13 +57,14 @@ push_elements(JsonBuilder* builder, Jsonb* json, bool as_text)
         if (value->type == jbvNull)
             continue;
         if (as_text)
-            make_text(value);
+            turn_into_text(value);
         push_json(builder, WJB_ELEM, value);
         pushed++;
     }
     return pushed;
 }
 
+/* Makes a value of the JSON, without a copy. */
 void
 refer_to(Jsonb* json, JsonbValue* value)
 {
@@ -75,6 +73,7 @@ refer_to(Jsonb* json, JsonbValue* value)
     value->val.binary.len = static_cast<int>(VARSIZE(json) - VARHDRSZ);
 }
 
+/* The JSON as an element, or each of its elements. Returns how many were pushed. */
 int
 push_element(JsonBuilder* builder, Jsonb* json, bool as_text)
 {
@@ -104,7 +103,7 @@ read_member(MembersReading* reading, JsonbValue* value, bool as_text)
         if (!member->is_list && is_scalar) {
             (void)JsonbExtractScalar(&json->root, value);
             if (as_text)
-                make_text(value);
+                turn_into_text(value);
             return value->type != jbvNull;
         }
         if (!member->is_list && !as_text) {
@@ -128,14 +127,11 @@ read_object(MembersReading* reading, const Members& members, const char* argumen
     reading->argument = argument;
     push_json(&builder, WJB_BEGIN_OBJECT, nullptr);
     for (int i = 0; i < members.count; i++) {
-        JsonbValue key;
+        JsonbValue key = string_value(members.list[i].key);
         JsonbValue value;
         reading->member = &members.list[i];
         if (!read_member(reading, &value, as_text))
             continue;
-        key.type = jbvString;
-        key.val.string.val = const_cast<char*>(members.list[i].key);
-        key.val.string.len = static_cast<int>(strlen(members.list[i].key));
         push_json(&builder, WJB_KEY, &key);
         push_json(&builder, WJB_VALUE, &value);
         count++;
@@ -144,6 +140,7 @@ read_object(MembersReading* reading, const Members& members, const char* argumen
     return count > 0 ? built_json(builder) : nullptr;
 }
 
+/* Runs with the owner's rights. */
 void
 read_objects(void* argument)
 {
@@ -157,6 +154,7 @@ read_objects(void* argument)
 
 }  // namespace
 
+/* Never an ERROR of an expression: that becomes the reason. Others, such as a cancel, go on. */
 void
 read_members(Watch* watch, const Row& row, RowMembers* members)
 {

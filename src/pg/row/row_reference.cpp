@@ -3,9 +3,10 @@
  */
 #include "pg/row/row_reference.hpp"
 
-#include "pg/queue/reached_stage.hpp"
+#include "pg/base/json.hpp"
 #include "pg/base/primary_key.hpp"
 #include "pg/base/trigger_row.hpp"
+#include "pg/queue/reached_stage.hpp"
 
 extern "C" {
 #include "utils/json.h"
@@ -27,6 +28,7 @@ pin_text_forms()
                                 true, 0, false);
 }
 
+/* Writes a member that is a text, behind what separates it from the one before. */
 void
 add_member(StringInfo json, const char* separator, const char* name, const char* value)
 {
@@ -36,6 +38,7 @@ add_member(StringInfo json, const char* separator, const char* name, const char*
     escape_json(json, value);
 }
 
+/* Text form of a column's value; how, the settings say that pin_text_forms() has pinned. */
 const char*
 text_of(Relation table, TupleTableSlot* slot, AttrNumber number)
 {
@@ -49,6 +52,7 @@ text_of(Relation table, TupleTableSlot* slot, AttrNumber number)
     return isnull ? "" : OidOutputFunctionCall(output, value); /* a key is never NULL */
 }
 
+/* Writes the columns of the primary key with their values, as members. */
 void
 add_key(StringInfo json, Relation table, Oid primary_key, TupleTableSlot* slot)
 {
@@ -66,19 +70,6 @@ add_key(StringInfo json, Relation table, Oid primary_key, TupleTableSlot* slot)
     }
     AtEOXact_GUC(false, settings);
     index_close(index, AccessShareLock);
-}
-
-/* NULL if there is no such member. */
-const char*
-text_member(JsonbContainer* object, const char* name)
-{
-    JsonbValue value;
-
-    if (getKeyJsonValueFromContainer(object, name, static_cast<int>(strlen(name)), &value) ==
-            nullptr ||
-        value.type != jbvString)
-        return nullptr;
-    return pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len));
 }
 
 /* The columns of the key as it is now; an ERROR if the reference does not name one of them. */
@@ -129,7 +120,7 @@ reference_to_row(const Watch* watch, TupleTableSlot* slot)
         if (watch->first_only)
             appendStringInfo(&json, ",\"%s\":true", kFirstMember);
         appendStringInfoChar(&json, '}');
-        reference = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+        reference = parse_json(json.data);
     }
     relation_close(table, NoLock);
     return reference;
@@ -164,8 +155,7 @@ fetch_referenced_row(Relation table, Jsonb* reference)
     JsonbValue key;
     const Oid primary_key = primary_key_of(table);
 
-    if (!OidIsValid(primary_key) ||
-        getKeyJsonValueFromContainer(&reference->root, "key", 3, &key) == nullptr ||
+    if (!OidIsValid(primary_key) || !find_member(&reference->root, "key", &key) ||
         key.type != jbvBinary)
         ereport(ERROR,
                 (errcode(ERRCODE_UNDEFINED_OBJECT),

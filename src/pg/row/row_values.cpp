@@ -26,6 +26,7 @@ ends_reading(Role role, const RowValues& values)
     return role == kLeadIdRole && values.nulls[role];
 }
 
+/* Of an expression or an unused role nothing is read here. */
 void
 read_column(ValuesReading* reading, Role role)
 {
@@ -48,6 +49,7 @@ read_columns(ValuesReading* reading)
     }
 }
 
+/* Runs with the owner's rights. `next` says afterwards which one has failed. */
 void
 evaluate_expressions(void* argument)
 {

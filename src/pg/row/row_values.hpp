@@ -15,6 +15,7 @@ struct RowValues {
     const char* detail;
 };
 
+/* Nothing has been asked for yet. */
 inline void
 clear(RowValues* values)
 {

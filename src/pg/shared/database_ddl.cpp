@@ -4,7 +4,8 @@
 #include "pg/shared/database_ddl.hpp"
 
 #include "pg/base/pg_prelude.hpp"
-#include "pg/shared/shared_state.hpp"
+#include "pg/shared/reservations.hpp"
+#include "pg/shared/slots.hpp"
 
 extern "C" {
 #include "commands/dbcommands.h"
@@ -23,6 +24,7 @@ constexpr int kLookAgain = 20;
 
 ProcessUtility_hook_type previous_hook = nullptr;
 
+/* The database that CREATE DATABASE copies; NULL if it is not named, and then template1 is. */
 const char*
 template_of(const CreatedbStmt* statement)
 {
@@ -68,6 +70,7 @@ database_to_leave(Node* statement)
     return database;
 }
 
+/* Raises nothing if it takes too long: the statement then does. */
 void
 wait_until_left(Oid database)
 {
@@ -91,6 +94,7 @@ at_transaction_end(XactEvent event, void*)
         let_return();
 }
 
+/* Its shipper goes, and none comes before this transaction ends. */
 void
 leave_database(Oid database)
 {
@@ -104,6 +108,7 @@ leave_database(Oid database)
         wait_until_left(database);
 }
 
+/* ProcessUtility_hook: before the statement runs. */
 void
 process_utility(PlannedStmt* plan, const char* query, bool read_only_tree,
                 ProcessUtilityContext context, ParamListInfo parameters,

@@ -3,7 +3,46 @@
  */
 #include "pg/shared/figure_board.hpp"
 
+#include "pg/base/settings.hpp"
+#include "pg/shared/slots.hpp"
+
 namespace crm_capi {
+
+namespace {
+
+FigureBoard* boards = nullptr;
+
+}  // namespace
+
+Size
+boards_size()
+{
+    return mul_size(sizeof(FigureBoard), setting_max_shippers);
+}
+
+void
+place_boards(void* memory, bool is_new)
+{
+    boards = static_cast<FigureBoard*>(memory);
+    for (int i = 0; is_new && i < setting_max_shippers; i++) {
+        pg_atomic_init_u32(&boards[i].version, 0);
+        clear_board(i);
+    }
+}
+
+FigureBoard*
+figure_board(Oid database)
+{
+    const int slot = slot_of(database);
+
+    return slot >= 0 ? &boards[slot] : nullptr;
+}
+
+void
+clear_board(int slot)
+{
+    boards[slot].count = -1;
+}
 
 const DatasetFigures*
 find_figures(const FigureBoard* board, int32 dataset)

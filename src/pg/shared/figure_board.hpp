@@ -20,7 +20,7 @@ struct DatasetFigures {
     int64 in_doubt;
     TimestampTz oldest_owed_at;      /* 0 = nothing is owed */
     TimestampTz earliest_event_time; /* of the first owed events; 0 = nothing is owed */
-    Totals totals;                   /* before 18 */
+    DatasetTotals totals;            /* before 18 */
 };
 
 /* With more datasets than these in one database, the views read the tables. */
@@ -34,11 +34,21 @@ struct FigureBoard {
     DatasetFigures rows[kMostDatasets];
 };
 
+/* shared_memory.cpp: how much of it is ours, and where it lies. There is a board for each slot. */
+Size boards_size();
+void place_boards(void* memory, bool is_new);
+
+/* Where the shipper of a database publishes its figures; NULL if none is running. */
+FigureBoard* figure_board(Oid database);
+/* Launcher: nothing is to be read any more of what an earlier shipper of this slot has left. */
+void clear_board(int slot);
+
 /* The row of a dataset on a board of one's own, or NULL. */
 const DatasetFigures* find_figures(const FigureBoard* board, int32 dataset);
 /* The same, made if there is none; NULL if there is no room for it. */
 DatasetFigures* figures_of(FigureBoard* board, int32 dataset);
 
+/* Shipper: whoever reads meanwhile reads again. */
 void begin_writing(FigureBoard* board);
 void end_writing(FigureBoard* board);
 /* False if nothing has been published. */

@@ -5,7 +5,7 @@
 
 #include "pg/shared/figure_board.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/shared/shared_state.hpp"
+#include "pg/shared/shared_memory.hpp"
 
 namespace crm_capi {
 
@@ -17,7 +17,7 @@ struct PublishedTotals {
     /* The table beside them. Numbers of datasets begin anew with each CREATE EXTENSION, and an
      * entry that an earlier one has left must not be taken for ours. */
     Oid counter;
-    Totals totals;
+    DatasetTotals totals;
 };
 
 struct TotalsEntry {
@@ -41,12 +41,14 @@ const PgStat_KindInfo totals_kind = {
 };
 #pragma GCC diagnostic pop
 
+/* What the administrator has given us of the server's numbers for kinds of statistics. */
 PgStat_Kind
 kind_number()
 {
     return static_cast<PgStat_Kind>(setting_statistics_kind);
 }
 
+/* The table that keeps the totals beside the statistics; InvalidOid if there is none. */
 Oid
 counter_table(Oid schema)
 {
@@ -62,7 +64,7 @@ register_totals()
 }
 
 bool
-publish_totals(FigureBoard*, Oid schema, int32 dataset, const Totals& totals)
+publish_totals(FigureBoard*, Oid schema, int32 dataset, const DatasetTotals& totals)
 {
     const PublishedTotals published = {counter_table(schema), totals};
     PgStat_EntryRef* const entry = pgstat_get_entry_ref_locked(kind_number(), MyDatabaseId,
@@ -74,9 +76,9 @@ publish_totals(FigureBoard*, Oid schema, int32 dataset, const Totals& totals)
 }
 
 bool
-read_totals(const FigureBoard*, Oid schema, int32 dataset, Totals* totals)
+read_totals(const FigureBoard*, Oid schema, int32 dataset, DatasetTotals* totals)
 {
-    if (!has_shared_state())
+    if (!has_shared_memory())
         return false; /* the library is not preloaded, and the server knows nothing of the kind */
     const auto* const published = static_cast<PublishedTotals*>(
         fetch_statistics(kind_number(), MyDatabaseId, static_cast<uint64>(dataset)));
@@ -95,7 +97,7 @@ register_totals()
 }
 
 bool
-publish_totals(FigureBoard* board, Oid, int32 dataset, const Totals& totals)
+publish_totals(FigureBoard* board, Oid, int32 dataset, const DatasetTotals& totals)
 {
     DatasetFigures* const row = figures_of(board, dataset);
 
@@ -106,7 +108,7 @@ publish_totals(FigureBoard* board, Oid, int32 dataset, const Totals& totals)
 }
 
 bool
-read_totals(const FigureBoard* board, Oid, int32 dataset, Totals* totals)
+read_totals(const FigureBoard* board, Oid, int32 dataset, DatasetTotals* totals)
 {
     if (board == nullptr)
         return false;

@@ -13,8 +13,8 @@
 
 namespace crm_capi {
 
-/* Totals since the dataset was registered. */
-struct Totals {
+/* Counts since the dataset was registered. */
+struct DatasetTotals {
     int64 enqueued;
     int64 delivered;
     int64 dry_run;
@@ -34,9 +34,9 @@ void register_totals();
 
 /* Shipper: shows the totals of a dataset. `board` is the one that it is about to publish; false if
  * that has no room. `schema` is the extension's. */
-bool publish_totals(FigureBoard* board, Oid schema, int32 dataset, const Totals& totals);
+bool publish_totals(FigureBoard* board, Oid schema, int32 dataset, const DatasetTotals& totals);
 
 /* Anybody: false if nothing has been published. `board` is a copy of this database's, or NULL. */
-bool read_totals(const FigureBoard* board, Oid schema, int32 dataset, Totals* totals);
+bool read_totals(const FigureBoard* board, Oid schema, int32 dataset, DatasetTotals* totals);
 
 }  // namespace crm_capi

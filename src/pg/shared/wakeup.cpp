@@ -8,7 +8,8 @@
  */
 #include "pg/shared/wakeup.hpp"
 
-#include "pg/shared/shared_state.hpp"
+#include "pg/shared/announcements.hpp"
+#include "pg/shared/slots.hpp"
 
 extern "C" {
 #include "utils/resowner.h"

@@ -36,12 +36,12 @@ last_covered_request(Shipper* shipper)
 {
     const std::vector<OutgoingRequest>& outgoing = shipper->dispatcher.outgoing();
     const int64 in_flight = shipper->dispatcher.OldestRequestInFlight();
-    int64 request = in_flight != 0 ? in_flight - 1 : shipper->latest_request;
+    int64 request = in_flight != 0 ? in_flight - 1 : shipper->cursor.latest_request;
 
     if (!outgoing.empty())
         request = Min(request, outgoing.front().request - 1);
-    if (shipper->window->position() < shipper->final_up_to)
-        request = Min(request, shipper->cursor_request);
+    if (shipper->log.window->position() < shipper->log.final_up_to)
+        request = Min(request, shipper->cursor.request);
     return request;
 }
 
@@ -53,35 +53,36 @@ save_cursor(Shipper* shipper)
 {
     const TimestampTz now = GetCurrentTimestamp();
     const int delay =
-        1 + static_cast<int>(Min(shipper->open_ranges / kRangesPerDelay, kLongestDelay));
+        1 + static_cast<int>(Min(shipper->cursor.open_ranges / kRangesPerDelay, kLongestDelay));
     const bool due =
-        shipper->stopping || shipper->requests_since_cursor >= kRequestsPerCursor * delay ||
-        now < shipper->cursor_tried_at || /* the clock was put back */
-        TimestampDifferenceExceeds(shipper->cursor_tried_at, now, setting_poll_interval * delay);
+        shipper->stopping || shipper->cursor.requests_since >= kRequestsPerCursor * delay ||
+        now < shipper->cursor.tried_at || /* the clock was put back */
+        TimestampDifferenceExceeds(shipper->cursor.tried_at, now, setting_poll_interval * delay);
 
-    if (shipper->serves_copy || !shipper->cursor_is_behind || !due)
+    if (shipper->serves_copy || !shipper->cursor.is_behind || !due)
         return;
-    shipper->requests_since_cursor = 0;
-    shipper->cursor_tried_at = now;
+    shipper->cursor.requests_since = 0;
+    shipper->cursor.tried_at = now;
     bool small_enough = false;
     int64 request = 0;
     call_cpp("collect the open ids", [&] {
-        IdSet open = shipper->window->Holes();
+        IdSet open = shipper->log.window->Holes();
         IdBits owed = shipper->dispatcher.OwedBits();
-        shipper->open_ranges = open.ranges().size() + owed.CountRanges();
-        small_enough = shipper->open_ranges <= kMostOpenRanges;
+        shipper->cursor.open_ranges = open.ranges().size() + owed.CountRanges();
+        small_enough = shipper->cursor.open_ranges <= kMostOpenRanges;
         if (small_enough) {
             open.AddAll(owed.ToSet());
-            shipper->open_ids = std::move(open);
+            shipper->cursor.open_ids = std::move(open);
         }
         request = last_covered_request(shipper);
     });
     if (small_enough) {
-        write_cursor(shipper->schema, shipper->window->position(), shipper->open_ids, request, now);
-        shipper->cursor_written_at = now;
-        shipper->cursor_request = request;
-        save_totals(shipper, now);
-        shipper->cursor_is_behind = false;
+        write_cursor(shipper->extension.schema, shipper->log.window->position(),
+                     shipper->cursor.open_ids, request, now);
+        shipper->cursor.written_at = now;
+        shipper->cursor.request = request;
+        save_totals(shipper->extension.schema, shipper->totals, now);
+        shipper->cursor.is_behind = false;
     }
 }
 

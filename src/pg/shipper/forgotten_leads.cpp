@@ -12,8 +12,9 @@ namespace crm_capi {
 
 namespace {
 
+/* All tombstones; there are as many as leads have ever been forgotten. */
 void
-read_prefixes(Shipper* shipper)
+read_prefixes(Oid schema, TombstonePrefixes* leads)
 {
     static Statement statement = {
         "SELECT ('x' || encode(substring(lead FROM 1 FOR 8), 'hex'))::bit(64)::bigint"
@@ -21,14 +22,13 @@ read_prefixes(Shipper* shipper)
         nullptr, InvalidOid};
     Parameters none = {};
 
-    execute(shipper->schema, &statement, &none, SPI_OK_SELECT);
+    execute(schema, &statement, &none, SPI_OK_SELECT);
     auto* const prefixes = static_cast<uint64*>(palloc(sizeof(uint64) * (SPI_processed + 1)));
     for (uint64 row = 0; row < SPI_processed; row++)
         prefixes[row] = static_cast<uint64>(result_int8(row, 1));
     const uint64 count = SPI_processed;
-    call_cpp("take over the tombstones", [&] {
-        shipper->forgotten_leads.Assign(std::vector<uint64_t>(prefixes, prefixes + count));
-    });
+    call_cpp("take over the tombstones",
+             [&] { leads->Assign(std::vector<uint64_t>(prefixes, prefixes + count)); });
 }
 
 /* Digests of the leads that capi_forget() was called for since the last look. A tombstone that
@@ -93,28 +93,27 @@ erase_settlements(Oid schema, const char* events)
 
 }  // namespace
 
-void
-heed_tombstones(Shipper* shipper)
+bool
+heed_tombstones(Oid schema, TombstonePrefixes* leads, IdSet* erased)
 {
     uint64 count = 0;
 
-    shipper->tombstones_changed = false;
-    read_prefixes(shipper);
-    const Datum* const leads = newly_forgotten(shipper->schema, &count);
+    read_prefixes(schema, leads);
+    const Datum* const digests = newly_forgotten(schema, &count);
     for (uint64 i = 0; i < count; i++) {
-        const char* const events = erase_unseen(shipper->schema, leads[i]);
-        erase_settlements(shipper->schema, events);
+        const char* const events = erase_unseen(schema, digests[i]);
+        erase_settlements(schema, events);
         call_cpp("note erased events", [&] {
             IdSet ids;
             if (IdSet::FromMultirange(events, &ids))
-                shipper->forgotten.AddAll(ids);
+                erased->AddAll(ids);
         });
-        shipper->decisions_changed = true;
     }
+    return count > 0;
 }
 
 bool
-erase_late_event(Shipper* shipper, const LoggedEvent& event)
+erase_late_event(Oid schema, const TombstonePrefixes& leads, const LoggedEvent& event)
 {
     static Statement statement = {
         "WITH found AS (SELECT t.lead FROM @.capi_tombstone t"
@@ -129,15 +128,14 @@ erase_late_event(Shipper* shipper, const LoggedEvent& event)
     Parameters parameters = {};
     bool may_be = false;
 
-    if (shipper->forgotten_leads.empty() || event.lead_id == 0)
+    if (leads.empty() || event.lead_id == 0)
         return false;
-    call_cpp("look for a tombstone",
-             [&] { may_be = shipper->forgotten_leads.MayContain(event.lead_id); });
+    call_cpp("look for a tombstone", [&] { may_be = leads.MayContain(event.lead_id); });
     if (!may_be)
         return false;
     add_number(&parameters, event.id, true);
     add_number(&parameters, event.lead_id, true);
-    execute(shipper->schema, &statement, &parameters, SPI_OK_SELECT);
+    execute(schema, &statement, &parameters, SPI_OK_SELECT);
     return result_int8(0, 1) > 0;
 }
 

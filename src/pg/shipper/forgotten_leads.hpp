@@ -6,16 +6,17 @@
  */
 #pragma once
 
+#include "core/event/tombstone_prefixes.hpp"
+#include "core/ids/id_set.hpp"
 #include "pg/queue/log_reader.hpp"
-#include "pg/shipper/shipper_state.hpp"
 
 namespace crm_capi {
 
-/* Takes over new tombstones. What they have erased is in shipper->forgotten afterwards, and
- * heed_decisions() drops it. */
-void heed_tombstones(Shipper* shipper);
+/* Takes over new tombstones. Adds what they have erased to `erased`; true if that may be anything.
+ * Needs SPI. */
+bool heed_tombstones(Oid schema, TombstonePrefixes* leads, IdSet* erased);
 
 /* Whether an event that has become visible is one of a forgotten lead; then it is gone now. */
-bool erase_late_event(Shipper* shipper, const LoggedEvent& event);
+bool erase_late_event(Oid schema, const TombstonePrefixes& leads, const LoggedEvent& event);
 
 }  // namespace crm_capi

@@ -47,10 +47,10 @@ watch_for_copies(Shipper* shipper, const RegisteredDataset* datasets, int count)
 bool
 are_tables_ours(Shipper* shipper)
 {
-    const TablesSeen seen = look_at_tables(shipper->schema);
+    const TablesSeen seen = look_at_tables(shipper->extension.schema);
 
-    return seen.newest_request == shipper->latest_request &&
-           seen.cursor_written_at == shipper->cursor_written_at;
+    return seen.newest_request == shipper->cursor.latest_request &&
+           seen.cursor_written_at == shipper->cursor.written_at;
 }
 
 /* C++ regime. What is owed no more need not be remembered. */
@@ -62,27 +62,30 @@ KeepOnly(const IdSet& kept, IdSet* ids)
     ids->Subtract(others);
 }
 
+/* DecisionSink::retried; the context is the shipper. */
 void
 note_retried(void* context, int32 dataset, int64 event)
 {
     auto* const shipper = static_cast<Shipper*>(context);
 
     call_cpp("owe an event again", [&] {
-        if (!shipper->retried.Contains(event)) {
-            shipper->retried.Add(event);
+        if (!shipper->decided.retried.Contains(event)) {
+            shipper->decided.retried.Add(event);
             shipper->dispatcher.Owe(dataset, event);
         }
     });
 }
 
+/* DecisionSink::cancelled, likewise. */
 void
 note_cancelled(void* context, int64 event)
 {
     auto* const shipper = static_cast<Shipper*>(context);
 
-    call_cpp("note a cancelled event", [&] { shipper->cancelled.Add(event); });
+    call_cpp("note a cancelled event", [&] { shipper->decided.cancelled.Add(event); });
 }
 
+/* For read_doubts(); the context are the doubts. */
 void
 note_doubt(void* context, const char* events, TimestampTz since)
 {
@@ -102,10 +105,10 @@ configure(Shipper* shipper)
 {
     int count;
 
-    shipper->settings_changed = false;
+    shipper->changed.settings = false;
     shipper->must_start_anew = !are_tables_ours(shipper);
-    refresh_names(shipper->schema);
-    const RegisteredDataset* const datasets = read_datasets(shipper->schema, &count);
+    refresh_names(shipper->extension.schema);
+    const RegisteredDataset* const datasets = read_datasets(shipper->extension.schema, &count);
     watch_for_copies(shipper, datasets, count);
     call_cpp("take over the settings of the datasets", [&] {
         std::vector<DatasetConfig> configs;
@@ -118,20 +121,20 @@ configure(Shipper* shipper)
 void
 heed_decisions(Shipper* shipper)
 {
-    shipper->decisions_changed = false;
-    reconsider_history(shipper);
-    shipper->cancelled.clear();
-    read_decisions(shipper->schema, DecisionSink{shipper, note_retried, note_cancelled});
-    call_cpp("forget the doubts", [&] { shipper->doubts = Doubts(); });
-    read_doubts(shipper->schema, note_doubt, &shipper->doubts);
+    shipper->changed.decisions = false;
+    reconsider_history(&shipper->history);
+    shipper->decided.cancelled.clear();
+    read_decisions(shipper->extension.schema, DecisionSink{shipper, note_retried, note_cancelled});
+    call_cpp("forget the doubts", [&] { shipper->decided.doubts = Doubts(); });
+    read_doubts(shipper->extension.schema, note_doubt, &shipper->decided.doubts);
     call_cpp("drop cancelled events", [&] {
-        shipper->dispatcher.SetDoubts(std::move(shipper->doubts));
-        shipper->cancelled.AddAll(shipper->forgotten);
-        if (!shipper->cancelled.empty()) {
-            shipper->dispatcher.Drop(shipper->cancelled);
-            shipper->retried.Subtract(shipper->cancelled);
+        shipper->dispatcher.SetDoubts(std::move(shipper->decided.doubts));
+        shipper->decided.cancelled.AddAll(shipper->decided.forgotten);
+        if (!shipper->decided.cancelled.empty()) {
+            shipper->dispatcher.Drop(shipper->decided.cancelled);
+            shipper->decided.retried.Subtract(shipper->decided.cancelled);
         }
-        KeepOnly(shipper->dispatcher.Owed(), &shipper->forgotten);
+        KeepOnly(shipper->dispatcher.Owed(), &shipper->decided.forgotten);
     });
 }
 

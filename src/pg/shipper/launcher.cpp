@@ -22,7 +22,10 @@
 
 #include "pg/base/no_writers.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/shared/shared_state.hpp"
+#include "pg/shared/announcements.hpp"
+#include "pg/shared/figure_board.hpp"
+#include "pg/shared/reservations.hpp"
+#include "pg/shared/slots.hpp"
 #include "pg/shipper/shipper.hpp"
 
 namespace crm_capi {
@@ -52,6 +55,7 @@ bool told_of_missing_slot = false;
  * somebody was, or if they must be looked through again. */
 uint64 databases_known_since = 0;
 
+/* What is known of a database; made if nothing is. */
 Candidate*
 find_candidate(Oid database)
 {
@@ -68,6 +72,7 @@ find_candidate(Oid database)
     return candidate;
 }
 
+/* It takes part. */
 void
 want_candidate(const FormData_pg_database* database)
 {
@@ -129,7 +134,7 @@ note_end(Candidate* candidate)
     const TimestampTz now = GetCurrentTimestamp();
 
     const SlotView slot = view_slot(candidate->slot);
-    candidate->absent = slot.extension_missing;
+    candidate->absent = slot.extension_missing && slot.heeded == announcements().count;
     free_slot(candidate->slot);
     candidate->slot = -1;
     if (candidate->handle)
@@ -143,6 +148,7 @@ note_end(Candidate* candidate)
         slot.in_good_order ? now : TimestampTzPlusMilliseconds(now, candidate->pause);
 }
 
+/* Whether the shipper that was started for a candidate is gone. */
 bool
 has_ended(const Candidate* candidate)
 {
@@ -154,6 +160,7 @@ has_ended(const Candidate* candidate)
     return GetBackgroundWorkerPid(candidate->handle, &pid) == BGWH_STOPPED;
 }
 
+/* -1 if there is none. */
 int
 find_free_slot()
 {
@@ -164,6 +171,7 @@ find_free_slot()
     return -1;
 }
 
+/* Once, until a shipper has been started again. */
 void
 report_no_room(const Candidate* candidate, const char* hint)
 {
@@ -175,6 +183,7 @@ report_no_room(const Candidate* candidate, const char* hint)
     told_of_missing_slot = true;
 }
 
+/* Starts its shipper, if there is room for one; else it is tried again in the next round. */
 void
 start_candidate(Candidate* candidate)
 {
@@ -185,6 +194,7 @@ start_candidate(Candidate* candidate)
         return;
     }
     take_slot(slot, candidate->database);
+    clear_board(slot);
     candidate->handle = start_shipper(slot, candidate->database);
     if (candidate->handle == nullptr) {
         free_slot(slot);
@@ -262,6 +272,7 @@ heed_announcements()
     }
 }
 
+/* Everything before the first round. */
 void
 start()
 {

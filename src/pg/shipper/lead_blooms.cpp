@@ -15,6 +15,7 @@ namespace crm_capi {
 
 namespace {
 
+/* One row of capi_lead_filter: the leads of a run of events. */
 void
 insert_bloom(Oid schema, IdRange run, const LeadBloom& bloom)
 {
@@ -36,7 +37,7 @@ insert_bloom(Oid schema, IdRange run, const LeadBloom& bloom)
 }  // namespace
 
 int64
-read_filtered_up_to(Oid schema)
+read_bloomed_up_to(Oid schema)
 {
     static Statement statement = {"SELECT coalesce(max(last_event), 0) FROM @.capi_lead_filter",
                                   nullptr, InvalidOid};
@@ -47,11 +48,11 @@ read_filtered_up_to(Oid schema)
 }
 
 int64
-write_lead_blooms(Oid schema, int64 filtered_up_to, int64 complete_up_to, int most)
+write_lead_blooms(Oid schema, int64 bloomed_up_to, int64 complete_up_to, int most)
 {
-    if (filtered_up_to >= complete_up_to)
-        return filtered_up_to;
-    LogReader* const reader = open_log_at(schema, IdRange{filtered_up_to + 1, complete_up_to});
+    if (bloomed_up_to >= complete_up_to)
+        return bloomed_up_to;
+    LogReader* const reader = open_log_at(schema, IdRange{bloomed_up_to + 1, complete_up_to});
     LoggedEvent event;
     LeadBloom bloom;
     int events = 0;
@@ -62,14 +63,14 @@ write_lead_blooms(Oid schema, int64 filtered_up_to, int64 complete_up_to, int mo
         if (++events < kEventsPerBloom)
             continue;
         CHECK_FOR_INTERRUPTS();
-        insert_bloom(schema, IdRange{filtered_up_to + 1, event.id}, bloom);
-        filtered_up_to = event.id;
+        insert_bloom(schema, IdRange{bloomed_up_to + 1, event.id}, bloom);
+        bloomed_up_to = event.id;
         bloom = LeadBloom();
         events = 0;
         most--;
     }
     close_log(reader);
-    return filtered_up_to;
+    return bloomed_up_to;
 }
 
 }  // namespace crm_capi

@@ -281,7 +281,7 @@ finish_request(Oid schema, const AnswerRecord& ended)
 }
 
 void
-settle_event(Oid schema, const EndedEvent& ended)
+write_settlement(Oid schema, const EndedEvent& ended)
 {
     static Statement statement = {
         "INSERT INTO @.capi_settlement AS s (event, settled_at, request, dataset, error_code,"

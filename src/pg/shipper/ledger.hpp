@@ -19,6 +19,7 @@ struct StoredCursor {
     const char* open; /* int8multirange */
     int64 request; /* later requests may have dealt with ids that position and open do not show */
 };
+/* At the very beginning of the log if none has been written. */
 StoredCursor read_cursor(Oid schema);
 
 /* What tells that somebody else - a restore - has filled the tables since they were looked at. */
@@ -27,6 +28,7 @@ struct TablesSeen {
     TimestampTz cursor_written_at; /* the Unix epoch if it never was */
 };
 TablesSeen look_at_tables(Oid schema);
+/* Everything up to `position` is final but for `open`; `request` is StoredCursor::request. */
 void write_cursor(Oid schema, int64 position, const IdSet& open, int64 request, TimestampTz now);
 
 /* Requests that were in flight when the last shipper ended: their events are in doubt. Returns how
@@ -61,6 +63,7 @@ struct RegisteredDataset {
     int32 number;
     DatasetSettings settings; /* settings.server = 0: the server does not exist any more */
 };
+/* All of them, with options and credentials; *count says how many. */
 RegisteredDataset* read_datasets(Oid schema, int* count);
 
 /* Keeps the names in step with ALTER SERVER ... RENAME. */
@@ -68,8 +71,11 @@ void refresh_names(Oid schema);
 
 /* Writes a request down before it is sent and returns its id. */
 int64 begin_request(Oid schema, const OutgoingRequest& request);
+/* What the answer was; the request was written down by begin_request. */
 void finish_request(Oid schema, const AnswerRecord& ended);
-void settle_event(Oid schema, const EndedEvent& ended);
+/* How an event has ended. One that has ended otherwise already keeps that. */
+void write_settlement(Oid schema, const EndedEvent& ended);
+/* In capi_dataset, for every number under which the dataset is registered. */
 void write_health(Oid schema, const HealthChange& change);
 
 }  // namespace crm_capi

@@ -4,10 +4,8 @@
 #include "pg/base/clock.hpp"
 #include "pg/shipper/notices.hpp"
 
-#include "core/dispatch/notice.hpp"
 #include "pg/base/guard.hpp"
 #include "pg/base/statement.hpp"
-#include "pg/shipper/turn.hpp"
 
 namespace crm_capi {
 
@@ -15,20 +13,22 @@ namespace {
 
 constexpr const char* kChannel = "crm_capi";
 
+/* Leaves when the transaction commits. */
 void
 notify(const char* utf8_payload)
 {
     Async_Notify(kChannel, text_to_cstring(DatumGetTextPP(database_text(utf8_payload))));
 }
 
+/* As an array. */
 Datum
-parked_ids(const Shipper* shipper)
+parked_ids(const std::vector<int64_t>& events)
 {
-    const size_t count = shipper->parked.size();
+    const size_t count = events.size();
     auto* const ids = static_cast<Datum*>(palloc(sizeof(Datum) * count));
 
     for (size_t i = 0; i < count; i++)
-        ids[i] = Int64GetDatum(shipper->parked[i]);
+        ids[i] = Int64GetDatum(events[i]);
     return PointerGetDatum(construct_array(ids, static_cast<int>(count), INT8OID, sizeof(int64),
                                            FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
@@ -45,7 +45,7 @@ notify_health(const HealthChange& change)
 }
 
 void
-notify_parked(Shipper* shipper)
+notify_parked(Oid schema, ParkedNews* news)
 {
     static Statement statement = {
         "SELECT DISTINCT coalesce(d.name, ''), s.reason_code FROM @.capi_settlement s"
@@ -55,18 +55,18 @@ notify_parked(Shipper* shipper)
     Parameters parameters = {};
     const UnixMicros now = now_micros();
 
-    if (shipper->parked.empty())
+    if (news->events.empty())
         return;
-    add(&parameters, INT8ARRAYOID, parked_ids(shipper));
-    shipper->parked.clear();
-    execute(shipper->schema, &statement, &parameters, SPI_OK_SELECT);
+    add(&parameters, INT8ARRAYOID, parked_ids(news->events));
+    news->events.clear();
+    execute(schema, &statement, &parameters, SPI_OK_SELECT);
     for (uint64 row = 0; row < SPI_processed; row++) {
         const char* const dataset = result_text(row, 1);
         const char* const code = result_text(row, 2);
         const char* payload = nullptr;
         call_cpp("tell of a parked event", [&] {
             const Reason reason = ReasonFromCode(code);
-            if (shipper->parked_kinds.MustTell(dataset, reason, now))
+            if (news->told.MustTell(dataset, reason, now))
                 payload = CopyToPalloc(ParkedNotice(dataset, reason));
         });
         if (payload)

@@ -5,15 +5,24 @@
  */
 #pragma once
 
+#include <vector>
+
 #include "core/dispatch/dispatcher.hpp"
-#include "pg/shipper/shipper_state.hpp"
+#include "core/dispatch/notice.hpp"
+#include "pg/base/pg_prelude.hpp"
 
 namespace crm_capi {
+
+/* Parked events that nobody has been told of yet, and what has been told. */
+struct ParkedNews {
+    std::vector<int64_t> events;
+    ParkedKinds told;
+};
 
 /* A dataset's health has changed. */
 void notify_health(const HealthChange& change);
 
-/* The first events of a kind among those parked since the last call. */
-void notify_parked(Shipper* shipper);
+/* Tells of the first events of a kind among those parked since the last call. Needs SPI. */
+void notify_parked(Oid schema, ParkedNews* news);
 
 }  // namespace crm_capi

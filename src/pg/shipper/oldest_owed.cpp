@@ -8,7 +8,6 @@
 #include "pg/queue/event_log.hpp"
 #include "pg/base/guard.hpp"
 #include "pg/queue/log_reader.hpp"
-#include "pg/shipper/shipper_state.hpp"
 
 namespace crm_capi {
 
@@ -22,19 +21,20 @@ constexpr int kMostLooks = 1000;
 constexpr int kFewLooks = 64;
 constexpr int kGoodForMs = 1000;
 
-FirstTimes
-look_up(Shipper* shipper, int dataset, TimestampTz now)
+/* From the log. */
+OldestTimes
+look_up(Oid schema, const Dispatcher& dispatcher, OldestOwed* known, int dataset, TimestampTz now)
 {
-    FirstTimes times = {0, 0, now};
+    OldestTimes times = {0, 0, now};
     const IdRange* ranges = nullptr;
     size_t range_count = 0;
 
     call_cpp("find the first owed events", [&] {
-        shipper->first_owed = shipper->dispatcher.FirstOwed(dataset, kMostLooks);
-        ranges = shipper->first_owed.ranges().data();
-        range_count = shipper->first_owed.ranges().size();
+        known->first_owed = dispatcher.FirstOwed(dataset, kMostLooks);
+        ranges = known->first_owed.ranges().data();
+        range_count = known->first_owed.ranges().size();
     });
-    LogReader* const reader = open_log(shipper->schema);
+    LogReader* const reader = open_log(schema);
     for (size_t i = 0; i < range_count; i++) {
         LoggedEvent event;
         seek_events(reader, ranges[i]);
@@ -52,21 +52,21 @@ look_up(Shipper* shipper, int dataset, TimestampTz now)
 
 }  // namespace
 
-FirstTimes
-first_times(Shipper* shipper, int dataset, int64 owed, TimestampTz now)
+OldestTimes
+oldest_times(Oid schema, const Dispatcher& dispatcher, OldestOwed* known, int dataset, int64 owed,
+             TimestampTz now)
 {
-    FirstTimes* kept = nullptr;
+    OldestTimes* kept = nullptr;
 
-    call_cpp("find the times of a dataset",
-             [&] { kept = &shipper->first_times.by_dataset[dataset]; });
+    call_cpp("find the times of a dataset", [&] { kept = &known->by_dataset[dataset]; });
     const bool is_good = kept->looked_up_at != 0 && now >= kept->looked_up_at &&
                          !TimestampDifferenceExceeds(kept->looked_up_at, now, kGoodForMs);
     if (owed == 0)
         *kept = {};
     else if (owed <= kFewLooks || !is_good)
-        *kept = look_up(shipper, dataset, now);
+        *kept = look_up(schema, dispatcher, known, dataset, now);
     else
-        shipper->first_times.are_old = true;
+        known->are_old = true;
     return *kept;
 }
 

@@ -9,26 +9,30 @@
 
 #include <map>
 
+#include "core/dispatch/dispatcher.hpp"
+#include "core/ids/id_set.hpp"
 #include "pg/base/pg_prelude.hpp"
 
 namespace crm_capi {
 
-struct Shipper;
-
-struct FirstTimes {
+struct OldestTimes {
     TimestampTz oldest_owed_at;      /* 0 = nothing is owed */
     TimestampTz earliest_event_time; /* of the first owed events; likewise */
     TimestampTz looked_up_at;
 };
 
-struct FirstTimesKept {
-    std::map<int, FirstTimes> by_dataset; /* main number in the log */
+/* What has been looked up, so that it need not be each time. */
+struct OldestOwed {
+    std::map<int, OldestTimes> by_dataset; /* main number in the log */
     /* Some of those that were published last may have changed since they were looked up: a later
      * turn has to see to it. */
     bool are_old = false;
+    IdSet first_owed; /* what is being looked up */
 };
 
-/* Of a dataset that owes so many events; of many they may be a second old. */
-FirstTimes first_times(Shipper* shipper, int dataset, int64 owed, TimestampTz now);
+/* Of a dataset that owes so many events; of many they may be a second old. Under the active
+ * snapshot. */
+OldestTimes oldest_times(Oid schema, const Dispatcher& dispatcher, OldestOwed* known, int dataset,
+                         int64 owed, TimestampTz now);
 
 }  // namespace crm_capi

@@ -17,7 +17,6 @@
 #include "pg/queue/reached_stage.hpp"
 #include "pg/row/row_reference.hpp"
 #include "pg/row/row_values.hpp"
-#include "pg/shipper/turn.hpp"
 #include "pg/watch/watch_cache.hpp"
 
 extern "C" {
@@ -184,13 +183,14 @@ events_to_check(Shipper* shipper, int* count)
     int64* ids = nullptr;
 
     call_cpp("collect the events to check", [&] {
-        shipper->rechecks.clear();
-        shipper->dispatcher.AppendRechecks(now_micros(), &shipper->rechecks);
+        shipper->results.rechecks.clear();
+        shipper->dispatcher.AppendRechecks(now_micros(), &shipper->results.rechecks);
     });
-    *count = static_cast<int>(shipper->rechecks.size());
+    *count = static_cast<int>(shipper->results.rechecks.size());
     if (*count > 0) {
-        ids = static_cast<int64*>(palloc(sizeof(int64) * shipper->rechecks.size()));
-        memcpy(ids, shipper->rechecks.data(), sizeof(int64) * shipper->rechecks.size());
+        ids = static_cast<int64*>(palloc(sizeof(int64) * shipper->results.rechecks.size()));
+        memcpy(ids, shipper->results.rechecks.data(),
+               sizeof(int64) * shipper->results.rechecks.size());
     }
     return ids;
 }
@@ -222,7 +222,7 @@ recheck_events(Shipper* shipper)
     auto* const ended = static_cast<Ended*>(palloc(sizeof(Ended) * count));
     for (int i = 0; i < count; i++) {
         CHECK_FOR_INTERRUPTS();
-        if (ends_here(shipper->schema, ids[i], &ended[ended_count]))
+        if (ends_here(shipper->extension.schema, ids[i], &ended[ended_count]))
             ended_count++;
     }
     call_cpp("end events that are not to be sent", [&] {

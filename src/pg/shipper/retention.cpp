@@ -17,6 +17,7 @@
 #include "pg/base/multirange.hpp"
 #include "pg/base/settings.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/shipper/shipper_state.hpp"
 
 namespace crm_capi {
 
@@ -39,11 +40,12 @@ struct Portion {
     bool is_last;
 };
 
+/* Reads on until `most` rows, or one that is too young. */
 Portion
 next_portion(const Shipper* shipper, int64 complete_up_to, TimestampTz cutoff, int most)
 {
-    Portion portion = {{shipper->pruned_up_to + 1, complete_up_to}, true};
-    LogReader* const reader = open_log_at(shipper->schema, portion.range);
+    Portion portion = {{shipper->history.events_up_to + 1, complete_up_to}, true};
+    LogReader* const reader = open_log_at(shipper->extension.schema, portion.range);
     LoggedEvent event;
 
     while (next_event(reader, Columns::kUpkeep, &event)) {
@@ -60,6 +62,7 @@ next_portion(const Shipper* shipper, int64 complete_up_to, TimestampTz cutoff, i
     return portion;
 }
 
+/* As two parameters. */
 void
 add_range(Parameters* parameters, IdRange range)
 {
@@ -81,13 +84,13 @@ delete_events(Shipper* shipper, IdRange range, TimestampTz cutoff)
     Parameters parameters = {};
 
     call_cpp("collect what is final", [&] {
-        shipper->final_ids = IdSet(std::vector<IdRange>{range});
-        shipper->final_ids.Subtract(shipper->dispatcher.OwedBits().Within(range));
+        shipper->history.final_ids = IdSet(std::vector<IdRange>{range});
+        shipper->history.final_ids.Subtract(shipper->dispatcher.OwedBits().Within(range));
     });
     add_range(&parameters, range);
-    add(&parameters, INT8MULTIRANGEOID, multirange_datum(shipper->final_ids));
+    add(&parameters, INT8MULTIRANGEOID, multirange_datum(shipper->history.final_ids));
     add(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(cutoff));
-    execute(shipper->schema, &statement, &parameters, SPI_OK_DELETE);
+    execute(shipper->extension.schema, &statement, &parameters, SPI_OK_DELETE);
 }
 
 /* Filters of runs that are empty now. */
@@ -122,18 +125,18 @@ delete_requests(Shipper* shipper, TimestampTz cutoff, int most)
     Parameters looked_at = {};
     Parameters parameters = {};
 
-    add_number(&looked_at, shipper->pruned_up_to_request, true);
-    add_number(&looked_at, Min(shipper->cursor_request, shipper->latest_request - 1), true);
+    add_number(&looked_at, shipper->history.requests_up_to, true);
+    add_number(&looked_at, Min(shipper->cursor.request, shipper->cursor.latest_request - 1), true);
     add(&looked_at, TIMESTAMPTZOID, TimestampTzGetDatum(cutoff));
     add_number(&looked_at, most, true);
-    execute(shipper->schema, &portion, &looked_at, SPI_OK_SELECT);
+    execute(shipper->extension.schema, &portion, &looked_at, SPI_OK_SELECT);
     const int64 last = result_int8(0, 1);
     if (last == 0)
         return 0;
-    add_number(&parameters, shipper->pruned_up_to_request, true);
+    add_number(&parameters, shipper->history.requests_up_to, true);
     add_number(&parameters, last, true);
     add(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(cutoff));
-    execute(shipper->schema, &statement, &parameters, SPI_OK_DELETE);
+    execute(shipper->extension.schema, &statement, &parameters, SPI_OK_DELETE);
     return last;
 }
 
@@ -143,14 +146,15 @@ prune_log(Shipper* shipper, TimestampTz cutoff, int most)
 {
     int64 complete_up_to = 0;
 
-    call_cpp("find out what is settled", [&] { complete_up_to = shipper->window->CompleteUpTo(); });
-    if (shipper->pruned_up_to >= complete_up_to)
+    call_cpp("find out what is settled",
+             [&] { complete_up_to = shipper->log.window->CompleteUpTo(); });
+    if (shipper->history.events_up_to >= complete_up_to)
         return false;
     const Portion portion = next_portion(shipper, complete_up_to, cutoff, most);
     if (portion.range.last >= portion.range.first) {
         delete_events(shipper, portion.range, cutoff);
-        delete_filters(shipper->schema, portion.range);
-        shipper->pruned_up_to = portion.range.last;
+        delete_filters(shipper->extension.schema, portion.range);
+        shipper->history.events_up_to = portion.range.last;
     }
     return !portion.is_last;
 }
@@ -171,41 +175,43 @@ milliseconds_until_history_is_due(const Shipper* shipper)
 
     if (setting_retention <= 0 || shipper->serves_copy)
         return kDay;
-    return Min(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), shipper->prune_at), kDay);
+    return Min(
+        TimestampDifferenceMilliseconds(GetCurrentTimestamp(), shipper->history.next_portion_at),
+        kDay);
 }
 
 bool
-prune_history(Shipper* shipper, Share share)
+prune_history(Shipper* shipper, TurnLoad load)
 {
     const TimestampTz now = GetCurrentTimestamp();
-    const int most = share == Share::kIdle ? kRowsPerIdlePortion : kRowsPerBusyPortion;
+    const int most = load == TurnLoad::kIdle ? kRowsPerIdlePortion : kRowsPerBusyPortion;
 
     if (!history_is_due(shipper))
         return false;
-    if (now >= shipper->prune_anew_at || now < shipper->prune_anew_at - kPassEvery) {
-        reconsider_history(shipper);
-        shipper->prune_anew_at = now + kPassEvery;
+    if (now >= shipper->history.next_pass_at || now < shipper->history.next_pass_at - kPassEvery) {
+        reconsider_history(&shipper->history);
+        shipper->history.next_pass_at = now + kPassEvery;
     }
     const TimestampTz cutoff = now - static_cast<int64>(setting_retention) * USECS_PER_SEC;
     if (prune_log(shipper, cutoff, most))
         return true;
     const int64 last = delete_requests(shipper, cutoff, most / 10);
     if (last != 0) {
-        shipper->pruned_up_to_request = last;
+        shipper->history.requests_up_to = last;
         return true;
     }
     /* Nothing is old enough. */
     const int64 pause = static_cast<int64>(setting_retention) * USECS_PER_SEC / kLooksPerRetention;
-    shipper->prune_at = now + Min(pause, USECS_PER_HOUR);
+    shipper->history.next_portion_at = now + Min(pause, USECS_PER_HOUR);
     return false;
 }
 
 void
-reconsider_history(Shipper* shipper)
+reconsider_history(HistoryPass* history)
 {
-    shipper->pruned_up_to = 0;
-    shipper->pruned_up_to_request = 0;
-    shipper->prune_at = 0;
+    history->events_up_to = 0;
+    history->requests_up_to = 0;
+    history->next_portion_at = 0;
 }
 
 }  // namespace crm_capi

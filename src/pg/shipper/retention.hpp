@@ -4,11 +4,23 @@
 #pragma once
 
 #include "core/ids/id_set.hpp"
-#include "pg/shipper/shipper_state.hpp"
+#include "pg/base/pg_prelude.hpp"
 
 namespace crm_capi {
 
-enum class Share { kBusy, kIdle };
+struct Shipper;
+
+/* The pass through the history that is under way. */
+struct HistoryPass {
+    int64_t events_up_to = 0; /* have been looked at */
+    int64_t requests_up_to = 0;
+    TimestampTz next_portion_at = 0;
+    TimestampTz next_pass_at = 0;
+    IdSet final_ids; /* of the portion in hand */
+};
+
+/* Whether the turn has work for Meta besides. */
+enum class TurnLoad { kBusy, kIdle };
 
 /* Whether prune_history would do anything now. */
 bool history_is_due(const Shipper* shipper);
@@ -17,10 +29,10 @@ long milliseconds_until_history_is_due(const Shipper* shipper);
 
 /* Removes one portion of what is too old. True if there may be more. Inside the turn's transaction;
  * takes no lock that a writer could wait for. */
-bool prune_history(Shipper* shipper, Share share);
+bool prune_history(Shipper* shipper, TurnLoad load);
 
 /* Somebody has decided about events, or the setting has changed: what was kept is looked at again.
  */
-void reconsider_history(Shipper* shipper);
+void reconsider_history(HistoryPass* history);
 
 }  // namespace crm_capi

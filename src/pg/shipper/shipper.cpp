@@ -11,11 +11,13 @@
 
 #include "core/answer/http.hpp"
 #include "pg/base/guard.hpp"
-#include "pg/base/no_writers.hpp"
+#include "pg/shipper/rest.hpp"
 #include "pg/shipper/restore.hpp"
 #include "pg/shipper/retention.hpp"
 #include "pg/base/settings.hpp"
-#include "pg/shared/shared_state.hpp"
+#include "pg/shared/announcements.hpp"
+#include "pg/shared/reservations.hpp"
+#include "pg/shared/slots.hpp"
 #include "pg/shipper/shipper_state.hpp"
 #include "pg/shipper/turn.hpp"
 
@@ -24,12 +26,12 @@ namespace crm_capi {
 namespace {
 
 Shipper* shipper = nullptr;
-int my_slot = -1;
 
+/* Options of a dataset, or its credentials. */
 void
 at_settings_change(Datum, SystemCache, uint32)
 {
-    shipper->settings_changed = true;
+    shipper->changed.settings = true;
 }
 
 /* capi_pause() and capi_resume() invalidate capi_dataset, capi_retry() and capi_cancel()
@@ -38,12 +40,12 @@ at_settings_change(Datum, SystemCache, uint32)
 void
 at_relation_change(Datum, Oid relation)
 {
-    if (relation == InvalidOid || relation == shipper->dataset)
-        shipper->settings_changed = true;
-    if (relation == InvalidOid || relation == shipper->settlement)
-        shipper->decisions_changed = true;
-    if (relation == InvalidOid || relation == shipper->tombstone)
-        shipper->tombstones_changed = true;
+    if (relation == InvalidOid || relation == shipper->extension.dataset)
+        shipper->changed.settings = true;
+    if (relation == InvalidOid || relation == shipper->extension.settlement)
+        shipper->changed.decisions = true;
+    if (relation == InvalidOid || relation == shipper->extension.tombstone)
+        shipper->changed.tombstones = true;
 }
 
 /* Moves the transfers on and judges what has arrived. True if there is something to write down. */
@@ -76,129 +78,6 @@ next_turn_at(UnixMicros polled_at)
     return due != 0 && due < poll ? due : poll;
 }
 
-/* What a sleeping shipper waits for, as pg_stat_activity tells it: by its application_name, and
- * from 17 on by the name of its wait event. */
-struct Waiting {
-    const char* application_name;
-    const char* wait_event;
-};
-
-constexpr Waiting kIdle = {"crm_capi shipper: idle", "CrmCapiShipperIdle"};
-constexpr Waiting kSending = {"crm_capi shipper: sending", "CrmCapiShipperSend"};
-/* Something is owed and may not go yet: a pause after a failure, a dataset held or paused. */
-constexpr Waiting kPausing = {"crm_capi shipper: waiting", "CrmCapiShipperPause"};
-constexpr Waiting kStopping = {"crm_capi shipper: stopping", "CrmCapiShipperStop"};
-
-/* Shows what is waited for, if it is something else than before, and returns the wait event. */
-uint32
-show_waiting()
-{
-    static const Waiting* shown = nullptr;
-    static uint32 wait_event = 0;
-    const Waiting* const now = shipper->stopping                    ? &kStopping
-                               : shipper->transport->InFlight() > 0 ? &kSending
-                               : shipper->dispatcher.HasOwed()      ? &kPausing
-                                                                    : &kIdle;
-
-    if (now != shown) {
-        pgstat_report_appname(now->application_name);
-        wait_event = wait_event_number(now->wait_event);
-        shown = now;
-    }
-    return wait_event;
-}
-
-/* What the shipper sleeps on. Made once: WaitLatchOrSocket() makes a set for every call, which
- * costs half a dozen system calls each time that a socket is ready. */
-WaitEventSet*
-wait_set()
-{
-    static WaitEventSet* set = nullptr;
-
-    if (set == nullptr) {
-        set = create_wait_set(3);
-        AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
-        AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
-        AddWaitEventToSet(set, WL_SOCKET_READABLE, shipper->transport->Descriptor(), nullptr,
-                          nullptr);
-    }
-    return set;
-}
-
-struct WokenBy {
-    bool latch;
-    bool transport; /* a socket is ready, or libcurl wants to be called */
-};
-
-/* Sleeps until something wakes it or the time has come. */
-WokenBy
-sleep_until(UnixMicros time)
-{
-    const long transport = shipper->transport->TimeoutMs();
-    const UnixMicros rest = time - now_micros();
-    long timeout = rest > 0 ? static_cast<long>(rest / 1000 + 1) : 0;
-    WaitEvent events[3];
-    WokenBy woken = {};
-
-    if (transport >= 0 && transport < timeout)
-        timeout = transport;
-    const int count =
-        WaitEventSetWait(wait_set(), timeout, events, lengthof(events), show_waiting());
-    for (int i = 0; i < count; i++) {
-        woken.latch = woken.latch || (events[i].events & WL_LATCH_SET) != 0;
-        woken.transport = woken.transport || (events[i].events & WL_SOCKET_READABLE) != 0;
-    }
-    woken.transport = woken.transport || shipper->transport->TimeoutMs() == 0;
-    if (woken.latch)
-        ResetLatch(MyLatch);
-    return woken;
-}
-
-/* Whether a poll can be left out: no transaction has begun to write since the log was last read,
- * and none was running then. An idle server's shipper thus does nothing but look at a number, but
- * for a look at its history now and then. */
-bool
-nothing_can_be_new()
-{
-    return !shipper->must_read && !shipper->cursor_is_behind && !shipper->settings_changed &&
-           !shipper->decisions_changed && !shipper->tombstones_changed &&
-           !shipper->first_times.are_old && !shipper->dispatcher.HasHeld() &&
-           !history_is_due(shipper) && still_no_writers(shipper->no_writers_since);
-}
-
-/* Whether there is nothing to wait for but a commit, or the next poll. */
-bool
-is_idle()
-{
-    return !shipper->stopping && !shipper->more_to_do && !shipper->dispatcher.HasOwed() &&
-           shipper->transport->InFlight() == 0 && shipper->transport->TimeoutMs() < 0 &&
-           nothing_can_be_new();
-}
-
-/* Sleeps while nobody writes. The launcher looks for all shippers that do, so that a server's idle
- * databases cost one process its polls, not each of them; while there is no launcher, a shipper
- * looks for itself. True if a turn may be due; else something has happened, and sleep_until says
- * what. */
-bool
-doze()
-{
-    constexpr int kWakeOn = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
-    const uint32 wait_event = show_waiting();
-    const uint64 since = shipper->no_writers_since;
-    const long poll = setting_poll_interval;
-    long rest = milliseconds_until_history_is_due(shipper);
-    bool woken;
-
-    begin_doze(my_slot, since);
-    do {
-        const long nap = launcher_runs() ? rest : Min(poll, rest);
-        woken = (WaitLatch(MyLatch, kWakeOn, Max(nap, 1), wait_event) & WL_LATCH_SET) != 0;
-        rest -= nap;
-    } while (!woken && rest > 0 && still_no_writers(since));
-    end_doze(my_slot);
-    return !woken;
-}
-
 /* Settings of the database or of the role must not reach into the shipper. */
 void
 pin_session()
@@ -220,26 +99,24 @@ pin_session()
         SetConfigOption(setting[0], setting[1], PGC_SUSET, PGC_S_OVERRIDE);
 }
 
-/* A slot is told that the extension is missing as of the announcements made before it was looked
- * for, so that CREATE EXTENSION in the meantime is not overlooked. */
-uint32 announcements_heeded = 0;
-
 /* False if there is nothing to serve. */
 bool
-start(Oid database)
+start(int slot, Oid database)
 {
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
-    if (!enter_as_shipper(my_slot, database) || must_stay_away(database))
+    if (!enter_as_shipper(slot, database) || must_stay_away(database))
         return false;
-    announcements_heeded = announcements().count;
+    /* Before the extension is looked for: CREATE EXTENSION in the meantime is not overlooked. */
+    const uint32 announcements_heeded = announcements().count;
     BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
     pin_session();
     pgstat_report_appname("crm_capi shipper");
     call_cpp("start the shipper", [] { shipper = new Shipper; });
+    shipper->slot = slot;
     if (!restore(shipper)) {
-        report_extension_missing(my_slot, announcements_heeded);
+        report_extension_missing(slot, announcements_heeded);
         return false;
     }
     call_cpp("start libcurl", [] { shipper->transport = MakeCurlTransport(kLargestAnswerBytes); });
@@ -253,63 +130,114 @@ start(Oid database)
  * in doubt. Shutting the server down does not wait. */
 constexpr UnixMicros kLongestFarewell = 3 * kMicrosPerSecond;
 
-/* Takes answers, takes turns, sleeps; until asked to stop or until the extension is gone. */
+/* When what is due, from one round of serve() to the next. 0 = at once. */
+struct Timetable {
+    UnixMicros polled_at;     /* the last poll */
+    UnixMicros turn_at;       /* the next turn, even if nothing happens */
+    UnixMicros looked_at;     /* the last look at the clock */
+    UnixMicros farewell_ends; /* once it has been asked to stop */
+};
+
+/* Ends the process if that was asked for; takes over a changed configuration file. */
+void
+heed_signals()
+{
+    CHECK_FOR_INTERRUPTS();
+    if (ConfigReloadPending) {
+        ConfigReloadPending = false;
+        ProcessConfigFile(PGC_SIGHUP);
+        reconsider_history(&shipper->history);
+    }
+}
+
+/* If the clock was put back, whatever was to come is due; else an hour put back would be an hour of
+ * silence. */
+void
+heed_clock(Timetable* times, UnixMicros now)
+{
+    if (now < times->looked_at) {
+        times->polled_at = 0;
+        times->turn_at = 0;
+        times->farewell_ends = Min(times->farewell_ends, now + kLongestFarewell);
+    }
+    times->looked_at = now;
+}
+
+/* Asked to stop, it takes one more turn, to leave the cursor where it should be found. */
+void
+heed_request_to_stop(Timetable* times, UnixMicros now)
+{
+    if (!asked_to_stop(shipper->slot) || shipper->stopping)
+        return;
+    shipper->stopping = true;
+    times->turn_at = 0;
+    times->farewell_ends = now + kLongestFarewell;
+}
+
+/* True if it is time for a poll; then the next turn looks at everything, unless nothing can be new.
+ */
+bool
+heed_poll(Timetable* times, UnixMicros now)
+{
+    if (now < times->polled_at + static_cast<UnixMicros>(setting_poll_interval) * 1000)
+        return false;
+    if (nothing_can_be_new(shipper)) {
+        times->polled_at = now;
+        times->turn_at = next_turn_at(times->polled_at);
+    } else {
+        shipper->log.must_read = true;
+        shipper->changed.settings = shipper->changed.settings || shipper->dispatcher.HasHeld();
+    }
+    return true;
+}
+
+/* False if there is nothing to serve any more; the launcher is told why. */
+bool
+take_turn_or_leave()
+{
+    const uint32 announcements_heeded = announcements().count; /* before the turn looks for it */
+    const TurnEnd end = take_turn(shipper);
+    if (end == TurnEnd::kExtensionMissing)
+        report_extension_missing(shipper->slot, announcements_heeded);
+    return end == TurnEnd::kDone;
+}
+
+/* Asked to stop: whether there are no answers to wait for, or they take too long. */
+bool
+has_said_farewell(const Timetable& times)
+{
+    return shipper->stopping &&
+           (shipper->transport->InFlight() == 0 || times.looked_at >= times.farewell_ends);
+}
+
+/* Takes answers, takes turns, rests; until asked to stop or until the extension is gone. */
 void
 serve()
 {
-    UnixMicros polled_at = 0;
-    UnixMicros turn_at = 0;
-    UnixMicros looked_at = 0;
-    UnixMicros farewell_ends = 0;
+    Timetable times = {};
     WokenBy woken = {};
 
     for (;;) {
-        CHECK_FOR_INTERRUPTS();
-        if (ConfigReloadPending) {
-            ConfigReloadPending = false;
-            ProcessConfigFile(PGC_SIGHUP);
-            reconsider_history(shipper);
-        }
+        heed_signals();
         const bool answered = woken.transport && take_answers();
         const UnixMicros now = now_micros();
-        if (now < looked_at) { /* the clock was put back: whatever was to come is due */
-            polled_at = 0;
-            turn_at = 0;
-            farewell_ends = Min(farewell_ends, now + kLongestFarewell);
-        }
-        looked_at = now;
-        if (asked_to_stop(my_slot) && !shipper->stopping) {
-            shipper->stopping = true;
-            turn_at = 0; /* one more, to leave the cursor where it should be found */
-            farewell_ends = now + kLongestFarewell;
-        }
-        const bool poll_due =
-            now >= polled_at + static_cast<UnixMicros>(setting_poll_interval) * 1000;
-        if (poll_due && nothing_can_be_new()) {
-            polled_at = now;
-            turn_at = next_turn_at(polled_at);
-        } else if (poll_due) {
-            shipper->must_read = true;
-            shipper->settings_changed = shipper->settings_changed || shipper->dispatcher.HasHeld();
-        }
-        if (answered || shipper->must_read || shipper->more_to_do || now >= turn_at) {
-            announcements_heeded = announcements().count;
-            const TurnEnd end = take_turn(shipper);
-            if (end == TurnEnd::kExtensionMissing)
-                report_extension_missing(my_slot, announcements_heeded);
-            if (end != TurnEnd::kDone)
+        heed_clock(&times, now);
+        heed_request_to_stop(&times, now);
+        const bool is_poll = heed_poll(&times, now);
+        if (answered || shipper->log.must_read || shipper->more_to_do || now >= times.turn_at) {
+            if (!take_turn_or_leave())
                 return;
-            if (poll_due)
-                polled_at = now;
-            turn_at = next_turn_at(polled_at);
+            if (is_poll)
+                times.polled_at = now;
+            times.turn_at = next_turn_at(times.polled_at);
         }
-        if (shipper->stopping && (shipper->transport->InFlight() == 0 || now >= farewell_ends))
+        if (has_said_farewell(times))
             return;
         if (shipper->stopping)
-            turn_at = farewell_ends;
-        woken = is_idle() && doze() ? WokenBy{} : sleep_until(shipper->more_to_do ? 0 : turn_at);
+            times.turn_at = times.farewell_ends;
+        woken = rest_until(shipper, shipper->more_to_do ? 0 : times.turn_at);
         if (woken.latch)
-            shipper->must_read = true;
+            shipper->log.must_read = true;
     }
 }
 
@@ -340,14 +268,14 @@ start_shipper(int slot, Oid database)
 using namespace crm_capi;
 
 extern "C" void
-capi_shipper_main(Datum slot)
+capi_shipper_main(Datum argument)
 {
+    const int slot = DatumGetInt32(argument);
     Oid database;
 
-    my_slot = DatumGetInt32(slot);
     memcpy(&database, MyBgworkerEntry->bgw_extra, sizeof database);
-    if (start(database)) {
+    if (start(slot, database)) {
         serve();
-        report_good_order(my_slot);
+        report_good_order(slot);
     }
 }

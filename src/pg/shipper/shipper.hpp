@@ -13,4 +13,4 @@ BackgroundWorkerHandle* start_shipper(int slot, Oid database);
 }  // namespace crm_capi
 
 /* Looked up by name when the worker starts. */
-extern "C" PGDLLEXPORT void capi_shipper_main(Datum slot);
+extern "C" PGDLLEXPORT void capi_shipper_main(Datum argument);

@@ -1,24 +1,18 @@
 /*
- * shipper_totals.cpp - the shipper counts what passes through its hands, and publishes it
- * (figure_board.hpp).
+ * shipper_totals.cpp - the shipper counts what passes through its hands.
  */
 #include "pg/shipper/shipper_totals.hpp"
 
 #include <string_view>
 
-#include "pg/shipper/oldest_owed.hpp"
 #include "pg/base/guard.hpp"
-#include "pg/shared/shared_state.hpp"
-#include "pg/shipper/shipper_state.hpp"
 #include "pg/base/statement.hpp"
 
 namespace crm_capi {
 
 namespace {
 
-/* While there is more to do, so long passes from one publication to the next. */
-constexpr int kPublishEveryMs = 200;
-
+/* Whether the events of a request with this outcome go again. */
 bool
 is_retry(std::string_view outcome)
 {
@@ -26,8 +20,9 @@ is_retry(std::string_view outcome)
            outcome == "in_doubt";
 }
 
+/* Counts a request that has ended. `micros` is how long it took. */
 void
-add_request(Totals* totals, std::string_view outcome, int64 events, int64 micros,
+add_request(DatasetTotals* totals, std::string_view outcome, int64 events, int64 micros,
             TimestampTz finished_at)
 {
     if (outcome == "dry_run") {
@@ -44,21 +39,22 @@ add_request(Totals* totals, std::string_view outcome, int64 events, int64 micros
     }
 }
 
-Totals*
-totals_of(Shipper* shipper, int32 dataset)
+/* Of a dataset; all zero if it is seen for the first time. */
+DatasetTotals*
+totals_of(ShipperTotals* all, int32 dataset)
 {
-    Totals* totals = nullptr;
+    DatasetTotals* totals = nullptr;
 
-    call_cpp("count", [&] { totals = &shipper->counting.totals[dataset]; });
+    call_cpp("count", [&] { totals = &all->by_dataset[dataset]; });
     return totals;
 }
 
 /* The rows of the latest result: what capi_counter held. */
 void
-take_saved(Shipper* shipper)
+take_saved(ShipperTotals* all)
 {
     for (uint64 row = 0; row < SPI_processed; row++) {
-        Totals* const totals = totals_of(shipper, static_cast<int32>(result_int8(row, 1)));
+        DatasetTotals* const totals = totals_of(all, static_cast<int32>(result_int8(row, 1)));
         totals->enqueued = result_int8(row, 2);
         totals->delivered = result_int8(row, 3);
         totals->dry_run = result_int8(row, 4);
@@ -72,9 +68,10 @@ take_saved(Shipper* shipper)
     }
 }
 
-/* Requests and settlements written since the totals were saved. */
+/* Requests and settlements written since the totals were saved, in the transaction in which the
+ * cursor began to speak for requests up to `cursor_request`. */
 void
-take_since(Shipper* shipper, TimestampTz saved_at)
+take_since(Oid schema, int64 cursor_request, TimestampTz saved_at, ShipperTotals* all)
 {
     static Statement requests = {
         "SELECT r.dataset::bigint, r.outcome, r.event_count::bigint,"
@@ -89,17 +86,16 @@ take_since(Shipper* shipper, TimestampTz saved_at)
     Parameters after_request = {};
     Parameters after = {};
 
-    add_number(&after_request, shipper->cursor_request, true);
+    add_number(&after_request, cursor_request, true);
     add(&after_request, TIMESTAMPTZOID, TimestampTzGetDatum(saved_at));
-    execute(shipper->schema, &requests, &after_request, SPI_OK_SELECT);
+    execute(schema, &requests, &after_request, SPI_OK_SELECT);
     for (uint64 row = 0; row < SPI_processed; row++)
-        add_request(totals_of(shipper, static_cast<int32>(result_int8(row, 1))),
-                    result_text(row, 2), result_int8(row, 3), result_int8(row, 4),
-                    result_int8(row, 5));
+        add_request(totals_of(all, static_cast<int32>(result_int8(row, 1))), result_text(row, 2),
+                    result_int8(row, 3), result_int8(row, 4), result_int8(row, 5));
     add(&after, TIMESTAMPTZOID, TimestampTzGetDatum(saved_at));
-    execute(shipper->schema, &settlements, &after, SPI_OK_SELECT);
+    execute(schema, &settlements, &after, SPI_OK_SELECT);
     for (uint64 row = 0; row < SPI_processed; row++) {
-        Totals* const totals = totals_of(shipper, static_cast<int32>(result_int8(row, 1)));
+        DatasetTotals* const totals = totals_of(all, static_cast<int32>(result_int8(row, 1)));
         if (result_bool(row, 2))
             totals->expired++;
         else
@@ -107,47 +103,22 @@ take_since(Shipper* shipper, TimestampTz saved_at)
     }
 }
 
-/* Fills a board of our own; false if the datasets are too many for one. */
-bool
-fill_board(Shipper* shipper, TimestampTz now, FigureBoard* board)
-{
-    board->count = 0;
-    board->read_up_to = shipper->window->position();
-    shipper->first_times.are_old = false;
-    for (const OwedOfDataset& dataset : shipper->owed) {
-        DatasetFigures* const row = figures_of(board, dataset.dataset);
-        if (row == nullptr)
-            return false;
-        const FirstTimes times = first_times(shipper, dataset.dataset, dataset.owed, now);
-        row->owed = dataset.owed;
-        row->in_flight = dataset.in_flight;
-        row->in_doubt = dataset.in_doubt;
-        row->oldest_owed_at = times.oldest_owed_at;
-        row->earliest_event_time = times.earliest_event_time;
-    }
-    for (const auto& [dataset, totals] : shipper->counting.totals) {
-        if (!publish_totals(board, shipper->schema, dataset, totals))
-            return false;
-    }
-    return true;
-}
-
 }  // namespace
 
 void
-Counting::Saw(int dataset, int64_t event, bool parked)
+ShipperTotals::Saw(int dataset, int64_t event, bool parked)
 {
     if (event <= known_up_to)
         return;
-    Totals& counted = totals[dataset];
+    DatasetTotals& counted = by_dataset[dataset];
     counted.enqueued++;
     counted.parked += parked ? 1 : 0;
 }
 
 void
-Counting::Departs(const OutgoingRequest& request, TimestampTz now)
+ShipperTotals::Departs(const OutgoingRequest& request, TimestampTz now)
 {
-    Totals& counted = totals[request.dataset];
+    DatasetTotals& counted = by_dataset[request.dataset];
     if (request.dry_run) {
         add_request(&counted, "dry_run", request.event_count, 0, now);
         return;
@@ -157,28 +128,28 @@ Counting::Departs(const OutgoingRequest& request, TimestampTz now)
 }
 
 void
-Counting::Answered(const AnswerRecord& ended, TimestampTz now)
+ShipperTotals::Answered(const AnswerRecord& ended, TimestampTz now)
 {
     const auto found = under_way_.find(ended.request);
     if (found == under_way_.end())
         return;
     const Departure& departure = found->second;
-    add_request(&totals[departure.dataset], ended.outcome, departure.event_count,
+    add_request(&by_dataset[departure.dataset], ended.outcome, departure.event_count,
                 std::max<int64_t>(now - departure.at, 0), now);
     under_way_.erase(found);
 }
 
 void
-Counting::Settled(const EndedEvent& ended)
+ShipperTotals::Ended(const EndedEvent& ended)
 {
-    Totals& counted = totals[ended.dataset];
+    DatasetTotals& counted = by_dataset[ended.dataset];
     const std::string_view status = ended.status;
     counted.expired += status == "expired" ? 1 : 0;
     counted.parked += status == "parked" ? 1 : 0;
 }
 
 void
-restore_totals(Shipper* shipper)
+restore_totals(Oid schema, int64 cursor_request, ShipperTotals* totals)
 {
     static Statement saved = {
         "SELECT dataset::bigint, enqueued, delivered, dry_run, parked, expired, requests, retries,"
@@ -189,14 +160,14 @@ restore_totals(Shipper* shipper)
                                nullptr, InvalidOid};
     Parameters none = {};
 
-    execute(shipper->schema, &saved, &none, SPI_OK_SELECT);
-    take_saved(shipper);
-    execute(shipper->schema, &newest, &none, SPI_OK_SELECT);
-    take_since(shipper, result_int8(0, 1));
+    execute(schema, &saved, &none, SPI_OK_SELECT);
+    take_saved(totals);
+    execute(schema, &newest, &none, SPI_OK_SELECT);
+    take_since(schema, cursor_request, result_int8(0, 1), totals);
 }
 
 void
-save_totals(Shipper* shipper, TimestampTz now)
+save_totals(Oid schema, const ShipperTotals& all, TimestampTz now)
 {
     static Statement statement = {
         "INSERT INTO @.capi_counter AS c VALUES ($1::integer, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
@@ -207,7 +178,7 @@ save_totals(Shipper* shipper, TimestampTz now)
         " last_success_at = excluded.last_success_at, counted_at = excluded.counted_at",
         nullptr, InvalidOid};
 
-    for (const auto& [dataset, totals] : shipper->counting.totals) {
+    for (const auto& [dataset, totals] : all.by_dataset) {
         Parameters parameters = {};
         for (const int64 number :
              {int64{dataset}, totals.enqueued, totals.delivered, totals.dry_run, totals.parked,
@@ -216,30 +187,8 @@ save_totals(Shipper* shipper, TimestampTz now)
         add(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(totals.last_success_at),
             totals.last_success_at != 0);
         add(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(now));
-        execute(shipper->schema, &statement, &parameters, SPI_OK_INSERT);
+        execute(schema, &statement, &parameters, SPI_OK_INSERT);
     }
-}
-
-void
-publish_figures(Shipper* shipper)
-{
-    static TimestampTz published_at = 0;
-    const TimestampTz now = GetCurrentTimestamp();
-    FigureBoard* const board = figure_board(MyDatabaseId);
-
-    if (board == nullptr || (shipper->more_to_do && now >= published_at &&
-                             !TimestampDifferenceExceeds(published_at, now, kPublishEveryMs)))
-        return;
-    published_at = now;
-    call_cpp("collect what is owed", [&] { shipper->owed = shipper->dispatcher.OwedByDataset(); });
-    auto* const filled = static_cast<FigureBoard*>(palloc(sizeof(FigureBoard)));
-    const bool fits = fill_board(shipper, now, filled);
-    begin_writing(board);
-    board->count = fits ? filled->count : -1;
-    board->read_up_to = filled->read_up_to;
-    memcpy(board->rows, filled->rows, sizeof board->rows);
-    end_writing(board);
-    pfree(filled);
 }
 
 }  // namespace crm_capi

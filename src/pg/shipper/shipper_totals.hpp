@@ -1,6 +1,5 @@
 /*
- * shipper_totals.hpp - the shipper counts what passes through its hands, and publishes it
- * (figure_board.hpp).
+ * shipper_totals.hpp - the shipper counts what passes through its hands.
  */
 #pragma once
 
@@ -8,23 +7,24 @@
 #include <unordered_map>
 
 #include "core/dispatch/dispatcher.hpp"
-#include "pg/shared/figure_board.hpp"
+#include "pg/shared/published_totals.hpp"
 #include "pg/base/pg_prelude.hpp"
 
 namespace crm_capi {
 
-struct Shipper;
-
-/* Totals by dataset number. The methods belong to the C++ regime. */
-class Counting {
+/* DatasetTotals by dataset number. The methods belong to the C++ regime. */
+class ShipperTotals {
 public:
     /* Read by the reader of the log, for the first time in any shipper's life or again. */
     void Saw(int dataset, int64_t event, bool parked);
+    /* Written down; it leaves after the commit. A dry run has ended with that. */
     void Departs(const OutgoingRequest& request, TimestampTz now);
+    /* The request has ended, with an answer or without. */
     void Answered(const AnswerRecord& ended, TimestampTz now);
-    void Settled(const EndedEvent& ended);
+    /* An event has ended otherwise than delivered. */
+    void Ended(const EndedEvent& ended);
 
-    std::map<int, Totals> totals;
+    std::map<int, DatasetTotals> by_dataset;
     /* Events up to this id have been counted by an earlier shipper. What it had not seen of them,
      * because their transactions were still running, is read again and not counted. */
     int64_t known_up_to = 0;
@@ -38,12 +38,10 @@ private:
     std::unordered_map<int64_t, Departure> under_way_; /* by request */
 };
 
-/* At start: the totals as they were saved, and what the tables say has happened since. */
-void restore_totals(Shipper* shipper);
-/* In the transaction that writes the cursor: both speak of the same moment. */
-void save_totals(Shipper* shipper, TimestampTz now);
-
-/* At the end of a turn, still in its transaction; not at each turn while there is more to do. */
-void publish_figures(Shipper* shipper);
+/* At start: the totals as they were saved, and what the tables say has happened since.
+ * `cursor_request` is the last request that the cursor speaks for. Needs SPI. */
+void restore_totals(Oid schema, int64 cursor_request, ShipperTotals* totals);
+/* In the transaction that writes the cursor: both speak of the same moment. Needs SPI. */
+void save_totals(Oid schema, const ShipperTotals& totals, TimestampTz now);
 
 }  // namespace crm_capi

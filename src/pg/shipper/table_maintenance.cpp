@@ -17,30 +17,33 @@ namespace {
  * not wait long. A busy one does a little more than its requests, two batches, are worth: the
  * part of the log without filters, which a search for a lead has to read as a whole, must not grow
  * for as long as the load lasts. */
-constexpr int kFiltersPerIdleTurn = 16;
-constexpr int kFiltersPerBusyTurn = 4;
+constexpr int kBloomsPerIdleTurn = 16;
+constexpr int kBloomsPerBusyTurn = 4;
 
+/* Writes Bloom filters for full runs of events that nothing can be added to any more. */
 void
-filter_leads(Shipper* shipper)
+write_blooms(Shipper* shipper)
 {
-    const int most = shipper->more_to_do ? kFiltersPerBusyTurn : kFiltersPerIdleTurn;
+    const int most = shipper->more_to_do ? kBloomsPerBusyTurn : kBloomsPerIdleTurn;
     int64 complete_up_to = 0;
 
     /* What has not been read yet may hold an event of another dataset, which waits for it. Reading
      * is faster than sending by far, so its end comes. */
-    if (shipper->must_read)
+    if (shipper->log.must_read)
         return;
     /* Ids are spent on rolled-back events, too, so this many may be fewer events: a shorter look
      * that comes to nothing. */
-    if (shipper->window->position() - shipper->filtered_up_to < kEventsPerBloom)
+    if (shipper->log.window->position() - shipper->bloomed_up_to < kEventsPerBloom)
         return;
-    call_cpp("find out what is settled", [&] { complete_up_to = shipper->window->CompleteUpTo(); });
-    const int64 before = shipper->filtered_up_to;
+    call_cpp("find out what is settled",
+             [&] { complete_up_to = shipper->log.window->CompleteUpTo(); });
+    const int64 before = shipper->bloomed_up_to;
     if (complete_up_to - before < kEventsPerBloom)
         return;
-    shipper->filtered_up_to = write_lead_blooms(shipper->schema, before, complete_up_to, most);
-    if (shipper->filtered_up_to != before &&
-        complete_up_to - shipper->filtered_up_to >= kEventsPerBloom)
+    shipper->bloomed_up_to =
+        write_lead_blooms(shipper->extension.schema, before, complete_up_to, most);
+    if (shipper->bloomed_up_to != before &&
+        complete_up_to - shipper->bloomed_up_to >= kEventsPerBloom)
         shipper->more_to_do = true;
 }
 
@@ -49,10 +52,10 @@ filter_leads(Shipper* shipper)
 void
 keep_up(Shipper* shipper)
 {
-    const Share share = shipper->more_to_do ? Share::kBusy : Share::kIdle;
+    const TurnLoad load = shipper->more_to_do ? TurnLoad::kBusy : TurnLoad::kIdle;
 
-    filter_leads(shipper);
-    if (prune_history(shipper, share))
+    write_blooms(shipper);
+    if (prune_history(shipper, load))
         shipper->more_to_do = true;
 }
 

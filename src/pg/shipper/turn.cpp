@@ -19,7 +19,6 @@
 #include <utility>
 
 #include "pg/shipper/heed_settings.hpp"
-#include "pg/shipper/shipper_totals.hpp"
 #include "pg/shipper/cursor.hpp"
 #include "pg/queue/event_log.hpp"
 #include "pg/shipper/forgotten_leads.hpp"
@@ -30,7 +29,9 @@
 #include "pg/base/no_writers.hpp"
 #include "pg/shipper/recheck.hpp"
 #include "pg/catalog/relations.hpp"
+#include "pg/shipper/publish_figures.hpp"
 #include "pg/shipper/table_maintenance.hpp"
+#include "pg/shipper/turn_transaction.hpp"
 
 namespace crm_capi {
 
@@ -45,18 +46,20 @@ constexpr size_t kRequestsPerTurn = 2;
 /* So many are loaded when they are seen. A bulk load is first read as a whole. */
 constexpr int kRowsLoadedAtOnce = 64;
 
+/* Writes down how an event has ended, and remembers whom that must be told. */
 void
-settle(Shipper* shipper, const EndedEvent& event)
+write_end(Shipper* shipper, const EndedEvent& event)
 {
-    if (shipper->forgotten.Contains(event.event))
+    if (shipper->decided.forgotten.Contains(event.event))
         return;
-    settle_event(shipper->schema, event);
-    call_cpp("count an end", [&] { shipper->counting.Settled(event); });
+    write_settlement(shipper->extension.schema, event);
+    call_cpp("count an end", [&] { shipper->totals.Ended(event); });
     if (strcmp(event.status, "parked") == 0)
-        call_cpp("note a parked event", [&] { shipper->parked.push_back(event.event); });
-    if (!shipper->retried.empty())
+        call_cpp("note a parked event", [&] { shipper->parked.events.push_back(event.event); });
+    if (!shipper->decided.retried.empty())
         call_cpp("note an end", [&] {
-            shipper->retried.Subtract(IdSet(std::vector<IdRange>{{event.event, event.event}}));
+            shipper->decided.retried.Subtract(
+                IdSet(std::vector<IdRange>{{event.event, event.event}}));
         });
 }
 
@@ -67,29 +70,30 @@ write_endings(Shipper* shipper)
     const TimestampTz now = GetCurrentTimestamp();
 
     for (const AnswerRecord& ended : shipper->dispatcher.ended()) {
-        finish_request(shipper->schema, ended);
-        call_cpp("count a request", [&] { shipper->counting.Answered(ended, now); });
-        if (!shipper->retried.empty() && ended.next_attempt_at == 0)
-            forget_retried(shipper->schema, ended.request);
+        finish_request(shipper->extension.schema, ended);
+        call_cpp("count a request", [&] { shipper->totals.Answered(ended, now); });
+        if (!shipper->decided.retried.empty() && ended.next_attempt_at == 0)
+            forget_retried(shipper->extension.schema, ended.request);
         for (const EndedEvent& event : ended.events)
-            settle(shipper, event);
+            write_end(shipper, event);
     }
     for (const EndedEvent& event : shipper->dispatcher.overdue())
-        settle(shipper, event);
+        write_end(shipper, event);
     if (!shipper->dispatcher.ended().empty() || !shipper->dispatcher.overdue().empty())
-        shipper->cursor_is_behind = true;
+        shipper->cursor.is_behind = true;
     shipper->dispatcher.ended().clear();
     shipper->dispatcher.overdue().clear();
 }
 
+/* Also into the log and to who listens, if it is news. */
 void
 write_health_changes(Shipper* shipper)
 {
     call_cpp("collect the health of the datasets", [&] {
-        shipper->health_changes = shipper->dispatcher.TakeHealthChanges(now_micros());
+        shipper->results.health_changes = shipper->dispatcher.TakeHealthChanges(now_micros());
     });
-    for (const HealthChange& change : shipper->health_changes) {
-        write_health(shipper->schema, change);
+    for (const HealthChange& change : shipper->results.health_changes) {
+        write_health(shipper->extension.schema, change);
         if (change.announce) {
             const std::string_view why = Describe(change.now.reason).text;
             ereport(LOG, (errmsg("dataset \"%s\" is %s%s%.*s", change.name.c_str(),
@@ -133,21 +137,22 @@ read_range(Shipper* shipper, LogReader* reader, IdRange range, int budget)
         if (ended)
             break;
         rows++;
-        const bool is_erased = erase_late_event(shipper, event);
+        const bool is_erased =
+            erase_late_event(shipper->extension.schema, shipper->forgotten_leads, event);
         bool is_owed = false;
         call_cpp("note an event", [&] {
-            shipper->window->Saw(event.id);
-            shipper->counting.Saw(event.dataset, event.id, event.parked);
+            shipper->log.window->Saw(event.id);
+            shipper->totals.Saw(event.dataset, event.id, event.parked);
             if (event.parked)
-                shipper->parked.push_back(event.id);
-            is_owed = !event.parked && !is_erased && !shipper->final_events.Contains(event.id);
+                shipper->parked.events.push_back(event.id);
+            is_owed = !event.parked && !is_erased && !shipper->log.final_events.Contains(event.id);
         });
         if (is_owed)
             note_owed(shipper, reader, &event, rows <= kRowsLoadedAtOnce);
     }
-    call_cpp("move the window", [&] { shipper->window->ScanEnded(ended); });
+    call_cpp("move the window", [&] { shipper->log.window->ScanEnded(ended); });
     if (rows > 0)
-        shipper->cursor_is_behind = true;
+        shipper->cursor.is_behind = true;
     return rows;
 }
 
@@ -155,8 +160,8 @@ read_range(Shipper* shipper, LogReader* reader, IdRange range, int budget)
 void
 read_log(Shipper* shipper)
 {
-    const RunningTransactions running = running_transactions(shipper->schema);
-    LogReader* const reader = open_log(shipper->schema);
+    const RunningTransactions running = running_transactions(shipper->extension.schema);
+    LogReader* const reader = open_log(shipper->extension.schema);
     IdRange range = {};
     int budget = kRowsReadPerTurn;
 
@@ -166,21 +171,22 @@ read_log(Shipper* shipper)
         view.next_xid = running.next_xid;
         view.last_id = running.last_id;
         view.running.assign(running.running, running.running + running.count);
-        shipper->window->Observe(view);
+        shipper->log.window->Observe(view);
     });
-    shipper->must_read = false;
-    while (shipper->window->NextScan(&range)) {
+    shipper->log.must_read = false;
+    while (shipper->log.window->NextScan(&range)) {
         if (budget <= 0) {
-            shipper->must_read = true;
+            shipper->log.must_read = true;
             break;
         }
         budget -= read_range(shipper, reader, range, budget);
     }
     close_log(reader);
-    shipper->no_writers_since = shipper->must_read ? 0 : no_writers_since(GetActiveSnapshot());
-    if (!shipper->final_events.empty() && !shipper->window->HasHoles() &&
-        shipper->window->position() >= shipper->final_up_to)
-        shipper->final_events.clear();
+    shipper->log.no_writers_since =
+        shipper->log.must_read ? 0 : no_writers_since(GetActiveSnapshot());
+    if (!shipper->log.final_events.empty() && !shipper->log.window->HasHoles() &&
+        shipper->log.window->position() >= shipper->log.final_up_to)
+        shipper->log.final_events.clear();
 }
 
 /* Fetches what can be sent now or next, as far as the turn's budget goes. */
@@ -199,7 +205,7 @@ load_events(Shipper* shipper, Dispatcher::Whose whose)
         if (!wanted)
             break;
         if (reader == nullptr)
-            reader = open_log(shipper->schema);
+            reader = open_log(shipper->extension.schema);
         LoggedEvent event;
         seek_events(reader, range);
         while (next_event(reader, Columns::kAll, &event)) {
@@ -224,6 +230,7 @@ commit_durably(bool durable)
     is_durable = durable;
 }
 
+/* Of what is loaded and still counts. */
 void
 build_requests(Shipper* shipper, UnixMicros now)
 {
@@ -249,15 +256,15 @@ prepare_requests(Shipper* shipper)
         build_requests(shipper, now);
     }
     for (OutgoingRequest& request : shipper->dispatcher.outgoing()) {
-        request.request = begin_request(shipper->schema, request);
-        shipper->latest_request = request.request;
-        call_cpp("count a departure", [&] { shipper->counting.Departs(request, started_at); });
-        shipper->requests_since_cursor++;
-        shipper->cursor_is_behind = true;
+        request.request = begin_request(shipper->extension.schema, request);
+        shipper->cursor.latest_request = request.request;
+        call_cpp("count a departure", [&] { shipper->totals.Departs(request, started_at); });
+        shipper->cursor.requests_since++;
+        shipper->cursor.is_behind = true;
     }
     const size_t prepared = shipper->dispatcher.outgoing().size();
-    shipper->more_to_do =
-        shipper->must_read || prepared == kRequestsPerTurn || shipper->dispatcher.WantsLoad(now);
+    shipper->more_to_do = shipper->log.must_read || prepared == kRequestsPerTurn ||
+                          shipper->dispatcher.WantsLoad(now);
     commit_durably(prepared > 0);
 }
 
@@ -283,20 +290,24 @@ send_requests(Shipper* shipper)
 void
 disregard_own_transaction(Shipper* shipper)
 {
-    if (shipper->no_writers_since != 0 &&
-        U64FromFullTransactionId(GetTopFullTransactionIdIfAny()) == shipper->no_writers_since)
-        shipper->no_writers_since++;
+    if (shipper->log.no_writers_since != 0 &&
+        U64FromFullTransactionId(GetTopFullTransactionIdIfAny()) == shipper->log.no_writers_since)
+        shipper->log.no_writers_since++;
 }
 
 /* Everything between begin and commit. */
 void
 work(Shipper* shipper)
 {
-    if (shipper->tombstones_changed)
-        heed_tombstones(shipper);
-    if (shipper->must_read)
+    if (shipper->changed.tombstones) {
+        shipper->changed.tombstones = false;
+        if (heed_tombstones(shipper->extension.schema, &shipper->forgotten_leads,
+                            &shipper->decided.forgotten))
+            shipper->changed.decisions = true;
+    }
+    if (shipper->log.must_read)
         read_log(shipper);
-    if (shipper->decisions_changed)
+    if (shipper->changed.decisions)
         heed_decisions(shipper);
     if (shipper->dispatcher.NeedsConfiguration())
         configure(shipper);
@@ -309,7 +320,7 @@ work(Shipper* shipper)
         prepare_requests(shipper);
     write_endings(shipper); /* what was overdue when requests were made */
     write_health_changes(shipper);
-    notify_parked(shipper);
+    notify_parked(shipper->extension.schema, &shipper->parked);
     save_cursor(shipper);
     if (!shipper->stopping)
         keep_up(shipper);
@@ -318,23 +329,6 @@ work(Shipper* shipper)
 }
 
 }  // namespace
-
-void
-begin_turn()
-{
-    SetCurrentStatementStartTimestamp();
-    StartTransactionCommand();
-    SPI_connect();
-    PushActiveSnapshot(GetTransactionSnapshot());
-}
-
-void
-end_turn()
-{
-    PopActiveSnapshot();
-    SPI_finish();
-    CommitTransactionCommand();
-}
 
 TurnEnd
 take_turn(Shipper* shipper)
@@ -345,10 +339,11 @@ take_turn(Shipper* shipper)
     TurnEnd end = TurnEnd::kDone;
     if (!OidIsValid(schema)) {
         end = TurnEnd::kExtensionMissing;
-    } else if (schema != shipper->schema || relations_in(schema)->event_log != shipper->event_log) {
+    } else if (schema != shipper->extension.schema ||
+               relations_in(schema)->event_log != shipper->extension.event_log) {
         end = TurnEnd::kStartAnew; /* dropped and created again */
     } else {
-        if (shipper->settings_changed || shipper->dispatcher.NeedsConfiguration())
+        if (shipper->changed.settings || shipper->dispatcher.NeedsConfiguration())
             configure(shipper);
         if (!shipper->must_start_anew)
             work(shipper);

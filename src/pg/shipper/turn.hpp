@@ -13,8 +13,4 @@ enum class TurnEnd { kDone, kExtensionMissing, kStartAnew };
 /* Writes down what has ended, reads the log, makes requests, commits, and sends them. */
 TurnEnd take_turn(Shipper* shipper);
 
-/* A transaction with SPI and a snapshot. */
-void begin_turn();
-void end_turn();
-
 }  // namespace crm_capi

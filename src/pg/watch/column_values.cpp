@@ -4,12 +4,14 @@
  * No value makes these functions fail: what cannot be read is a reason, and the CRM's statement
  * goes on.
  */
-#include "pg/base/clock.hpp"
 #include "pg/watch/column_values.hpp"
+#include "pg/base/clock.hpp"
 
 #include <string_view>
 
 #include "core/event/validation.hpp"
+#include "pg/base/encoding.hpp"
+#include "pg/base/texts.hpp"
 #include "pg/queue/event_log.hpp"
 
 extern "C" {
@@ -22,12 +24,6 @@ namespace {
 
 /* Unix seconds reach 10^11 in the year 5138; as milliseconds the same number is March 1973. */
 constexpr int64 kFirstMilliseconds = INT64CONST(100000000000);
-
-std::string_view
-text_view(const text* value)
-{
-    return {VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
-}
 
 /* What may be quoted: a number too short for a phone. Anything else could be personal data in the
  * wrong column. */
@@ -45,6 +41,7 @@ quotable_digits(std::string_view text)
     return psprintf("\"%.*s\"", static_cast<int>(text.size()), text.data());
 }
 
+/* A lead that came by another way than Meta has often a blank and not NULL. */
 bool
 is_blank(std::string_view text)
 {
@@ -60,12 +57,14 @@ integer_value(Oid type, Datum value)
                              : DatumGetInt16(value);
 }
 
+/* Whether the type is one of whole numbers that fit into 64 bits. */
 bool
 is_integer(Oid type)
 {
     return type == INT8OID || type == INT4OID || type == INT2OID;
 }
 
+/* With and without time zone have the same form: without, it is taken as UTC. */
 Reason
 from_timestamp(Timestamp timestamp, UnixMicros* time)
 {
@@ -75,6 +74,7 @@ from_timestamp(Timestamp timestamp, UnixMicros* time)
     return Reason::kNone;
 }
 
+/* Seconds or milliseconds, told apart by their size. */
 Reason
 from_unix_number(int64 number, UnixMicros* time)
 {
@@ -185,7 +185,7 @@ read_stage(ColumnReader* reader, Datum value, bool isnull)
         while (!form.empty() && form.back() == ' ')
             form.remove_suffix(1);
     }
-    return cstring_to_text_with_len(form.data(), static_cast<int>(form.size()));
+    return make_text(form);
 }
 
 Reason
@@ -228,8 +228,7 @@ judge_stage(const text* stage)
     const int encoding = GetDatabaseEncoding();
     if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
         return JudgeEventName(view);
-    const char* const utf8 = pg_server_to_any(view.data(), static_cast<int>(view.size()), PG_UTF8);
-    return JudgeEventName(utf8 == view.data() ? view : std::string_view(utf8));
+    return JudgeEventName(to_utf8(pnstrdup(view.data(), view.size())));
 }
 
 }  // namespace crm_capi

@@ -24,6 +24,8 @@ namespace {
  * Names to parameters
  */
 
+/* A parameter of the expression, in current memory. `location` is where its name stands in the
+ * text. */
 Node*
 make_parameter(int number, Oid type, int32 typmod, Oid collation, int location)
 {
@@ -51,6 +53,8 @@ find_column(const Expression* expression, const char* name)
     return 0;
 }
 
+/* Remembers that the expression reads the column, 0 being the row as a whole: differs_for() asks.
+ * What OLD holds makes no difference between two rows. */
 void
 note_column(Expression* expression, Side side, AttrNumber column)
 {
@@ -61,6 +65,7 @@ note_column(Expression* expression, Side side, AttrNumber column)
     MemoryContextSwitchTo(before);
 }
 
+/* NEW.name or OLD.name as a parameter; an ERROR if the table has no such column. */
 Node*
 resolve_column(ParseState* state, Expression* expression, Side side, const char* name, int location)
 {
@@ -77,6 +82,7 @@ resolve_column(ParseState* state, Expression* expression, Side side, const char*
                           column->atttypmod, column->attcollation, location);
 }
 
+/* NEW or OLD as a whole, or with a star: a parameter of the table's row type. */
 Node*
 resolve_row(Expression* expression, Side side, int location)
 {
@@ -118,6 +124,7 @@ resolve_name(ParseState* state, ColumnRef* name, Node* found)
     return resolve_column(state, expression, side, strVal(lsecond(name->fields)), name->location);
 }
 
+/* Called by SPI before it parses, and again whenever the plan is made anew. */
 void
 set_up_parser(ParseState* state, void* expression)
 {
@@ -129,6 +136,7 @@ set_up_parser(ParseState* state, void* expression)
  * Compiling
  */
 
+/* An ERROR that says what the text is instead of one expression; `what` completes "It ...". */
 void
 refuse(const Expression* expression, const char* what)
 {
@@ -156,6 +164,7 @@ only_target(const Expression* expression, const Query* query)
     return reinterpret_cast<Node*>(linitial_node(TargetEntry, query->targetList)->expr);
 }
 
+/* Built-in functions have OIDs below the first that a database hands out. */
 bool
 is_not_built_in(Oid function, void*)
 {
@@ -190,12 +199,14 @@ keep_tree(Expression* expression, Node* target)
         expression->column = static_cast<AttrNumber>(castNode(Param, tree)->paramid);
 }
 
+/* What the memory context calls when the expression goes. */
 void
 free_plan(void* plan)
 {
     SPI_freeplan(static_cast<SPIPlanPtr>(plan));
 }
 
+/* Keeps the query for as long as the expression's memory: it goes with it. */
 void
 keep_plan(Expression* expression, SPIPlanPtr plan)
 {
@@ -229,6 +240,7 @@ prepare(Expression* expression)
     return plan;
 }
 
+/* Finds out what the expression yields and how it is to be evaluated. Needs SPI. */
 void
 analyze(Expression* expression)
 {
@@ -249,6 +261,7 @@ analyze(Expression* expression)
     }
 }
 
+/* Errors of the text say which argument it was. */
 void
 name_expression(void* role)
 {

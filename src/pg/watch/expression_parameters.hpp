@@ -12,12 +12,14 @@ namespace crm_capi {
 
 enum class Side { kNew, kOld };
 
+/* The number of a column of NEW or OLD. */
 inline int
 column_parameter(const Expression* expression, Side side, AttrNumber column)
 {
     return column + (side == Side::kOld ? expression->columns->natts : 0);
 }
 
+/* The number of NEW or OLD as a whole. */
 inline int
 row_parameter(const Expression* expression, Side side)
 {

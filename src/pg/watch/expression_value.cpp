@@ -14,6 +14,7 @@ struct RowParameters {
     const Row* row;
 };
 
+/* Leaves the value NULL if there is no such row. */
 void
 set_column(ParamExternData* value, const Expression* expression, TupleTableSlot* slot, int column)
 {
@@ -22,6 +23,7 @@ set_column(ParamExternData* value, const Expression* expression, TupleTableSlot*
         value->value = slot_getattr(slot, column, &value->isnull);
 }
 
+/* The row as one value of the table's row type, in current memory; NULL if there is none. */
 void
 set_row(ParamExternData* value, const Expression* expression, TupleTableSlot* slot)
 {
@@ -53,6 +55,8 @@ fetch_parameter(ParamListInfo parameters, int number, bool, ParamExternData* wor
     return workspace;
 }
 
+/* Parameters that are fetched when they are asked for: most expressions need one column of many.
+ * `values` must stay where it is. */
 ParamListInfo
 parameters_for(RowParameters* values)
 {
@@ -64,6 +68,7 @@ parameters_for(RowParameters* values)
     return parameters;
 }
 
+/* Prepares `tree` for this transaction, unless that has been done. */
 void
 prepare_state(Expression* expression, ParamListInfo parameters)
 {
@@ -75,6 +80,8 @@ prepare_state(Expression* expression, ParamListInfo parameters)
     MemoryContextSwitchTo(before);
 }
 
+/* Without a query around it. ExecEvalExpr() makes the value in current memory, not in the context's
+ * own, so it outlives the context. */
 Datum
 evaluate_tree(Expression* expression, ParamListInfo parameters, bool* isnull)
 {
@@ -87,6 +94,7 @@ evaluate_tree(Expression* expression, ParamListInfo parameters, bool* isnull)
     return value;
 }
 
+/* As a prepared query. An ERROR if it yields more than one row. */
 Datum
 evaluate_plan(const Expression* expression, ParamListInfo parameters, bool* isnull)
 {

@@ -25,6 +25,8 @@ constexpr Setting kSyntaxSettings[] = {
     {"transform_null_equals", "off"},
 };
 
+/* Until leave(), or the end of the transaction. Setting what is set already would cost a string for
+ * each row. */
 void
 pin(const Setting& setting)
 {
@@ -35,6 +37,7 @@ pin(const Setting& setting)
                                 GUC_ACTION_SAVE, true, 0, false);
 }
 
+/* How SQL text is read matters while a watch is defined or compiled; later there is no text. */
 void
 pin_settings(Surroundings surroundings)
 {
@@ -55,6 +58,7 @@ struct Session {
     bool is_read_only;
 };
 
+/* Becomes the owner, and returns what to become again. */
 Session
 enter(Oid owner, Surroundings surroundings)
 {
@@ -75,6 +79,7 @@ enter(Oid owner, Surroundings surroundings)
     return before;
 }
 
+/* The other way round, in the opposite order. */
 void
 leave(const Session& before, Surroundings surroundings)
 {

@@ -22,6 +22,8 @@ struct Names {
     List* queries; /* names of common table expressions: they hide tables */
 };
 
+/* Whether the text has a WITH of that name. Where in the text it counts is not looked at: at worst
+ * a table stays without its schema, and is not found. */
 bool
 is_query_name(const Names* names, const char* name)
 {
@@ -34,6 +36,7 @@ is_query_name(const Names* names, const char* name)
     return false;
 }
 
+/* Whatever its arguments are. */
 bool
 has_function(const char* name, Oid schema)
 {
@@ -49,18 +52,22 @@ has_function(const char* name, Oid schema)
     return found;
 }
 
+/* Row types of tables are types, too. */
 bool
 has_type(const char* name, Oid schema)
 {
     return SearchSysCacheExists2(TYPENAMENSP, CStringGetDatum(name), ObjectIdGetDatum(schema));
 }
 
+/* Or a view, or anything else that can stand in FROM. */
 bool
 has_table(const char* name, Oid schema)
 {
     return OidIsValid(get_relname_relid(name, schema));
 }
 
+/* Remembers where a schema is to be written, if the name would not be found without it. A location
+ * below 0 is not in the text: the parser has made the name itself. */
 void
 note(Names* names, const char* name, int location, bool (*exists)(const char* name, Oid schema))
 {
@@ -68,12 +75,14 @@ note(Names* names, const char* name, int location, bool (*exists)(const char* na
         names->places = lappend_int(names->places, location);
 }
 
+/* The name, if it stands without a schema; else NULL. */
 const char*
 only_name(List* qualified)
 {
     return list_length(qualified) == 1 ? strVal(linitial(qualified)) : nullptr;
 }
 
+/* Walks over the tree and remembers the names of common table expressions. */
 bool
 collect_queries(Node* node, void* context)
 {
@@ -86,6 +95,8 @@ collect_queries(Node* node, void* context)
     return walk_raw_expression(node, collect_queries, context);
 }
 
+/* Walks over the tree and remembers the names of tables, functions and types that need the schema.
+ */
 bool
 collect_names(Node* node, void* context)
 {
@@ -130,6 +141,8 @@ locate(void* argument)
     errcontext("argument \"%s\" of capi_watch", source->role);
 }
 
+/* The text as the parser understands it, without looking anything up. An ERROR points into the
+ * text. */
 Node*
 parse(const char* text, const char* role)
 {
@@ -142,6 +155,7 @@ parse(const char* text, const char* role)
     return linitial_node(RawStmt, statements)->stmt;
 }
 
+/* For list_sort(): in the order of the text. */
 int
 compare_places(const ListCell* a, const ListCell* b)
 {
@@ -187,6 +201,8 @@ refuse_missing_column(Relation table, const ColumnRef* name, const char* text)
                     errhint("Give the name of a column of the table.")));
 }
 
+/* An ERROR unless the text is one expression. What else it must not be, compile_expression() finds.
+ */
 void
 check_target(Relation table, Node* statement, const char* text, const char* role)
 {

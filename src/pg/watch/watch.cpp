@@ -5,8 +5,9 @@
  * with its table, and nothing has to be kept in step with it.
  */
 #include "core/event/reason.hpp"
-#include "pg/catalog/dataset.hpp"
+#include "pg/base/owned_table.hpp"
 #include "pg/base/pg_prelude.hpp"
+#include "pg/catalog/dataset.hpp"
 #include "pg/watch/watch_approval.hpp"
 #include "pg/watch/watch_arguments.hpp"
 #include "pg/watch/watch_definition.hpp"
@@ -24,31 +25,14 @@ constexpr int kTargetArgument = 0;
 constexpr int kDatasetOfWatch = 3;
 constexpr int kDatasetOfUnwatch = 1;
 
+/* NULL if it was not given. */
 const char*
 name_argument(FunctionCallInfo fcinfo, int argument)
 {
     return PG_ARGISNULL(argument) ? nullptr : NameStr(*PG_GETARG_NAME(argument));
 }
 
-void
-require_owner(Oid table)
-{
-    if (!owns_relation(table, GetUserId()))
-        aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(table)),
-                       get_rel_name(table));
-}
-
-/* Only who owns the table decides what leaves it. Asked before the lock, so that nobody else makes
- * the CRM wait, and again under it. */
-Relation
-open_owned_table(Oid table, LOCKMODE lock)
-{
-    require_owner(table);
-    const Relation relation = relation_open(table, lock);
-    require_owner(table);
-    return relation;
-}
-
+/* An ERROR for a view and whatever else has no row triggers that fire AFTER. */
 void
 require_table(Relation table)
 {
@@ -61,6 +45,7 @@ require_table(Relation table)
                         errhint("Watch the table that holds the leads.")));
 }
 
+/* As it can stand in SQL text. */
 const char*
 qualified_name(Relation table)
 {
@@ -68,6 +53,7 @@ qualified_name(Relation table)
                                       RelationGetRelationName(table));
 }
 
+/* Runs a utility statement with the rights of the current user. */
 void
 run(const char* command)
 {
@@ -98,6 +84,7 @@ trigger_definition(Oid schema, Relation table, const char* trigger_name, bool is
     return sql.data;
 }
 
+/* Whether the name is taken. */
 bool
 has_trigger(Oid table, const char* name)
 {
@@ -167,6 +154,7 @@ refuse_second_watch(Relation table, Oid schema, const char* dataset)
                  errhint("Use capi_unwatch() first.")));
 }
 
+/* What capi_watch() does when it has the table under its lock. */
 void
 watch(FunctionCallInfo fcinfo, Relation table)
 {
@@ -186,6 +174,7 @@ watch(FunctionCallInfo fcinfo, Relation table)
     forget_unused_approvals(schema);
 }
 
+/* What capi_unwatch() does. Closes the table, and keeps its lock. */
 void
 unwatch(FunctionCallInfo fcinfo, Relation table)
 {
@@ -216,6 +205,7 @@ unwatch(FunctionCallInfo fcinfo, Relation table)
 
 using namespace crm_capi;
 
+/* Only who owns the table decides what leaves it. */
 extern "C" Datum
 capi_watch(PG_FUNCTION_ARGS)
 {

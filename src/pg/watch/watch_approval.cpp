@@ -9,9 +9,8 @@
 
 #include "core/event/digest.hpp"
 #include "pg/base/guard.hpp"
-#include "pg/catalog/relations.hpp"
 #include "pg/base/trigger_row.hpp"
-#include "pg/base/unique_insert.hpp"
+#include "pg/catalog/relations.hpp"
 
 extern "C" {
 #include "catalog/pg_collation.h"
@@ -50,6 +49,7 @@ struct Approval {
     const char* digest;
 };
 
+/* Appends an empty approval to the list and returns it. */
 Approval*
 add_room(List** approvals)
 {
@@ -77,6 +77,7 @@ note_use(const TriggerRow& trigger, List** used)
     approval->digest = TextDatumGetCString(digest(trigger.arguments, trigger.argument_count));
 }
 
+/* The approvals that the triggers of all tables need, partitions included. */
 List*
 find_used(Oid schema)
 {
@@ -98,6 +99,7 @@ find_used(Oid schema)
     return used;
 }
 
+/* Whether the row of capi_watch_approval is one of those in use. */
 bool
 is_among(const List* used, HeapTuple tuple, TupleDesc columns)
 {
@@ -150,12 +152,16 @@ approve(Oid schema, Oid owner, const char* const* arguments, int count)
     bool nulls[watch_approval_column::kEnd - 1] = {};
     NameData name;
 
+    lock_approvals(schema); /* so nobody else is about to note the same */
+    if (is_approved(schema, owner, arguments, count))
+        return;
     namestrcpy(&name, GetUserNameFromId(owner, false));
     values[watch_approval_column::kOwner - 1] = NameGetDatum(&name);
     values[watch_approval_column::kDigest - 1] = digest(arguments, count);
     values[watch_approval_column::kApprovedAt - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
-    lock_approvals(schema);
-    (void)insert_unless_there(relations_in(schema)->watch_approval, values, nulls);
+    const Relation table = table_open(relations_in(schema)->watch_approval, RowExclusiveLock);
+    CatalogTupleInsert(table, heap_form_tuple(RelationGetDescr(table), values, nulls));
+    table_close(table, RowExclusiveLock);
 }
 
 void

@@ -4,10 +4,11 @@
 #include "pg/watch/watch_arguments.hpp"
 
 #include "core/event/reason.hpp"
-#include "pg/watch/column_values.hpp"
+#include "pg/base/json.hpp"
 #include "pg/base/primary_key.hpp"
-#include "pg/watch/watch_source.hpp"
+#include "pg/watch/column_values.hpp"
 #include "pg/watch/watch_compilation.hpp"
+#include "pg/watch/watch_source.hpp"
 
 namespace crm_capi {
 
@@ -29,12 +30,14 @@ enum Argument {
     kRecheck,
 };
 
+/* NULL if it was not given. */
 const char*
 text_argument(FunctionCallInfo fcinfo, int argument)
 {
     return PG_ARGISNULL(argument) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(argument));
 }
 
+/* An ERROR if it was not given, or is empty. */
 const char*
 require_text(FunctionCallInfo fcinfo, int argument, const char* name)
 {
@@ -45,6 +48,7 @@ require_text(FunctionCallInfo fcinfo, int argument, const char* name)
     return value;
 }
 
+/* An ERROR that lists the words, of which the first is the default. */
 void
 refuse_word(const char* name, const char* words)
 {
@@ -58,6 +62,7 @@ refuse_word(const char* name, const char* words)
  * Options
  */
 
+/* An ERROR that shows what a map looks like; `detail` says what is wrong with this one. */
 void
 refuse_map(const char* detail)
 {
@@ -68,19 +73,20 @@ refuse_map(const char* detail)
                             "stage is, and the name under which it is sent.")));
 }
 
+/* An ERROR unless the value can be sent as the name of a stage. */
 void
 check_map_value(const char* key, const JsonbValue& value)
 {
     if (value.type != jbvString)
         refuse_map(psprintf("The value of \"%s\" is not a text.", key));
-    const Reason reason =
-        judge_stage(cstring_to_text_with_len(value.val.string.val, value.val.string.len));
+    const Reason reason = judge_stage(cstring_to_text(copy_string(value)));
     if (reason != Reason::kNone)
         refuse_map(psprintf("The value of \"%s\" cannot be sent: %.*s.", key,
                             static_cast<int>(Describe(reason).text.size()),
                             Describe(reason).text.data()));
 }
 
+/* NULL if it was not given; an ERROR if it is not an object of names that can be sent. */
 Jsonb*
 read_stage_map(FunctionCallInfo fcinfo)
 {
@@ -97,13 +103,14 @@ read_stage_map(FunctionCallInfo fcinfo)
     for (JsonbIteratorToken token = JsonbIteratorNext(&members, &value, true); token != WJB_DONE;
          token = JsonbIteratorNext(&members, &value, true)) {
         if (token == WJB_KEY)
-            key = pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len));
+            key = copy_string(value);
         else if (token == WJB_VALUE)
             check_map_value(key, value);
     }
     return map;
 }
 
+/* An ERROR if the word is not known, or has no map to speak of. */
 Unmapped
 read_unmapped_argument(FunctionCallInfo fcinfo)
 {
@@ -120,6 +127,7 @@ read_unmapped_argument(FunctionCallInfo fcinfo)
     return unmapped;
 }
 
+/* Whether each stage of a lead is sent once. */
 bool
 read_repeat(FunctionCallInfo fcinfo)
 {
@@ -131,6 +139,7 @@ read_repeat(FunctionCallInfo fcinfo)
     return is_first;
 }
 
+/* Whether the condition counts once more; an ERROR if there is none. */
 bool
 read_recheck(FunctionCallInfo fcinfo)
 {
@@ -161,6 +170,7 @@ require_primary_key(Relation table)
  * Columns and expressions
  */
 
+/* Whether all that the watch reads are columns, so that a plain trigger will do. */
 bool
 are_columns(Relation table, const WatchDefinition& definition)
 {
@@ -171,6 +181,7 @@ are_columns(Relation table, const WatchDefinition& definition)
     return true;
 }
 
+/* Makes an expression of each column: the trigger of such a watch has nothing else. */
 void
 write_expressions(Relation table, WatchDefinition* definition)
 {
@@ -181,6 +192,7 @@ write_expressions(Relation table, WatchDefinition* definition)
     }
 }
 
+/* An ERROR that names the argument and its type. `wanted` completes "is no ...". */
 void
 refuse_type(Role role, const ColumnReader& reader, const char* wanted, const char* hint)
 {
@@ -190,6 +202,7 @@ refuse_type(Role role, const ColumnReader& reader, const char* wanted, const cha
              errdetail("Its type is %s.", format_type_be(reader.type)), errhint("%s", hint)));
 }
 
+/* An ERROR unless what the expression yields can be used for the role. */
 void
 check_type(Role role, const ColumnReader& reader)
 {
@@ -221,6 +234,7 @@ try_out(void* argument)
     check_sources(work);
 }
 
+/* Compiles the watch on trial, as it will be compiled for the first row. */
 void
 check_expressions(Relation table, const WatchDefinition& definition)
 {
@@ -234,6 +248,7 @@ check_expressions(Relation table, const WatchDefinition& definition)
     MemoryContextDelete(watch.memory);
 }
 
+/* An ERROR unless the column, if one is named, has a type that holds a time. */
 void
 check_time_column(Relation table, const char* name)
 {

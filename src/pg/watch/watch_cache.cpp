@@ -1,9 +1,11 @@
 /*
  * watch_cache.cpp - the watches of a session, each prepared once.
  */
-#include "pg/catalog/phone_country.hpp"
 #include "pg/watch/watch_cache.hpp"
+#include "pg/catalog/phone_country.hpp"
 
+#include "pg/base/hash_table.hpp"
+#include "pg/base/relation_changes.hpp"
 #include "pg/catalog/dataset.hpp"
 #include "pg/queue/identities.hpp"
 #include "pg/queue/reached_stage.hpp"
@@ -16,6 +18,8 @@ namespace {
 
 HTAB* watches = nullptr;
 
+/* Those of the table, or all. They stay in memory, because one may be in use, and are built anew
+ * when they are asked for. */
 void
 forget_watches(Oid table)
 {
@@ -30,11 +34,7 @@ forget_watches(Oid table)
     }
 }
 
-void
-at_relation_change(Datum, Oid relation)
-{
-    forget_watches(relation);
-}
+/* A dataset was created, renamed, dropped or altered. */
 void
 at_server_change(Datum, SystemCache, uint32)
 {
@@ -52,22 +52,18 @@ at_definition_change(Datum, SystemCache, uint32)
         watch->valid = watch->valid && !watch->has_expressions;
 }
 
+/* Begins to remember watches, and to hear of what makes them wrong. */
 void
 create_watches()
 {
-    HASHCTL control;
-
-    memset(&control, 0, sizeof control);
-    control.keysize = sizeof(Oid);
-    control.entrysize = sizeof(Watch);
-    control.hcxt = TopMemoryContext;
-    watches = hash_create("crm_capi watches", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-    CacheRegisterRelcacheCallback(at_relation_change, 0);
+    watches = create_hash_table<Oid, Watch>("crm_capi watches", TopMemoryContext);
+    on_relation_change(forget_watches);
     CacheRegisterSyscacheCallback(FOREIGNSERVEROID, at_server_change, 0);
     for (const auto cache : {PROCOID, TYPEOID, OPEROID, CASTSOURCETARGET})
         CacheRegisterSyscacheCallback(cache, at_definition_change, 0);
 }
 
+/* The first thing that breaks a watch is the one that it tells of. */
 void
 break_watch(Watch* watch, Reason reason, const char* by)
 {
@@ -90,6 +86,7 @@ prepare_watch_dataset(Watch* watch, const char* name)
         break_watch(watch, Reason::kDatasetPermission, GetForeignServer(watch->server)->servername);
 }
 
+/* Of a plain watch: its arguments are names of columns. */
 void
 prepare_columns(Watch* watch, Relation table, const WatchDefinition& definition)
 {
@@ -126,6 +123,7 @@ try_to_compile(Watch* watch, Relation table, const WatchDefinition& definition)
                 psprintf("argument \"%s\": %s", work.part, failure.message));
 }
 
+/* Of a watch that its owner has approved: its arguments are expressions and options. */
 void
 prepare_expressions(Watch* watch, Relation table, const Trigger* trigger)
 {

@@ -2,6 +2,7 @@
  * watch_compilation.cpp - from the texts of a watch to what reads them from a row.
  */
 #include "pg/watch/watch_compilation.hpp"
+#include "pg/base/json.hpp"
 
 extern "C" {
 #include "nodes/makefuncs.h"
@@ -41,13 +42,13 @@ prepare_json(MemberSource* source, Oid type, MemoryContext memory)
     MemoryContextSwitchTo(before);
 }
 
+/* Compiles one text of the member. Room for all of them is there. */
 void
 add_source(Compilation* work, Member* member, const JsonbValue& text)
 {
     MemberSource* const source = &member->sources[member->count++];
 
-    source->source = compile_source(
-        work, pnstrdup(text.val.string.val, static_cast<Size>(text.val.string.len)), false);
+    source->source = compile_source(work, copy_string(text), false);
     prepare_json(source, source->source.reader.type, work->watch->memory);
 }
 
@@ -69,6 +70,8 @@ compile_member(Compilation* work, Member* member, const JsonbValue& value)
         add_source(work, member, *getIthJsonbValueFromContainer(value.val.binary.data, i));
 }
 
+/* Compiles user_data or custom_data, an object of texts and lists of texts, as capi_watch() has
+ * written it. */
 void
 compile_members(Compilation* work, const char* argument, Jsonb* given, Members* members)
 {
@@ -84,9 +87,7 @@ compile_members(Compilation* work, const char* argument, Jsonb* given, Members* 
          token != WJB_DONE; token = JsonbIteratorNext(&position, &key_or_value, true)) {
         if (token == WJB_KEY) {
             member = &members->list[members->count++];
-            member->key = MemoryContextStrdup(
-                work->watch->memory, pnstrdup(key_or_value.val.string.val,
-                                              static_cast<Size>(key_or_value.val.string.len)));
+            member->key = MemoryContextStrdup(work->watch->memory, copy_string(key_or_value));
             work->part =
                 MemoryContextStrdup(work->watch->memory, psprintf("%s.%s", argument, member->key));
         } else if (token == WJB_VALUE) {
@@ -95,6 +96,7 @@ compile_members(Compilation* work, const char* argument, Jsonb* given, Members* 
     }
 }
 
+/* An ERROR if the expression, should it be one, reads or calls what its owner may not. */
 void
 check_source(Compilation* work, const Source& source)
 {
@@ -104,6 +106,7 @@ check_source(Compilation* work, const Source& source)
     check_rights(source.expression);
 }
 
+/* The same for each source of user_data or custom_data. */
 void
 check_members(Compilation* work, const Members& members)
 {

@@ -3,6 +3,7 @@
  */
 #include "pg/watch/watch_definition.hpp"
 
+#include "pg/base/json.hpp"
 #include "pg/base/trigger_row.hpp"
 
 extern "C" {
@@ -20,6 +21,7 @@ constexpr int kRoleArguments[] = {0, 1, 3, 4}; /* the condition is an option */
 
 constexpr const char* kUnmappedWords[] = {"send", "skip", "park"};
 
+/* The argument of the trigger; NULL if it has none there, or an empty one. */
 const char*
 argument(const Trigger* trigger, int number)
 {
@@ -27,48 +29,34 @@ argument(const Trigger* trigger, int number)
                                                                          : nullptr;
 }
 
-bool
-find_member(Jsonb* object, const char* name, JsonbValue* value)
-{
-    return getKeyJsonValueFromContainer(&object->root, name, static_cast<int>(strlen(name)),
-                                        value) != nullptr;
-}
-
-const char*
-text_member(Jsonb* object, const char* name)
-{
-    JsonbValue value;
-
-    if (!find_member(object, name, &value) || value.type != jbvString)
-        return nullptr;
-    return pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len));
-}
-
+/* Whether the object has the member, and it is true. */
 bool
 true_member(Jsonb* object, const char* name)
 {
     JsonbValue value;
 
-    return find_member(object, name, &value) && value.type == jbvBool && value.val.boolean;
+    return find_member(&object->root, name, &value) && value.type == jbvBool && value.val.boolean;
 }
 
+/* NULL if there is no such member, or it is a plain value. */
 Jsonb*
 object_member(Jsonb* object, const char* name)
 {
     JsonbValue value;
 
-    if (!find_member(object, name, &value) || value.type != jbvBinary)
+    if (!find_member(&object->root, name, &value) || value.type != jbvBinary)
         return nullptr;
     return JsonbValueToJsonb(&value);
 }
 
+/* The options of a watch with expressions. Those that are missing stay as they are. */
 void
 read_options(Jsonb* options, WatchDefinition* definition)
 {
-    const char* const unmapped = text_member(options, "unmapped");
-    const char* const repeat = text_member(options, "repeat");
+    const char* const unmapped = text_member(&options->root, "unmapped");
+    const char* const repeat = text_member(&options->root, "repeat");
 
-    definition->roles[kConditionRole] = text_member(options, "condition");
+    definition->roles[kConditionRole] = text_member(&options->root, "condition");
     definition->stage_map = object_member(options, "stage_map");
     if (unmapped != nullptr)
         (void)read_unmapped(unmapped, &definition->unmapped);
@@ -78,6 +66,7 @@ read_options(Jsonb* options, WatchDefinition* definition)
     definition->recheck = true_member(options, "recheck");
 }
 
+/* Writes the key of the next member. */
 void
 add_member(StringInfo json, const char* name)
 {
@@ -86,6 +75,7 @@ add_member(StringInfo json, const char* name)
     appendStringInfoString(json, ": ");
 }
 
+/* Writes a member that is a text. */
 void
 add_text(StringInfo json, const char* name, const char* value)
 {
@@ -93,6 +83,7 @@ add_text(StringInfo json, const char* name, const char* value)
     escape_json(json, value);
 }
 
+/* Writes a member that is JSON already. */
 void
 add_json(StringInfo json, const char* name, Jsonb* value)
 {
@@ -197,8 +188,7 @@ read_definition(const Trigger* trigger, WatchDefinition* definition)
         return true;
     if (options == nullptr)
         return false;
-    read_options(DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(options))),
-                 definition);
+    read_options(parse_json(options), definition);
     return true;
 }
 

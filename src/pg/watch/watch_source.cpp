@@ -6,12 +6,14 @@
 
 #include "core/event/payload.hpp"
 #include "core/identity/identity_field.hpp"
+#include "pg/base/json.hpp"
 #include "pg/watch/schema_qualification.hpp"
 
 namespace crm_capi {
 
 namespace {
 
+/* An ERROR that shows what user_data looks like; `detail` says what is wrong with this one. */
 void
 refuse_members(const char* argument, const char* detail)
 {
@@ -24,6 +26,7 @@ refuse_members(const char* argument, const char* detail)
                      "of them.")));
 }
 
+/* An ERROR about one key. */
 void
 refuse_key(const char* argument, const char* key, const char* detail)
 {
@@ -32,6 +35,8 @@ refuse_key(const char* argument, const char* key, const char* detail)
                     errdetail("%s", detail), errhint("Leave the key out.")));
 }
 
+/* An ERROR unless the key may be set: one that the API knows in user_data, anything in custom_data
+ * but what is written from the dataset. */
 void
 check_key(const char* argument, const char* key)
 {
@@ -57,16 +62,11 @@ struct Rewriting {
 void
 push_text(Rewriting* work, JsonbIteratorToken token, const JsonbValue& value)
 {
-    JsonbValue written;
-
     if (value.type != jbvString)
         refuse_members(work->argument, psprintf("The value of \"%s\" is not a text.", work->key));
-    const char* const text = write_source(
-        work->table, pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len)),
-        psprintf("%s.%s", work->argument, work->key));
-    written.type = jbvString;
-    written.val.string.val = const_cast<char*>(text);
-    written.val.string.len = static_cast<int>(strlen(text));
+    const char* const text =
+        write_source(work->table, copy_string(value), psprintf("%s.%s", work->argument, work->key));
+    JsonbValue written = string_value(text);
     push_json(&work->written, token, &written);
 }
 
@@ -76,7 +76,7 @@ rewrite(Rewriting* work, JsonbIteratorToken token, JsonbValue* value)
 {
     switch (token) {
         case WJB_KEY:
-            work->key = pnstrdup(value->val.string.val, static_cast<Size>(value->val.string.len));
+            work->key = copy_string(*value);
             check_key(work->argument, work->key);
             push_json(&work->written, token, value);
             return;

@@ -3,6 +3,7 @@
  * what keeps it from working.
  */
 #include "core/event/reason.hpp"
+#include "pg/base/json.hpp"
 #include "pg/base/pg_prelude.hpp"
 #include "pg/base/trigger_row.hpp"
 #include "pg/watch/watch_approval.hpp"
@@ -19,6 +20,7 @@ namespace crm_capi {
 
 namespace {
 
+/* The trigger of the table with that OID; NULL if it has been dropped. */
 const Trigger*
 find_trigger(Relation table, Oid oid)
 {
@@ -31,6 +33,7 @@ find_trigger(Relation table, Oid oid)
     return nullptr;
 }
 
+/* What keeps the watch from working, in words; NULL if nothing does. */
 const char*
 problem_of(Watch* watch)
 {
@@ -111,7 +114,7 @@ capi_watch_options(PG_FUNCTION_ARGS)
     relation_close(table, AccessShareLock);
     if (options == nullptr)
         PG_RETURN_NULL();
-    PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(options)));
+    PG_RETURN_JSONB_P(parse_json(options));
 }
 
 /* A table that is being altered or dropped is not waited for: the doctor asks this of all watches,

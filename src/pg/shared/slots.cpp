@@ -1,7 +1,7 @@
 /*
- * shared_state.cpp - what launcher, shippers and backends share.
+ * slots.cpp - who serves which database, and how to wake them.
  */
-#include "pg/shared/shared_state.hpp"
+#include "pg/shared/slots.hpp"
 
 #include "pg/base/no_writers.hpp"
 #include "pg/base/settings.hpp"
@@ -23,86 +23,26 @@ struct alignas(PG_CACHE_LINE_SIZE) Slot {
     alignas(PG_CACHE_LINE_SIZE) pg_atomic_uint64 dozing_since;
 };
 
-/* Databases that shippers must stay away from. More than these at one moment are not provided for:
- * the next statement waits and fails as it would without us. */
-constexpr int kMostReservations = 8;
-
-struct Reservation {
-    pg_atomic_uint32 database; /* 0 = free */
-    pg_atomic_uint32 pid;      /* of the backend that made it */
-};
-
-struct SharedState {
+struct Slots {
     pg_atomic_uint32 launcher_proc; /* proc number + 1; 0 = not running */
-    pg_atomic_uint32 announcements;
-    pg_atomic_uint32 announced_database; /* the latest */
-    Reservation reservations[kMostReservations];
     Slot slots[FLEXIBLE_ARRAY_MEMBER];
 };
 
-SharedState* shared = nullptr;
-FigureBoard* boards = nullptr; /* one for each slot, behind the slots */
-shmem_startup_hook_type previous_startup_hook = nullptr;
+Slots* shared = nullptr;
 int my_slot = -1;
 
-Size
-slots_size()
-{
-    return add_size(offsetof(SharedState, slots), mul_size(sizeof(Slot), setting_max_shippers));
-}
-
-Size
-shared_size()
-{
-    return add_size(slots_size(), mul_size(sizeof(FigureBoard), setting_max_shippers)) +
-           PG_CACHE_LINE_SIZE;
-}
-
-void
-create_shared_state()
-{
-    bool found;
-
-    if (previous_startup_hook)
-        previous_startup_hook();
-    LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-    void* const memory = ShmemInitStruct("crm_capi", shared_size(), &found);
-    shared = reinterpret_cast<SharedState*>(CACHELINEALIGN(memory));
-    boards = reinterpret_cast<FigureBoard*>(reinterpret_cast<char*>(shared) + slots_size());
-    if (!found) {
-        pg_atomic_init_u32(&shared->launcher_proc, 0);
-        pg_atomic_init_u32(&shared->announcements, 0);
-        pg_atomic_init_u32(&shared->announced_database, 0);
-        for (Reservation& reservation : shared->reservations) {
-            pg_atomic_init_u32(&reservation.database, 0);
-            pg_atomic_init_u32(&reservation.pid, 0);
-        }
-        for (int i = 0; i < setting_max_shippers; i++) {
-            pg_atomic_init_u32(&shared->slots[i].database, 0);
-            pg_atomic_init_u32(&shared->slots[i].proc, 0);
-            pg_atomic_init_u32(&shared->slots[i].extension_missing, 0);
-            pg_atomic_init_u32(&shared->slots[i].heeded, 0);
-            pg_atomic_init_u32(&shared->slots[i].stop, 0);
-            pg_atomic_init_u32(&shared->slots[i].in_good_order, 0);
-            pg_atomic_init_u64(&shared->slots[i].dozing_since, 0);
-            pg_atomic_init_u32(&boards[i].version, 0);
-            boards[i].count = -1;
-        }
-    }
-    LWLockRelease(AddinShmemInitLock);
-}
-
+/* The process may just have gone and its number may belong to another one: that one then wakes for
+ * nothing, which every process of the server must be able to bear. */
 void
 wake_proc(pg_atomic_uint32* proc)
 {
     const uint32 number = pg_atomic_read_u32(proc);
 
-    /* The process may just have gone and its number may belong to another one: that one then wakes
-     * for nothing, which every process of the server must be able to bear. */
     if (number != 0)
         SetLatch(latch_of_proc(static_cast<int>(number) - 1));
 }
 
+/* The slot whose shipper serves a database, or NULL. */
 Slot*
 find_running(Oid database)
 {
@@ -114,6 +54,7 @@ find_running(Oid database)
     return nullptr;
 }
 
+/* At process exit. Who dozes counts on the launcher. */
 void
 leave_as_launcher(int, Datum)
 {
@@ -125,6 +66,7 @@ leave_as_launcher(int, Datum)
     }
 }
 
+/* At process exit. The launcher sees to the slot. */
 void
 leave_as_shipper(int, Datum)
 {
@@ -134,12 +76,28 @@ leave_as_shipper(int, Datum)
 
 }  // namespace
 
-void
-request_shared_state()
+Size
+slots_size()
 {
-    request_shared_memory([] { RequestAddinShmemSpace(shared_size()); });
-    previous_startup_hook = shmem_startup_hook;
-    shmem_startup_hook = create_shared_state;
+    return add_size(offsetof(Slots, slots), mul_size(sizeof(Slot), setting_max_shippers));
+}
+
+void
+place_slots(void* memory, bool is_new)
+{
+    shared = static_cast<Slots*>(memory);
+    if (!is_new)
+        return;
+    pg_atomic_init_u32(&shared->launcher_proc, 0);
+    for (int i = 0; i < setting_max_shippers; i++) {
+        pg_atomic_init_u32(&shared->slots[i].database, 0);
+        pg_atomic_init_u32(&shared->slots[i].proc, 0);
+        pg_atomic_init_u32(&shared->slots[i].extension_missing, 0);
+        pg_atomic_init_u32(&shared->slots[i].heeded, 0);
+        pg_atomic_init_u32(&shared->slots[i].stop, 0);
+        pg_atomic_init_u32(&shared->slots[i].in_good_order, 0);
+        pg_atomic_init_u64(&shared->slots[i].dozing_since, 0);
+    }
 }
 
 int
@@ -162,12 +120,12 @@ wake_launcher()
         wake_proc(&shared->launcher_proc);
 }
 
-FigureBoard*
-figure_board(Oid database)
+int
+slot_of(Oid database)
 {
     const Slot* const slot = find_running(database);
 
-    return slot ? &boards[slot - shared->slots] : nullptr;
+    return slot ? static_cast<int>(slot - shared->slots) : -1;
 }
 
 int
@@ -177,12 +135,6 @@ shipper_pid(Oid database)
     const uint32 number = slot ? pg_atomic_read_u32(const_cast<pg_atomic_uint32*>(&slot->proc)) : 0;
 
     return number == 0 ? 0 : ProcGlobal->allProcs[number - 1].pid;
-}
-
-bool
-has_shared_state()
-{
-    return shared != nullptr;
 }
 
 bool
@@ -198,77 +150,6 @@ enter_as_launcher()
     pg_atomic_write_u32(&shared->launcher_proc, static_cast<uint32>(my_proc_number()) + 1);
 }
 
-/* The count is written after the database and read before it: who sees the count sees this database
- * or a later one, and a later one has a count of its own. */
-Announcements
-announcements()
-{
-    Announcements made;
-
-    made.count = pg_atomic_read_u32(&shared->announcements);
-    pg_read_barrier();
-    made.latest = pg_atomic_read_u32(&shared->announced_database);
-    return made;
-}
-
-void
-announce(Oid database)
-{
-    if (shared == nullptr)
-        return;
-    pg_atomic_write_u32(&shared->announced_database, database);
-    pg_write_barrier();
-    pg_atomic_fetch_add_u32(&shared->announcements, 1);
-    wake_launcher();
-}
-
-bool
-ask_to_leave(Oid database)
-{
-    for (Reservation& reservation : shared->reservations) {
-        uint32 free = 0;
-        if (!pg_atomic_compare_exchange_u32(&reservation.database, &free, database))
-            continue;
-        pg_atomic_write_u32(&reservation.pid, static_cast<uint32>(MyProcPid));
-        for (int i = 0; i < setting_max_shippers; i++) {
-            if (pg_atomic_read_u32(&shared->slots[i].database) == database)
-                ask_to_stop(i);
-        }
-        return true;
-    }
-    return false;
-}
-
-void
-let_return()
-{
-    bool any = false;
-
-    for (Reservation& reservation : shared->reservations) {
-        if (pg_atomic_read_u32(&reservation.pid) == static_cast<uint32>(MyProcPid)) {
-            pg_atomic_write_u32(&reservation.pid, 0);
-            pg_atomic_write_u32(&reservation.database, 0);
-            any = true;
-        }
-    }
-    if (any)
-        wake_launcher();
-}
-
-bool
-must_stay_away(Oid database)
-{
-    for (Reservation& reservation : shared->reservations) {
-        if (pg_atomic_read_u32(&reservation.database) != database)
-            continue;
-        const auto pid = static_cast<int>(pg_atomic_read_u32(&reservation.pid));
-        if (pid == 0 || BackendPidGetProc(pid) != nullptr)
-            return true;
-        pg_atomic_write_u32(&reservation.database, 0); /* its backend died */
-    }
-    return false;
-}
-
 SlotView
 view_slot(int number)
 {
@@ -276,8 +157,8 @@ view_slot(int number)
     SlotView view;
 
     view.database = pg_atomic_read_u32(&slot->database);
-    view.extension_missing = pg_atomic_read_u32(&slot->extension_missing) != 0 &&
-                             pg_atomic_read_u32(&slot->heeded) == announcements().count;
+    view.extension_missing = pg_atomic_read_u32(&slot->extension_missing) != 0;
+    view.heeded = pg_atomic_read_u32(&slot->heeded);
     view.in_good_order = pg_atomic_read_u32(&slot->in_good_order) != 0;
     if (view.database == InvalidOid)
         view.state = kSlotFree;
@@ -311,6 +192,15 @@ ask_to_stop(int number)
 }
 
 void
+ask_shippers_to_stop(Oid database)
+{
+    for (int i = 0; i < setting_max_shippers; i++) {
+        if (pg_atomic_read_u32(&shared->slots[i].database) == database)
+            ask_to_stop(i);
+    }
+}
+
+void
 wake_dozing_shippers()
 {
     for (int i = 0; i < setting_max_shippers; i++) {
@@ -328,8 +218,7 @@ enter_as_shipper(int number, Oid database)
     if (pg_atomic_read_u32(&slot->database) != database)
         return false;
     my_slot = number;
-    end_doze(number);          /* an earlier shipper may have ended in its sleep */
-    boards[number].count = -1; /* what an earlier shipper has left */
+    end_doze(number); /* an earlier shipper may have ended in its sleep */
     before_shmem_exit(leave_as_shipper, 0);
     pg_atomic_write_u32(&slot->proc, static_cast<uint32>(my_proc_number()) + 1);
     pg_memory_barrier();

@@ -1,0 +1,69 @@
+/*
+ * publish_figures.cpp - the shipper shows what it owes and what it has counted.
+ */
+#include "pg/shipper/publish_figures.hpp"
+
+#include "pg/base/guard.hpp"
+#include "pg/shared/figure_board.hpp"
+#include "pg/shipper/shipper_state.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+/* While there is more to do, so long passes from one publication to the next. */
+constexpr int kPublishEveryMs = 200;
+
+/* Fills a board of our own; false if the datasets are too many for one. */
+bool
+fill_board(Shipper* shipper, TimestampTz now, FigureBoard* board)
+{
+    board->count = 0;
+    board->read_up_to = shipper->log.window->position();
+    shipper->oldest_owed.are_old = false;
+    for (const OwedOfDataset& dataset : shipper->results.owed) {
+        DatasetFigures* const row = figures_of(board, dataset.dataset);
+        if (row == nullptr)
+            return false;
+        const OldestTimes times =
+            oldest_times(shipper->extension.schema, shipper->dispatcher, &shipper->oldest_owed,
+                         dataset.dataset, dataset.owed, now);
+        row->owed = dataset.owed;
+        row->in_flight = dataset.in_flight;
+        row->in_doubt = dataset.in_doubt;
+        row->oldest_owed_at = times.oldest_owed_at;
+        row->earliest_event_time = times.earliest_event_time;
+    }
+    for (const auto& [dataset, totals] : shipper->totals.by_dataset) {
+        if (!publish_totals(board, shipper->extension.schema, dataset, totals))
+            return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+void
+publish_figures(Shipper* shipper)
+{
+    static TimestampTz published_at = 0;
+    const TimestampTz now = GetCurrentTimestamp();
+    FigureBoard* const board = figure_board(MyDatabaseId);
+
+    if (board == nullptr || (shipper->more_to_do && now >= published_at &&
+                             !TimestampDifferenceExceeds(published_at, now, kPublishEveryMs)))
+        return;
+    published_at = now;
+    call_cpp("collect what is owed",
+             [&] { shipper->results.owed = shipper->dispatcher.OwedByDataset(); });
+    auto* const filled = static_cast<FigureBoard*>(palloc(sizeof(FigureBoard)));
+    const bool fits = fill_board(shipper, now, filled);
+    begin_writing(board);
+    board->count = fits ? filled->count : -1;
+    board->read_up_to = filled->read_up_to;
+    memcpy(board->rows, filled->rows, sizeof board->rows);
+    end_writing(board);
+    pfree(filled);
+}
+
+}  // namespace crm_capi
