@@ -38,7 +38,7 @@ CREATE TABLE capi_dataset (
     health_since      timestamptz NOT NULL,
     next_attempt_at   timestamptz,
     request_size      integer
-);
+) USING heap;
 CREATE INDEX capi_dataset_server ON capi_dataset (server);
 COMMENT ON SEQUENCE capi_dataset_number IS 'numbers of capi_dataset';
 COMMENT ON TABLE capi_dataset IS 'datasets that events have been enqueued for, with their health';
@@ -76,7 +76,7 @@ CREATE TABLE capi_event_log (
     user_data   jsonb,
     custom_data jsonb,
     recheck     jsonb
-);
+) USING heap;
 COMMENT ON TABLE capi_event_log IS 'every event ever enqueued; never updated, read in order of id';
 COMMENT ON COLUMN capi_event_log.id IS 'order of enqueueing; within a lead the order of sending';
 COMMENT ON COLUMN capi_event_log.enqueued_at IS 'when the event was enqueued';
@@ -114,7 +114,7 @@ CREATE TABLE capi_lead_filter (
     first_event bigint NOT NULL PRIMARY KEY,
     last_event  bigint NOT NULL,
     filter      bytea  NOT NULL
-);
+) USING heap;
 ALTER TABLE capi_lead_filter ALTER COLUMN filter SET STORAGE PLAIN;
 COMMENT ON TABLE capi_lead_filter IS 'which runs of capi_event_log may hold a lead';
 COMMENT ON COLUMN capi_lead_filter.first_event IS 'id with which the run begins';
@@ -131,7 +131,7 @@ CREATE TABLE capi_settlement (
     status        text        NOT NULL,
     reason_code   text        NOT NULL,
     detail        text
-);
+) USING heap;
 COMMENT ON TABLE capi_settlement IS 'events that ended otherwise than delivered';
 COMMENT ON COLUMN capi_settlement.event IS 'capi_event_log.id';
 COMMENT ON COLUMN capi_settlement.settled_at IS 'when the event ended';
@@ -164,7 +164,7 @@ CREATE TABLE capi_request_log (
     detail          text,
     fbtrace_id      text,
     events          int8multirange NOT NULL
-);
+) USING heap;
 CREATE INDEX capi_request_log_events ON capi_request_log USING gist (events);
 CREATE INDEX capi_request_log_unfinished ON capi_request_log (id) WHERE finished_at IS NULL;
 CREATE INDEX capi_request_log_error ON capi_request_log (dataset, id) WHERE reason_code IS NOT NULL;
@@ -193,7 +193,7 @@ CREATE TABLE capi_cursor (
     open       int8multirange NOT NULL,
     request    bigint         NOT NULL,
     updated_at timestamptz    NOT NULL
-);
+) USING heap;
 COMMENT ON TABLE capi_cursor IS 'how far the shipper has dealt with capi_event_log';
 COMMENT ON COLUMN capi_cursor.only_row IS 'there is one row at most';
 COMMENT ON COLUMN capi_cursor.position IS 'every event up to this id is final, unless it is in open';
@@ -215,7 +215,7 @@ CREATE TABLE capi_counter (
     request_micros  bigint      NOT NULL,
     last_success_at timestamptz,
     counted_at      timestamptz NOT NULL
-);
+) USING heap;
 COMMENT ON TABLE capi_counter IS 'totals of each dataset since it was registered, as of the cursor';
 COMMENT ON COLUMN capi_counter.dataset IS 'capi_dataset.number; 0 = the dataset could not be told';
 COMMENT ON COLUMN capi_counter.enqueued IS 'events enqueued';
@@ -237,7 +237,7 @@ CREATE TABLE capi_tombstone (
     forgotten_at timestamptz NOT NULL,
     unseen_from  bigint,
     events       int8multirange
-);
+) USING heap;
 COMMENT ON TABLE capi_tombstone IS 'leads that were forgotten and must not come back';
 COMMENT ON COLUMN capi_tombstone.lead IS 'sha256(int8send(lead_id)): tells whether a lead was forgotten, not which ones were';
 COMMENT ON COLUMN capi_tombstone.forgotten_at IS 'when capi_forget was last called for the lead';
@@ -331,7 +331,7 @@ CREATE TABLE capi_watch_approval (
     digest      text        NOT NULL COLLATE "C",
     approved_at timestamptz NOT NULL,
     PRIMARY KEY (owner, digest)
-);
+) USING heap;
 COMMENT ON TABLE capi_watch_approval IS 'arguments of watches that owners of tables have given to capi_watch';
 COMMENT ON COLUMN capi_watch_approval.owner IS 'role whose rights the expressions use';
 COMMENT ON COLUMN capi_watch_approval.digest IS 'SHA-256 of the arguments of the trigger';
@@ -346,7 +346,7 @@ CREATE TABLE capi_reached_stage (
     dataset_id text        NOT NULL COLLATE "C",
     event_name text        NOT NULL COLLATE "C",
     PRIMARY KEY (lead_id, dataset_id, event_name, event)
-);
+) USING heap;
 COMMENT ON TABLE capi_reached_stage IS 'stages that leads have reached, of watches with repeat => first';
 COMMENT ON COLUMN capi_reached_stage.lead_id IS 'lead id, as in capi_event_log';
 COMMENT ON COLUMN capi_reached_stage.event IS 'capi_event_log.id of the event that reached it';
@@ -487,6 +487,13 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_shipper_pid() IS
 'process id of the shipper of this database; NULL if none is running';
 
+CREATE FUNCTION capi_stall(OUT since timestamptz, OUT waits_for text)
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_stall() IS
+'since when the shipper of this database has not got on, and what it waits for; NULL if it gets on';
+
 CREATE VIEW capi_requests AS
 SELECT r.id,
        d.name AS dataset,
@@ -549,7 +556,7 @@ SELECT e.id,
        CASE WHEN state.status IN ('retry', 'in_doubt', 'held')
             THEN greatest(r.next_attempt_at, d.next_attempt_at)
        END AS next_attempt_at,
-       e.event_time + interval '168 hours' AS deadline,
+       CASE WHEN e.event_time < '294000-01-01 00:00:00+00' THEN e.event_time + interval '168 hours' END AS deadline,
        CASE WHEN state.status IN ('delivered', 'dry_run') THEN r.finished_at
             WHEN state.status IN ('parked', 'expired', 'cancelled') THEN s.settled_at
        END AS settled_at,
@@ -644,7 +651,7 @@ SELECT e.id,
        s.reason_code,
        @extschema@.capi_reason(s.reason_code, s.detail) AS reason,
        NULL::timestamptz AS next_attempt_at,
-       e.event_time + interval '168 hours' AS deadline,
+       CASE WHEN e.event_time < '294000-01-01 00:00:00+00' THEN e.event_time + interval '168 hours' END AS deadline,
        s.settled_at,
        r.http_status,
        r.fbtrace_id
@@ -673,7 +680,7 @@ SELECT e.id,
        CASE WHEN state.status IN ('retry', 'in_doubt', 'held')
             THEN greatest(r.next_attempt_at, d.next_attempt_at)
        END,
-       e.event_time + interval '168 hours',
+       CASE WHEN e.event_time < '294000-01-01 00:00:00+00' THEN e.event_time + interval '168 hours' END,
        NULL,
        r.http_status,
        r.fbtrace_id
@@ -786,7 +793,8 @@ WITH figures AS MATERIALIZED (
            sum(w.in_flight)::bigint AS in_flight,
            sum(w.in_doubt)::bigint AS in_doubt,
            min(w.oldest_owed_at) AS oldest_owed_at,
-           min(w.earliest_event_time) + interval '168 hours' AS next_deadline
+           min(CASE WHEN w.earliest_event_time < '294000-01-01 00:00:00+00'
+                    THEN w.earliest_event_time + interval '168 hours' END) AS next_deadline
     FROM (SELECT figures.dataset, figures.owed, figures.in_flight, figures.in_doubt,
                  figures.oldest_owed_at, figures.earliest_event_time
           FROM figures
@@ -799,6 +807,8 @@ WITH figures AS MATERIALIZED (
                 AND NOT e.parked) w
          JOIN @extschema@.capi_dataset d ON d.number = w.dataset
     GROUP BY d.name
+), stall AS MATERIALIZED (
+    SELECT t.since, t.waits_for FROM @extschema@.capi_stall() t
 ), settled AS (
     SELECT d.name,
            count(*) FILTER (WHERE u.status = 'parked') AS parked,
@@ -816,10 +826,12 @@ WITH figures AS MATERIALIZED (
 )
 SELECT s.name AS dataset,
        CASE WHEN @extschema@.capi_shipper_pid() IS NULL THEN 'stopped'
+            WHEN stall.since IS NOT NULL THEN 'stalled'
             ELSE coalesce(d.health, 'ok')
        END AS health,
        CASE WHEN @extschema@.capi_shipper_pid() IS NULL
             THEN 'no shipper is running in this database'
+            WHEN stall.since IS NOT NULL THEN @extschema@.capi_reason('stalled', stall.waits_for)
             ELSE @extschema@.capi_reason(d.reason_code, d.detail)
        END AS reason,
        coalesce(owed.owed, 0) AS owed,
@@ -834,6 +846,7 @@ SELECT s.name AS dataset,
        e.last_error_at,
        e.last_error
 FROM dataset s
+     CROSS JOIN stall
      LEFT JOIN owed ON owed.name = s.name
      LEFT JOIN @extschema@.capi_counters c ON c.dataset = s.name
      LEFT JOIN settled t ON t.name = s.name
@@ -851,9 +864,9 @@ FROM dataset s
                        ORDER BY r.id DESC LIMIT 1) q
          WHERE k.name = s.name
          ORDER BY q.id DESC LIMIT 1) e ON true;
-COMMENT ON VIEW capi_status IS 'datasets with their health and counts; health is ok, slowed, retrying, held, paused or stopped';
+COMMENT ON VIEW capi_status IS 'datasets with their health and counts; health is ok, slowed, retrying, held, paused, stalled or stopped';
 COMMENT ON COLUMN capi_status.dataset IS 'dataset (foreign server)';
-COMMENT ON COLUMN capi_status.health IS 'ok, slowed, retrying, held, paused or stopped; the runbook says what each needs';
+COMMENT ON COLUMN capi_status.health IS 'ok, slowed, retrying, held, paused, stalled or stopped; the runbook says what each needs';
 COMMENT ON COLUMN capi_status.reason IS 'why it is not ok, in words';
 COMMENT ON COLUMN capi_status.owed IS 'events that are not final: they wait, or are under way';
 COMMENT ON COLUMN capi_status.in_flight IS 'of them: events in requests that are under way';

@@ -1,6 +1,7 @@
 /*
  * module.cpp - what happens when the library is loaded.
  */
+#include "pg/catalog/own_tables_ddl.hpp"
 #include "pg/catalog/phone_country.hpp"
 #include "pg/shared/database_ddl.hpp"
 #include "pg/queue/identities.hpp"
@@ -32,5 +33,6 @@ void _PG_init(void) {
     crm_capi::register_totals();
     crm_capi::register_launcher();
     crm_capi::watch_database_ddl();
+    crm_capi::protect_own_tables();
     crm_capi::warm_phone_room();
 }

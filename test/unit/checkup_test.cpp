@@ -104,8 +104,38 @@ TEST(CheckupTest, TheServer) {
         row.change(&facts);
         Findings findings;
         JudgeServer(facts, &findings);
-        EXPECT_EQ(findings.size(), 5u);
+        EXPECT_EQ(findings.size(), 6u);
         EXPECT_EQ(StatusOf(findings, row.check), row.status) << row.name;
+    }
+}
+
+// A parallel query must find its workers when every shipper runs, whatever else is there.
+TEST(CheckupTest, ShippersLeaveWorkersToParallelQueries) {
+    const struct {
+        WorkerFacts facts;
+        CheckStatus status;
+        const char* hint;
+    } rows[] = {
+        {{8, 4, 1, 8, 2}, CheckStatus::kOk, ""},
+        {{8, 5, 1, 8, 2}, CheckStatus::kWarning, "Set max_worker_processes to 15 at least."},
+        {{8, 16, 1, 8, 2}, CheckStatus::kWarning, "Set max_worker_processes to 26 at least."},
+        {{26, 16, 1, 8, 2}, CheckStatus::kOk, ""},
+        {{8, 16, 1, 8, 0}, CheckStatus::kOk, ""},
+        {{8, 16, 1, 0, 2}, CheckStatus::kOk, ""},
+        {{8, 6, 0, 8, 2}, CheckStatus::kWarning, "Set max_worker_processes to 15 at least."},
+        {{8, 0, 1, 8, 2}, CheckStatus::kOk, ""},
+    };
+    for (const auto& row : rows) {
+        ServerFacts facts = GoodServer();
+        facts.workers = row.facts;
+        Findings findings;
+        JudgeServer(facts, &findings);
+        EXPECT_EQ(StatusOf(findings, Check::kWorkers), row.status) << row.facts.shippers;
+        for (const Finding& finding : findings) {
+            if (finding.check == Check::kWorkers) {
+                EXPECT_EQ(finding.hint, row.hint);
+            }
+        }
     }
 }
 
@@ -155,6 +185,8 @@ TEST(CheckupTest, ADataset) {
         {"held", [](DatasetFacts* f) { f->health = "held"; }, Check::kHealth, CheckStatus::kError},
         {"retrying", [](DatasetFacts* f) { f->health = "retrying"; }, Check::kHealth,
          CheckStatus::kWarning},
+        {"stalled", [](DatasetFacts* f) { f->health = "stalled"; }, Check::kHealth,
+         CheckStatus::kError},
         {"stopped", [](DatasetFacts* f) { f->health = "stopped"; }, Check::kHealth,
          CheckStatus::kError},
         {"standby",

@@ -362,5 +362,42 @@ TEST_F(DispatcherOutcomeTest, ACancelledEventLeavesABisection) {
     EXPECT_EQ(shipper.TurnOfOne().ids, Ids{5}) << "the lead is free";
 }
 
+// What is on record and did not leave goes again as if it had never been tried: no failure, no
+// doubt.
+TEST_F(DispatcherOutcomeTest, WhatIsWithheldGoesAgainAtOnce) {
+    const int64_t first = shipper.Owe(1, kLead);
+    const int64_t second = shipper.Owe(1, kLead);
+    shipper.LoadAll();
+    shipper.core.Prepare(shipper.now, 16);
+    ASSERT_EQ(shipper.core.outgoing().size(), 1u);
+    shipper.core.outgoing().front().request = 7;
+    shipper.core.Withhold(shipper.now);
+    EXPECT_TRUE(shipper.core.outgoing().empty());
+    ASSERT_EQ(shipper.core.ended().size(), 1u);
+    const AnswerRecord ended = shipper.core.ended().front();
+    shipper.core.ended().clear();
+    EXPECT_EQ(ended.request, 7);
+    EXPECT_STREQ(ended.outcome, "retry");
+    EXPECT_EQ(ended.reason, Reason::kWithheld);
+    EXPECT_EQ(ended.next_attempt_at, shipper.now);
+    EXPECT_TRUE(ended.events.empty());
+    EXPECT_EQ(shipper.core.OwedByDataset().front().in_doubt, 0);
+    EXPECT_EQ(shipper.TurnOfOne().ids, (Ids{first, second}));
+}
+
+// A shipper that lives for years must not remember each doubt that it ever had.
+TEST_F(DispatcherOutcomeTest, ADoubtEndsWithItsEvent) {
+    shipper.Owe(1);
+    shipper.Answer(shipper.TurnOfOne(), Lost(TransportResult::kMaybeDelivered));
+    EXPECT_EQ(shipper.core.DoubtsHeld(), 1);
+    WaitForTheNextAttempt();
+    shipper.Accept(shipper.TurnOfOne());
+    EXPECT_EQ(shipper.core.DoubtsHeld(), 0);
+    const int64_t cancelled = shipper.Owe(1);
+    shipper.Answer(shipper.TurnOfOne(), Lost(TransportResult::kMaybeDelivered));
+    shipper.core.Drop(IdSet({{cancelled, cancelled}}));
+    EXPECT_EQ(shipper.core.DoubtsHeld(), 0);
+}
+
 }  // namespace
 }  // namespace crm_capi

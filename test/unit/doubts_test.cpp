@@ -21,6 +21,26 @@ TEST(Doubts, TheEarliestDeliveryCounts) {
     }
 }
 
+TEST(Doubts, AreForgottenWithWhatHasEnded) {
+    Doubts doubts;
+    doubts.Add(IdSet({{10, 19}}), 100);
+    doubts.Add(IdSet({{15, 30}}), 200);
+    doubts.Forget(IdSet({{1, 5}}));
+    EXPECT_EQ(doubts.events().Count(), 21) << "those were none";
+    doubts.Forget(IdSet({{12, 13}, {19, 20}}));
+    const struct {
+        int64_t event;
+        UnixMicros since;
+    } cases[] = {{10, 100}, {11, 100}, {12, 0}, {13, 0},  {14, 100},
+                 {18, 100}, {19, 0},   {20, 0}, {21, 200}};
+    for (const auto& c : cases) {
+        EXPECT_EQ(doubts.Since(c.event), c.since) << c.event;
+    }
+    EXPECT_EQ(doubts.events().Count(), 17);
+    doubts.Forget(IdSet({{1, 100}}));
+    EXPECT_TRUE(doubts.events().empty());
+}
+
 TEST(Doubts, NothingIsInDoubtAtFirst) {
     EXPECT_EQ(Doubts().Since(1), 0);
 }

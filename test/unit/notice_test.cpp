@@ -18,7 +18,8 @@ TEST(NoticeTest, HealthIsToldWithItsReason) {
     change.now.health = Health::kHeld;
     change.now.reason = Reason::kTokenRefused;
     change.now.detail = "not for everybody";
-    const Json told = Json::parse(HealthNotice(change));
+    const Json told =
+        Json::parse(HealthNotice(change.name, HealthName(change.now.health), change.now.reason));
     EXPECT_EQ(told["kind"], "health");
     EXPECT_EQ(told["dataset"], "the \"best\"");
     EXPECT_EQ(told["health"], "held");
@@ -27,7 +28,8 @@ TEST(NoticeTest, HealthIsToldWithItsReason) {
     EXPECT_TRUE(told["hint"].is_string());
     EXPECT_EQ(told.size(), 6u);
     change.now = DatasetHealth();
-    const Json well = Json::parse(HealthNotice(change));
+    const Json well =
+        Json::parse(HealthNotice(change.name, HealthName(change.now.health), change.now.reason));
     EXPECT_EQ(well["health"], "ok");
     EXPECT_TRUE(well["reason_code"].is_null());
     EXPECT_TRUE(well["hint"].is_null());

@@ -1,6 +1,7 @@
 // checkup.cpp - the table of checks, and how the server and the watches are judged.
 #include "core/checkup/checkup.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <iterator>
 
@@ -16,6 +17,8 @@ constexpr CheckText kTable[] = {
      "Look for crm_capi in the server log; max_worker_processes may be too small."},
     {Check::kShipper, "shipper",
      "Look for crm_capi in the server log; raise crm_capi.max_shippers or max_worker_processes."},
+    {Check::kWorkers, "workers",
+     "Raise max_worker_processes, or lower crm_capi.max_shippers."},
     {Check::kDatasets, "datasets",
      "Use CREATE SERVER ... FOREIGN DATA WRAPPER crm_capi to create a dataset."},
     {Check::kOptions, "options",
@@ -116,6 +119,31 @@ void JudgeShipper(const ServerFacts& facts, Findings* findings) {
 }
 
 // For what there should be at least one of; `none` is said if there is none.
+// Whether a parallel query still finds the workers that it wants when every shipper runs. The
+// number to set leaves all of max_parallel_workers to others.
+void JudgeWorkers(const WorkerFacts& facts, Findings* findings) {
+    constexpr int kLauncher = 1;
+    const int ours = facts.shippers + kLauncher;
+    const int left = std::max(facts.processes - ours - facts.others, 0);
+    const int needed = ours + facts.others + facts.parallel;
+    Finding finding{kServer,
+                    Check::kWorkers,
+                    CheckStatus::kOk,
+                    "Shippers leave " + std::to_string(left) + " workers to parallel queries.",
+                    {}};
+    if (facts.shippers == 0) {
+        finding.detail = "No shipper takes a worker from parallel queries.";
+    } else if (left < std::min(facts.parallel_per_query, facts.parallel)) {
+        finding.status = CheckStatus::kWarning;
+        finding.detail = "With " + std::to_string(facts.shippers) + " shippers running, " +
+                         std::to_string(left) +
+                         " workers are left for a parallel query, which wants " +
+                         std::to_string(facts.parallel_per_query) + '.';
+        finding.hint = "Set max_worker_processes to " + std::to_string(needed) + " at least.";
+    }
+    findings->push_back(std::move(finding));
+}
+
 void JudgeCount(Check check, int count, const char* none, Findings* findings) {
     const bool is_none = count == 0;
     findings->push_back({kServer,
@@ -154,6 +182,7 @@ void JudgeServer(const ServerFacts& facts, Findings* findings) {
                       {}});
     JudgeLauncher(facts, findings);
     JudgeShipper(facts, findings);
+    JudgeWorkers(facts.workers, findings);
     JudgeCount(Check::kDatasets, facts.datasets, "There is no dataset.", findings);
     JudgeCount(Check::kWatches, facts.watches,
                "No table is watched: only capi_send_lead_event() brings events.", findings);

@@ -23,6 +23,7 @@ enum class Check {
     kPreload,
     kLauncher,
     kShipper,
+    kWorkers,
     kDatasets,
     kOptions,
     kMode,
@@ -58,6 +59,7 @@ struct CheckText {
 // Never fails: every enumerator has a row.
 const CheckText& Describe(Check check);
 
+// "ok", "warning" or "error", as the column status of capi_check() shows it.
 std::string_view StatusName(CheckStatus status);
 
 struct Finding {
@@ -72,6 +74,15 @@ using Findings = std::vector<Finding>;
 
 // ---- The server ----
 
+// Settings that decide whether parallel queries find workers when all shippers run.
+struct WorkerFacts {
+    int processes = 0;           // max_worker_processes
+    int shippers = 0;            // crm_capi.max_shippers; 0 = the library is not preloaded
+    int others = 0;              // that are always there, beside our launcher
+    int parallel = 0;            // max_parallel_workers
+    int parallel_per_query = 0;  // max_parallel_workers_per_gather; 0 = none are wanted
+};
+
 struct ServerFacts {
     bool is_preloaded = false;
     bool is_standby = false;
@@ -81,8 +92,10 @@ struct ServerFacts {
     bool is_connectable = true;  // neither a template nor closed to connections
     int datasets = 0;
     int watches = 0;
+    WorkerFacts workers;
 };
 
+// Appends one finding each about preload, launcher, shipper, datasets and watches.
 void JudgeServer(const ServerFacts& facts, Findings* findings);
 
 // ---- A dataset as it is set and as it fares ----
@@ -108,6 +121,8 @@ struct DatasetFacts {
     int64_t request_size = 0;        // events a request may carry; 0 = as many as are set
 };
 
+// Appends a finding for each check from kOptions to kToken, and from kHealth to kUpload; one about
+// the token's file only if there is a file. `now` is by the clock of the database.
 void JudgeDataset(const DatasetFacts& facts, UnixMicros now, Findings* findings);
 
 // One whose server was dropped while something is owed to it: it has no options any more.
@@ -125,6 +140,9 @@ struct ProbeFacts {
     UnixMicros answered_at = 0;
 };
 
+// Appends what the answer tells of endpoint, certificate, clock, version and token. Without an
+// answer nothing is said of the clock and the token, nor of the certificate unless that is what
+// failed; nor of the token if none was sent or the version is refused.
 void JudgeProbe(const ProbeFacts& facts, Findings* findings);
 
 // ---- The funnel, as Meta's verification page looks at it (reference 1.4, 1.6) ----
@@ -147,6 +165,8 @@ struct FunnelFacts {
     std::string sample_event;        // JSON of an event of this dataset, as it is sent
 };
 
+// Appends a finding for each check from kLeadVolume to kOptimisedStage. What cannot be judged,
+// because there was no event or none was sent, warns: it was not found to be well.
 void JudgeFunnel(const FunnelFacts& facts, UnixMicros now, Findings* findings);
 
 // ---- A watch ----
@@ -159,6 +179,7 @@ struct WatchFacts {
     std::string bare_timestamps;
 };
 
+// Appends two findings: whether the watch works, and whether it reads times without a time zone.
 void JudgeWatch(const WatchFacts& facts, Findings* findings);
 
 }  // namespace crm_capi

@@ -110,7 +110,7 @@ void JudgeHealth(const DatasetFacts& facts, Findings* findings) {
     if (facts.health == "stopped") {
         finding.status = facts.is_standby ? CheckStatus::kOk : CheckStatus::kError;
         finding.hint = "See what the checks launcher and shipper of the server say.";
-    } else if (facts.health == "held") {
+    } else if (facts.health == "held" || facts.health == "stalled") {
         finding.status = CheckStatus::kError;
     } else if (facts.health != "ok") {
         finding.status = CheckStatus::kWarning;

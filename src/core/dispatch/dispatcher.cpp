@@ -113,6 +113,7 @@ void Dispatcher::Owe(int number, int64_t event) {
 
 void Dispatcher::Drop(const IdSet& events) {
     dropped_ = events;
+    doubts_.Forget(events);
     for (auto& dataset : datasets_) {
         dataset->queue.Drop(events);
     }

@@ -112,6 +112,10 @@ public:
     // The request with this index in outgoing() is on its way under this ticket.
     void Sent(size_t index, uint64_t ticket);
 
+    // What Prepare made does not leave after all, although it is on record: nobody has confirmed
+    // that the record stays. Nothing was sent, so the events go again as if for the first time.
+    void Withhold(UnixMicros now);
+
     // Judges an answer. `random` is uniform over all 64-bit values.
     void Answered(const HttpAnswer& answer, UnixMicros now, uint64_t random);
 
@@ -136,6 +140,8 @@ public:
     // How many there are, each dataset once; and the lowest of a dataset, so many at most.
     std::vector<OwedOfDataset> OwedByDataset() const;
     IdSet FirstOwed(int dataset, int64_t count) const;
+    // Of how many events it is remembered that they may have been delivered.
+    int64_t DoubtsHeld() const { return doubts_.events().Count(); }
     // The oldest request in flight, or 0.
     int64_t OldestRequestInFlight() const;
 
@@ -177,6 +183,7 @@ private:
     void EndOverdue(const Dataset& dataset, const OverdueEvent& overdue);
     void HeedClock(UnixMicros now);
     void NoteDoubt(Flight* flight);
+    void ForgetDoubts(const Batch& batch);
     void ReturnBatch(Dataset* dataset, Batch batch);
     bool MaySend(const Dataset& dataset, UnixMicros now) const;
     static void PauseUntil(Dataset* dataset, UnixMicros until);

@@ -76,6 +76,26 @@ void Dispatcher::NoteSize(const Flight& flight, const Verdict& verdict) {
     }
 }
 
+void Dispatcher::Withhold(UnixMicros now) {
+    for (size_t i = 0; i < outgoing_.size(); ++i) {
+        if (outgoing_[i].dry_run) {
+            continue;
+        }
+        Flight flight = std::move(departing_[i]);
+        --flight.dataset->in_flight;
+        AnswerRecord ended{};
+        ended.request = outgoing_[i].request;
+        ended.outcome = OutcomeName(VerdictKind::kRetry);
+        ended.events_received = -1;
+        ended.reason = Reason::kWithheld;
+        ended.next_attempt_at = now;
+        ended_.push_back(std::move(ended));
+        ReturnBatch(flight.dataset, std::move(flight.batch));
+    }
+    outgoing_.clear();
+    departing_.clear();
+}
+
 // The pause counts, whichever answer brings it; how the dataset fares only an answer to a request
 // that was made since it last failed can tell.
 void Dispatcher::Succeeded(const Flight& flight, const Pace& pace, UnixMicros now) {
@@ -128,6 +148,7 @@ void Dispatcher::EndEvents(Flight* flight, const Verdict& verdict, AnswerRecord*
     switch (verdict.kind) {
         case VerdictKind::kDelivered:
             queue.Deliver(flight->batch);
+            ForgetDoubts(flight->batch);
             break;
         case VerdictKind::kSplit:
             if (flight->batch.events.size() > 1 && verdict.reason == Reason::kRequestTooLarge) {
@@ -143,6 +164,7 @@ void Dispatcher::EndEvents(Flight* flight, const Verdict& verdict, AnswerRecord*
                                                verdict.reason, ended->detail, ended->error_code,
                                                ended->error_subcode});
             queue.Settle(flight->batch);
+            ForgetDoubts(flight->batch);
             break;
         case VerdictKind::kRetry:
         case VerdictKind::kSlowDown:
@@ -166,6 +188,13 @@ void Dispatcher::NoteDoubt(Flight* flight) {
     }
 }
 
+// What has ended needs no memory of its doubts. Most shippers have none.
+void Dispatcher::ForgetDoubts(const Batch& batch) {
+    if (!doubts_.events().empty() && !batch.events.empty()) {
+        doubts_.Forget(IdsOf(batch.events));
+    }
+}
+
 // Back to the queue, but for what was cancelled meanwhile.
 void Dispatcher::ReturnBatch(Dataset* dataset, Batch batch) {
     const auto kept =
@@ -175,6 +204,7 @@ void Dispatcher::ReturnBatch(Dataset* dataset, Batch batch) {
     std::move(kept, batch.events.end(), std::back_inserter(cancelled.events));
     batch.events.erase(kept, batch.events.end());
     dataset->queue.Settle(cancelled);
+    ForgetDoubts(cancelled);
     if (batch.events.empty()) {
         dataset->queue.Settle(batch);
     } else {

@@ -1,6 +1,7 @@
 // dispatcher_overdue.cpp - events that must not go any more end alone, sent or not: those whose
 // seven days are over (reference 1.5), and those that have been in doubt for too long (2.7).
 #include <utility>
+#include <vector>
 
 #include "core/dispatch/dispatcher.hpp"
 #include "core/event/validation.hpp"
@@ -62,6 +63,9 @@ void Dispatcher::EndOverdue(const Dataset& dataset, const OverdueEvent& overdue)
     ended.status = overdue.reason == Reason::kDeadlinePassed ? "expired" : "parked";
     ended.reason = overdue.reason;
     overdue_.push_back(std::move(ended));
+    if (overdue.event.in_doubt_since != 0) {
+        doubts_.Forget(IdSet(std::vector<IdRange>{{overdue.event.id, overdue.event.id}}));
+    }
 }
 
 }  // namespace crm_capi

@@ -2,6 +2,7 @@
 #include "core/dispatch/doubts.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace crm_capi {
 
@@ -18,6 +19,24 @@ void Doubts::Add(const IdSet& events, UnixMicros since) {
     std::sort(doubts_.begin(), doubts_.end(),
               [](const Doubt& a, const Doubt& b) { return a.range.first < b.range.first; });
     covered_.AddAll(fresh);
+}
+
+void Doubts::Forget(const IdSet& events) {
+    IdSet left = covered_;
+    left.Subtract(events);
+    if (left.Count() == covered_.Count()) {
+        return;
+    }
+    std::vector<Doubt> kept;
+    for (const Doubt& doubt : doubts_) {
+        IdSet part(std::vector<IdRange>{doubt.range});
+        part.Subtract(events);
+        for (const IdRange& range : part.ranges()) {
+            kept.push_back(Doubt{range, doubt.since});
+        }
+    }
+    doubts_ = std::move(kept);
+    covered_ = std::move(left);
 }
 
 UnixMicros Doubts::Since(int64_t event) const {

@@ -21,6 +21,9 @@ public:
     // its earlier time if doubts are added in the order of their times.
     void Add(const IdSet& events, UnixMicros since);
 
+    // These events have ended: whether they were delivered before does not matter any more.
+    void Forget(const IdSet& events);
+
     // 0 = it is certain that Meta does not have the event.
     UnixMicros Since(int64_t event) const;
 

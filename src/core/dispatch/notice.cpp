@@ -30,11 +30,11 @@ void AppendReason(Reason reason, std::string* out) {
 
 }  // namespace
 
-std::string HealthNotice(const HealthChange& change) {
+std::string HealthNotice(std::string_view dataset, std::string_view health, Reason reason) {
     std::string notice = "{\"kind\":\"health\"";
-    AppendTextOrNull("dataset", change.name, &notice);
-    AppendTextOrNull("health", HealthName(change.now.health), &notice);
-    AppendReason(change.now.reason, &notice);
+    AppendTextOrNull("dataset", dataset, &notice);
+    AppendTextOrNull("health", health, &notice);
+    AppendReason(reason, &notice);
     return notice;
 }
 

@@ -11,7 +11,7 @@ namespace crm_capi {
 
 // {"kind":"health","dataset":"sales","health":"held","reason_code":...,"reason":...,"hint":...};
 // the last three are null when all is well.
-std::string HealthNotice(const HealthChange& change);
+std::string HealthNotice(std::string_view dataset, std::string_view health, Reason reason);
 
 // {"kind":"parked","dataset":"sales","reason_code":...,"reason":...,"hint":...}; the dataset is
 // null (an empty name here) if the event names none that is known.

@@ -17,7 +17,7 @@ using Sha256Digest = std::array<unsigned char, kSha256Bytes>;
 // SHA-256 of the bytes. Throws std::runtime_error if OpenSSL cannot.
 Sha256Digest Sha256(std::string_view bytes);
 
-// The same in lower-case hexadecimal.
+// The same in lower-case hexadecimal. What follows is made of SHA-256 too, and throws alike.
 std::string Sha256Hex(std::string_view bytes);
 
 // Meta's appsecret_proof: hex(HMAC-SHA256(key = app secret, message = access token)),

@@ -30,12 +30,17 @@ constexpr const char* kFixedCustomData[] = {"event_source", "lead_event_source"}
 // Appends one event object. user_data and custom_data of the event are JSON object texts that the
 // enqueue made and validated: their members are spliced in behind the fixed ones (lead_id;
 // event_source, lead_event_source), which they cannot override because enqueue refuses those keys.
+// Throws std::runtime_error if OpenSSL cannot make the event_id.
 void AppendEvent(const DatasetConstants& dataset, const Event& event, std::string* out);
 
 // A request body grows event by event: {"data":[ e1 , e2 ... ] , "test_event_code":... }
 class RequestBody {
 public:
+    // Keeps a reference: the dataset must outlive the body. The number of events only reserves
+    // memory, and more may be added.
     explicit RequestBody(const DatasetConstants& dataset, size_t expected_events = 1);
+    // Behind the events added before. How many make a request is the caller's to know. Throws as
+    // AppendEvent does; the body is of no use then.
     void Add(const Event& event);
     // Closes the array and writes the top-level members. access_token and appsecret_proof are
     // written only if not empty (token_in = body). The object is spent afterwards.

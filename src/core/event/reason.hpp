@@ -26,8 +26,10 @@ enum class Reason {
     kDatasetPermission,
     kStageUnmapped,
     kExpressionFailed,
+    kValueUnreadable,  // the type's own output function raised an error; SQLSTATE stands beside it
     kWatchNotApproved,
     kCustomDataTooLarge,
+    kCustomDataUnreadable,
     kUserDataUnreadable,
     kIdentityUnknown,  // the key is none of Meta's; stands beside it
     kIdentityType,
@@ -41,6 +43,7 @@ enum class Reason {
     kConditionFalse,    // the watch's condition held when enqueued, and not when it was to be sent
     kConditionUnknown,  // or nobody could tell
     kStageReached,      // by another event, and the watch sends each stage of a lead once
+    kEventUnreadable,   // the row of the log holds what cannot be read; its column stands beside it
     kRefused,           // Meta refused this event for good; code and subcode stand beside it
     // Why a request is to be repeated.
     kNotConnected,   // provably never left: DNS, refused connection, TLS
@@ -53,6 +56,8 @@ enum class Reason {
     kCountMismatch,
     kRequestTooLarge,  // goes again in smaller requests; a single event is parked
     kShipperStopped,
+    kWithheld,  // provably never left: its record may be lost with this server
+    kStalled,   // the shipper is in one turn and does not get on
     // Why a dataset is held.
     kTokenMissing,
     kTokenRefused,

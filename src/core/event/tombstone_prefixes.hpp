@@ -19,8 +19,12 @@ uint64_t PrefixOf(const unsigned char* digest);
 // A filter in front of the table of tombstones, eight bytes a lead.
 class TombstonePrefixes {
 public:
-    void Assign(std::vector<uint64_t> prefixes);  // in any order
+    // Puts these in place of those before, in any order.
+    void Assign(std::vector<uint64_t> prefixes);
+    // Never false for a lead whose prefix was assigned. Hashes the id, and throws as DigestOfLead,
+    // only if the filter holds anything.
     bool MayContain(int64_t lead_id) const;
+    // Whether it holds no lead: then there is nothing to look up either.
     bool empty() const { return prefixes_.empty(); }
 
 private:

@@ -65,6 +65,7 @@ constexpr std::string_view kLastName[] = {"ln", "ge"};
 // nothing.
 constexpr std::string_view kFragments[] = {"f5first", "f5last", "fi", "dobd", "dobm", "doby"};
 
+// Whether the name is in the list.
 template <size_t Size>
 bool IsOneOf(const std::string_view (&names)[Size], std::string_view name) {
     return std::find(names, names + Size, name) != names + Size;
@@ -109,9 +110,11 @@ Json ToJson(const IdentityField& field, std::vector<std::string> values) {
     return field.is_number ? Json(std::stoll(values.front())) : Json(std::move(values.front()));
 }
 
-// One call of NormalizeUserData.
+// One call of NormalizeUserData. Not to be copied: context_ points into country_.
 class UserDataReader {
 public:
+    // `given` must outlive the reader, `context` need not. The country is found first, because
+    // telephone numbers and states are read by it wherever they stand in the object.
     UserDataReader(const Json& given, const IdentityContext& context) : given_(given) {
         context_.current_year = context.current_year;
         country_ = OwnCountry();
@@ -121,6 +124,8 @@ public:
         context_.country = country_;
     }
 
+    // Once only: the result is moved out. Ends at the first member for which user_data is refused
+    // as a whole.
     Identities Read() {
         for (const auto& member : given_.items()) {
             ReadMember(member.key(), member.value());
@@ -147,6 +152,7 @@ private:
         return code && code->size() == 2 ? *code : std::string();
     }
 
+    // Takes the member's values, or refuses user_data for it.
     void ReadMember(const std::string& name, const Json& member) {
         const IdentityField* const field = FindIdentityField(name);
         if (field == nullptr) {
@@ -163,6 +169,9 @@ private:
         }
     }
 
+    // Takes the values that are of use. The first key with one that is not goes to the operator
+    // (Identities::unusable), and only if something stands there: a CRM's empty columns are no
+    // news.
     void TakeValues(const IdentityField& field, const Values& values) {
         std::vector<std::string> taken;
         for (const std::string& text : values.texts) {
@@ -188,6 +197,7 @@ private:
         }
     }
 
+    // The key goes to the operator: it is one of Meta's, quotable, or empty.
     void Refuse(Reason reason, const std::string& key) {
         result_.reason = reason;
         result_.key = key;

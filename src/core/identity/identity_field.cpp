@@ -67,6 +67,7 @@ constexpr std::string_view kPlaceholderHashes[] = {
 constexpr size_t kSha256Digits = 64;
 constexpr size_t kMd5Digits = 32;
 
+// In either case. True of the empty text too: callers look at the length.
 bool IsHex(std::string_view text) {
     return std::all_of(text.begin(), text.end(), IsHexDigit);
 }

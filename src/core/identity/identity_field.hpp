@@ -44,6 +44,10 @@ struct NormalizedValue {
     bool is_hash = false;  // the value was hashed already
 };
 
+// Takes any bytes (what is not UTF-8 is unusable), without blanks around them and without the
+// field's CSV prefix. A hash, which only hashed fields know, stays one, in lower case. The text is
+// empty if and only if there is a fault. This and the next two throw std::runtime_error if ICU or
+// OpenSSL fails.
 NormalizedValue NormalizeValue(const IdentityField& field, std::string_view value,
                                const NormalizeContext& context);
 

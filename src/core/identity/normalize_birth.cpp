@@ -49,6 +49,7 @@ char TakeSeparator(std::string_view* text) {
     return separator;
 }
 
+// By the Gregorian calendar.
 bool IsLeapYear(int year) {
     return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 }
@@ -119,6 +120,8 @@ std::string TwoDigits(std::string_view value, int largest) {
 
 }  // namespace
 
+// YYYYMMDD. Empty if the text is no date in any of the usual ways to write one, or if nobody alive
+// can have been born then.
 std::string NormalizeBirthDate(std::string_view value, const NormalizeContext& context) {
     const Date date = ReadDate(value);
     std::string result;
@@ -130,14 +133,17 @@ std::string NormalizeBirthDate(std::string_view value, const NormalizeContext& c
     return result;
 }
 
+// 01 to 31, because the month is not known here.
 std::string NormalizeBirthDay(std::string_view value, const NormalizeContext&) {
     return TwoDigits(value, 31);
 }
 
+// 01 to 12; from digits only, not from the month's name.
 std::string NormalizeBirthMonth(std::string_view value, const NormalizeContext&) {
     return TwoDigits(value, 12);
 }
 
+// Any four digits: two would leave the century open.
 std::string NormalizeBirthYear(std::string_view value, const NormalizeContext&) {
     const std::string_view given = value;
     const Part part = TakePart(&value);

@@ -141,6 +141,9 @@ void WarmPhoneRoom() {
     (void)Library();
 }
 
+// In E.164 without '+' if the number says its country or the lead's country is known and makes a
+// number of it; else the digits as they were given, without zeros in front. Empty if that is too
+// short or too long for a telephone number. Without WarmPhoneRoom the first call is slow.
 std::string NormalizePhone(std::string_view value, const NormalizeContext& context) {
     const Dialled dialled = ReadDialled(value);
     const std::string plain = WithoutLeadingZeros(dialled.digits);

@@ -25,6 +25,7 @@ bool IsUs(std::string_view country) {
 
 }  // namespace
 
+// Letters of any script, in lower case, accents kept: "St. John's" is "stjohns".
 std::string NormalizeCity(std::string_view value, const NormalizeContext&) {
     return Fold(value, IsNoLetter);
 }
@@ -44,6 +45,8 @@ std::string NormalizePostalCode(std::string_view value, const NormalizeContext&)
     return is_single ? std::string() : code;
 }
 
+// The two-letter code in lower case; empty for what countries.cpp does not know. Anything but a to
+// z is dropped before it looks, so a name with an accent has to be listed without that letter.
 std::string NormalizeCountry(std::string_view value, const NormalizeContext&) {
     return std::string(CountryCode(Fold(value, IsNoLatinLetter)));
 }

@@ -88,6 +88,8 @@ std::string FirstCharacters(const std::string& text, int count) {
 
 }  // namespace
 
+// The whole address in lower case, if it has the form of one (no quoted local part, no address in
+// brackets). Nothing is mended: a guess would be the hash of somebody else's address.
 std::string NormalizeEmail(std::string_view value, const NormalizeContext&) {
     std::string email = Fold(value, Nothing);
     const size_t at = email.find('@');
@@ -101,14 +103,17 @@ std::string NormalizeEmail(std::string_view value, const NormalizeContext&) {
     return valid ? email : std::string();
 }
 
+// Lower case; letters of any script, accents and digits stay.
 std::string NormalizeName(std::string_view value, const NormalizeContext&) {
     return Fold(value, IsNoPartOfName);
 }
 
+// The first five characters of the normalised name, or all of a shorter one.
 std::string NormalizeNameStart(std::string_view value, const NormalizeContext& context) {
     return FirstCharacters(NormalizeName(value, context), 5);
 }
 
+// The first character of the normalised name.
 std::string NormalizeInitial(std::string_view value, const NormalizeContext& context) {
     return FirstCharacters(NormalizeName(value, context), 1);
 }

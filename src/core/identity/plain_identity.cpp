@@ -56,19 +56,23 @@ std::string If(bool valid, std::string_view value) {
 
 }  // namespace
 
+// Any text goes: blanks around it and placeholders are gone already (identity_field.cpp).
 std::string CheckText(std::string_view value, const NormalizeContext&) {
     return std::string(value);
 }
 
+// Eighteen digits always fit into the 64 bits in which the number goes on (identities.cpp).
 std::string CheckNumber(std::string_view value, const NormalizeContext&) {
     return If(IsNumber(value) && value.size() <= 18, value);
 }
 
+// In plain digits, whatever ReadLeadId had to take away around them.
 std::string CheckLeadId(std::string_view value, const NormalizeContext&) {
     int64_t lead_id = 0;
     return ReadLeadId(value, &lead_id) == Reason::kNone ? std::to_string(lead_id) : std::string();
 }
 
+// IPv4 or IPv6, without port or mask. A zero byte would hide from inet_pton what follows it.
 std::string CheckAddress(std::string_view value, const NormalizeContext&) {
     unsigned char address[sizeof(in6_addr)];
     const std::string text(value);

@@ -16,7 +16,8 @@ namespace crm_capi {
 
 class IdBits {
 public:
-    // In any order; what is there already stays.
+    // In any order, also what is there already. A block costs its sixteen bytes each time until
+    // the set is put in order.
     void Add(IdRange range);
     void Add(const IdSet& ids);
     void Add(const IdBlock& block) {
@@ -25,10 +26,13 @@ public:
     }
 
     // These put in order what was added since the last one.
+    // How many ranges the set would have as an IdSet, without making it.
     size_t CountRanges();
+    // How many of these ids are in the set.
     int64_t CountIn(const IdSet& ids);
     // The lowest ids, so many at most.
     IdSet First(int64_t count);
+    // The ids of the set that lie in the range.
     IdSet Within(IdRange range);
     // Takes sixteen bytes per range: see CountRanges.
     IdSet ToSet();

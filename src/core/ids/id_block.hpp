@@ -12,17 +12,21 @@ struct IdBlock {
     int64_t first;
     uint64_t bits;
 
+    // Where the block that holds the id begins; rounds down for negative ids as well.
     static int64_t FirstOf(int64_t id) { return id & ~(kBits - 1); }
+    // The one bit that stands for the id in that block.
     static uint64_t BitOf(int64_t id) { return uint64_t{1} << (id & (kBits - 1)); }
 
     // The lowest `count` bits, at most 64.
     static uint64_t Ones(int64_t count) {
         return count == kBits ? ~uint64_t{0} : (uint64_t{1} << count) - 1;
     }
-    // How many bits at the low end are zero, and one. Not all of them may be zero.
+    // How many bits at the low end are zero. Not all may be: the instruction has no answer then.
     static int64_t LowZeros(uint64_t bits) { return __builtin_ctzll(bits); }
+    // How many bits at the low end are one: 0 to 64, whatever the bits.
     static int64_t LowOnes(uint64_t bits) { return bits == ~uint64_t{0} ? kBits : LowZeros(~bits); }
 
+    // How many ids are in the block, not up to which it reaches.
     int64_t Count() const { return __builtin_popcountll(bits); }
 };
 

@@ -21,15 +21,17 @@ public:
     // Takes the next run of at most max_count consecutive ids; false if there is none.
     bool TakeRun(int64_t max_count, IdRange* range);
 
-    // Ids leave the queue wherever they are in it.
+    // Ids leave the queue wherever they are in it. Looks at each id of the queue.
     void Drop(const IdSet& ids);
 
-    // All ids.
+    // Adds all ids; the queue keeps them.
     void AddTo(IdBits* ids) const;
     // Nothing but these, in ascending order.
     void Assign(const IdSet& ids);
 
+    // Whether no id waits: no block is kept that holds none.
     bool empty() const { return blocks_.empty(); }
+    // Ids, not the blocks that hold them; kept, so that asking costs nothing.
     int64_t Count() const { return count_; }
 
 private:

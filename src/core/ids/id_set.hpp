@@ -24,25 +24,34 @@ inline bool operator==(const IdRange& a, const IdRange& b) {
 
 class IdSet {
 public:
+    // The empty set.
     IdSet() = default;
-    explicit IdSet(std::vector<IdRange> ranges);  // in any order, may overlap
+    // Of ranges in any order, which may overlap. None may be empty (last before first).
+    explicit IdSet(std::vector<IdRange> ranges);
 
     // Cheap at the end (id greater than all before it), linear elsewhere.
     void Add(int64_t id) { Add(IdRange{id, id}); }
     void Add(IdRange range);
+    // As cheap at the end; elsewhere linear in both sizes, once and not for each range.
     void AddAll(const IdSet& other);
 
     // Takes away every id of `other`; linear in both sizes, as far as they overlap.
     void Subtract(const IdSet& other);
 
+    // Takes the logarithm of the number of ranges.
     bool Contains(int64_t id) const;
+    // Whether there is no id in it.
     bool empty() const { return ranges_.empty(); }
+    // Takes all ids away.
     void clear() { ranges_.clear(); }
-    int64_t Count() const;  // the greatest int64 stands for more
+    // Ids, not ranges; the greatest int64 stands for more.
+    int64_t Count() const;
 
     // Ascending, disjoint, never adjacent.
     const std::vector<IdRange>& ranges() const { return ranges_; }
 
+    // As int8multirange's output function prints it, and FromMultirange reads it. The greatest
+    // int64 must not be in the set.
     std::string ToMultirange() const;
     // False if the text is no int8multirange with finite bounds; *set is then untouched.
     static bool FromMultirange(std::string_view text, IdSet* set);

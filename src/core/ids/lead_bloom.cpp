@@ -19,12 +19,14 @@ uint64_t Mix(uint64_t value) {
 // The probes of a lead: two halves of one hash make as many as are wanted.
 class Probes {
 public:
+    // The step is odd: an even one, zero above all, would come back to the same bits sooner.
     explicit Probes(int64_t lead_id) {
         const uint64_t hash = Mix(static_cast<uint64_t>(lead_id));
         next_ = static_cast<uint32_t>(hash);
         step_ = static_cast<uint32_t>(hash >> 32) | 1;
     }
 
+    // The bit to set or to look at next, below kBits.
     uint64_t Next() {
         const uint64_t bit = (uint64_t{next_} * kBits) >> 32;
         next_ += step_;

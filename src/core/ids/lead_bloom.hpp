@@ -15,9 +15,12 @@ constexpr int kEventsPerBloom = 1024;
 // A row of capi_lead_filter with this many bytes is just small enough for four rows a page.
 constexpr size_t kLeadBloomBytes = 1984;
 
+// The filter of one run of events while it is being made.
 class LeadBloom {
 public:
+    // Any number of leads may be added; beyond kEventsPerBloom the filter lets more pass in vain.
     void Add(int64_t lead_id);
+    // kLeadBloomBytes of them, for MayHoldLead; the object keeps them.
     const unsigned char* bytes() const { return bytes_; }
 
 private:

@@ -68,6 +68,7 @@ const Window::Group* Window::StaleGroup() const {
     return group == groups_.end() ? nullptr : &*group;
 }
 
+// The same, for those who move its pass on.
 Window::Group* Window::StaleGroup() {
     return const_cast<Group*>(std::as_const(*this).StaleGroup());
 }

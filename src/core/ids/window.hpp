@@ -51,6 +51,8 @@ public:
     // read again more cheaply than they are kept.
     static constexpr int64_t kManyUnseen = 256;
 
+    // Goes on where another one was: position() and Holes() as they were written down. The third is
+    // for tests, which have fewer ids.
     Window(int64_t position, IdSet holes, int64_t many_unseen = kManyUnseen);
 
     // A new snapshot: finds out which holes have to be looked at again under it. Whatever of the
@@ -70,12 +72,14 @@ public:
     // seen: one that counted scans would never get past many holes that stay empty.
     void ScanEnded(bool to_its_end);
 
+    // The highest id that was seen, or passed over as unseen; never goes back.
     int64_t position() const { return position_; }
     // Ids up to the position that were not visible so far and may still come. With the position
     // they can be written down at any moment, also between Saw and ScanEnded.
     IdSet Holes() const;
     // No event up to this id can appear any more.
     int64_t CompleteUpTo() const;
+    // Whether an id up to the position may still become visible.
     bool HasHoles() const { return !groups_.empty() || !new_holes_.empty(); }
     // Never more than there are transactions to wait for, once a turn has read everything.
     size_t group_count() const { return groups_.size(); }

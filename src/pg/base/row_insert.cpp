@@ -3,12 +3,21 @@
  *
  * CatalogTupleInsert() opens every index and works out its description anew for each row, which
  * costs about as much as the insert does.
+ *
+ * What is remembered of an index is thrown away by every message about it or its table, and used
+ * under the table's lock only: an index that REINDEX CONCURRENTLY replaces is dropped when nobody
+ * holds that lock any more who could have known it. The descriptions of indexes that keep something
+ * of their own in them (GIN, BRIN, GiST: pointers into the relation cache, and pins) are never
+ * remembered.
  */
 #include "pg/base/row_insert.hpp"
+
+#include "pg/base/primary_key.hpp"
 
 extern "C" {
 #include "access/heapam.h"
 #include "catalog/index.h"
+#include "catalog/pg_am.h"
 #include "utils/resowner.h"
 }
 
@@ -16,38 +25,58 @@ namespace crm_capi {
 
 namespace {
 
-/* Known targets, for the invalidation callback: capi_event_log, capi_settlement, capi_reached_stage
- * and, in a shipper, capi_request_log. */
-InsertTarget* targets[4];
-int target_count = 0;
+/* Those that this process knows, for the invalidation callback. */
+InsertTarget* targets = nullptr;
 
-/* An index that comes or goes invalidates its table. */
+bool
+is_about(const InsertTarget* target, Oid relation)
+{
+    bool is_index = false;
+
+    for (int i = 0; i < target->index_count; i++)
+        is_index = is_index || target->indexes[i] == relation;
+    return relation == InvalidOid || relation == target->table || is_index;
+}
+
+/* An index that comes or goes invalidates its table, too. */
 void
 at_relation_change(Datum, Oid relation)
 {
-    for (int i = 0; i < target_count; i++) {
-        if (relation == InvalidOid || relation == targets[i]->table)
-            targets[i]->valid = targets[i]->current = false;
+    for (InsertTarget* target = targets; target != nullptr; target = target->next) {
+        if (is_about(target, relation))
+            target->valid = target->current = false;
     }
 }
 
 void
 enlist(InsertTarget* target)
 {
-    if (target_count == 0)
+    if (targets == nullptr)
         CacheRegisterRelcacheCallback(at_relation_change, 0);
-    Assert(target_count < static_cast<int>(lengthof(targets)));
     target->memory =
         AllocSetContextCreate(TopMemoryContext, "crm_capi insert target", ALLOCSET_SMALL_SIZES);
-    targets[target_count++] = target;
+    target->next = targets;
+    targets = target;
 }
 
 bool
 is_simple(Relation index, const IndexInfo* info)
 {
-    return info->ii_Expressions == NIL && info->ii_Predicate == NIL &&
-           info->ii_ExclusionOps == nullptr && index->rd_index->indimmediate &&
-           info->ii_ReadyForInserts;
+    return index->rd_rel->relam == BTREE_AM_OID && info->ii_Expressions == NIL &&
+           info->ii_Predicate == NIL && info->ii_ExclusionOps == nullptr &&
+           index->rd_index->indimmediate && info->ii_ReadyForInserts;
+}
+
+/* Whether the index has the key columns of the primary key and keeps them unique. */
+bool
+holds_key(const IndexInfo* info, const IndexInfo* key)
+{
+    bool is_same = info->ii_Unique && info->ii_Predicate == NIL && info->ii_Expressions == NIL &&
+                   info->ii_NumIndexKeyAttrs == key->ii_NumIndexKeyAttrs;
+
+    for (int i = 0; is_same && i < key->ii_NumIndexKeyAttrs; i++)
+        is_same = info->ii_IndexAttrNumbers[i] == key->ii_IndexAttrNumbers[i];
+    return is_same;
 }
 
 /* The indexes over leads (lead_index.cpp) are asked nothing, so that they cost nothing. */
@@ -60,7 +89,7 @@ takes_nothing_in(Relation index)
 }
 
 void
-describe_index(InsertTarget* target, Oid oid)
+describe_index(InsertTarget* target, Oid oid, const IndexInfo* key)
 {
     if (target->index_count == InsertTarget::kMostIndexes) {
         target->simple = false;
@@ -73,11 +102,32 @@ describe_index(InsertTarget* target, Oid oid)
     }
     const MemoryContext caller = MemoryContextSwitchTo(target->memory);
     IndexInfo* const info = BuildIndexInfo(index);
+    const bool is_key = key != nullptr && holds_key(info, key);
+    if (is_key)
+        target->key_indexes = lappend_oid(target->key_indexes, oid);
     MemoryContextSwitchTo(caller);
+    /* A unique index of somebody else raises an error of his own. */
+    target->checks[target->index_count] = is_key            ? UNIQUE_CHECK_PARTIAL
+                                          : info->ii_Unique ? UNIQUE_CHECK_YES
+                                                            : UNIQUE_CHECK_NO;
     target->indexes[target->index_count] = oid;
     target->index_infos[target->index_count++] = info;
     target->simple = target->simple && is_simple(index, info);
     index_close(index, NoLock);
+}
+
+/* In current memory; NULL if there is none. */
+IndexInfo*
+describe_key(Relation table)
+{
+    const Oid oid = primary_key_of(table);
+
+    if (!OidIsValid(oid))
+        return nullptr;
+    const Relation index = index_open(oid, RowExclusiveLock);
+    IndexInfo* const info = BuildIndexInfo(index);
+    index_close(index, NoLock);
+    return info;
 }
 
 /* Not valid if an error or a change comes in the middle. */
@@ -92,9 +142,11 @@ describe(InsertTarget* target, Relation table)
     target->current = true;
     target->simple = true;
     target->index_count = 0;
+    target->key_indexes = NIL;
+    const IndexInfo* const key = describe_key(table);
     List* const indexes = RelationGetIndexList(table);
     foreach (cell, indexes)
-        describe_index(target, lfirst_oid(cell));
+        describe_index(target, lfirst_oid(cell), key);
     list_free(indexes);
     target->valid = target->current;
 }
@@ -132,58 +184,102 @@ open_locked(InsertTarget* target, Oid oid)
     return table;
 }
 
-void
-insert_into_indexes(InsertTarget* target, Relation table, ItemPointer row, const Datum* values,
-                    const bool* nulls)
+/* False if the key is taken. The rest of the indexes is left out then, as the row will be. */
+bool
+insert_into_indexes(const InsertTarget* target, Relation table, HeapTuple tuple)
 {
-    for (int i = 0; i < target->index_count; i++) {
+    const TupleDesc columns = RelationGetDescr(table);
+    bool is_new = true;
+
+    for (int i = 0; i < target->index_count && is_new; i++) {
         IndexInfo* const info = target->index_infos[i];
         const Relation index = index_open(target->indexes[i], NoLock);
         Datum keys[INDEX_MAX_KEYS];
-        bool key_nulls[INDEX_MAX_KEYS];
-        for (int key = 0; key < info->ii_NumIndexAttrs; key++) {
-            keys[key] = values[info->ii_IndexAttrNumbers[key] - 1];
-            key_nulls[key] = nulls[info->ii_IndexAttrNumbers[key] - 1];
-        }
-        index_insert(index, keys, key_nulls, row, table,
-                     info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, info);
+        bool nulls[INDEX_MAX_KEYS];
+        for (int key = 0; key < info->ii_NumIndexAttrs; key++)
+            keys[key] = heap_getattr(tuple, info->ii_IndexAttrNumbers[key], columns, &nulls[key]);
+        const bool is_unique =
+            index_insert(index, keys, nulls, &tuple->t_self, table, target->checks[i], false, info);
+        is_new = is_unique || target->checks[i] != UNIQUE_CHECK_PARTIAL;
         index_close(index, NoLock);
     }
+    return is_new;
 }
 
-/* An operator's own index may be anything. */
-void
-insert_by_executor(Relation table, HeapTuple tuple)
+/* An operator's own index may be anything. False if the key is taken. */
+bool
+insert_by_executor(const InsertTarget* target, Relation table, HeapTuple tuple)
 {
     EState* const state = CreateExecutorState();
     ResultRelInfo* const info = makeNode(ResultRelInfo);
     TupleTableSlot* const slot =
         MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsHeapTuple);
+    bool conflicts = false;
 
     ExecStoreHeapTuple(tuple, slot, false);
     InitResultRelInfo(info, table, 1, nullptr, 0);
     ExecOpenIndices(info, false);
     slot->tts_tableOid = RelationGetRelid(table);
-    list_free(insert_index_entries(info, slot, state));
+    if (target->key_indexes != NIL)
+        try_index_entries(info, slot, state, target->key_indexes, &conflicts);
+    else
+        list_free(insert_index_entries(info, slot, state));
     ExecCloseIndices(info);
     ExecDropSingleTupleTableSlot(slot);
     FreeExecutorState(state);
+    return !conflicts;
+}
+
+/* The row in the form of the table, which may have got columns that we do not know. */
+HeapTuple
+form_tuple(Relation table, const Datum* values, const bool* nulls, int count)
+{
+    const TupleDesc columns = RelationGetDescr(table);
+    Datum all_values[MaxHeapAttributeNumber];
+    bool all_nulls[MaxHeapAttributeNumber];
+
+    for (int i = 0; i < columns->natts; i++) {
+        all_nulls[i] = i >= count || nulls[i] || TupleDescAttr(columns, i)->attisdropped;
+        all_values[i] = all_nulls[i] ? static_cast<Datum>(0) : values[i];
+    }
+    return heap_form_tuple(columns, all_values, all_nulls);
+}
+
+/* Of this command: before the next one begins it cannot be deleted. */
+void
+take_back(Relation table, ItemPointer place)
+{
+    CommandCounterIncrement();
+    simple_heap_delete(table, place);
 }
 
 }  // namespace
 
-void
-insert_row(InsertTarget* target, Oid oid, Datum* values, bool* nulls)
+bool
+insert_row(InsertTarget* target, Oid oid, const Datum* values, const bool* nulls, int count,
+           ItemPointer place)
 {
     const Relation table = open_locked(target, oid);
-    const HeapTuple tuple = heap_form_tuple(RelationGetDescr(table), values, nulls);
+    const HeapTuple tuple = form_tuple(table, values, nulls, count);
 
     simple_heap_insert(table, tuple);
-    if (target->simple)
-        insert_into_indexes(target, table, &tuple->t_self, values, nulls);
-    else
-        insert_by_executor(table, tuple);
+    const bool is_inserted = target->simple ? insert_into_indexes(target, table, tuple)
+                                            : insert_by_executor(target, table, tuple);
+    if (!is_inserted)
+        take_back(table, &tuple->t_self);
+    if (place != nullptr)
+        *place = tuple->t_self;
     heap_freetuple(tuple);
+    table_close(table, NoLock);
+    return is_inserted;
+}
+
+void
+remove_row(Oid oid, ItemPointer place)
+{
+    const Relation table = table_open(oid, RowExclusiveLock);
+
+    take_back(table, place);
     table_close(table, NoLock);
 }
 

@@ -32,6 +32,51 @@ check_retention(int* seconds, void**, GucSource)
     return false;
 }
 
+/* A list that cannot be read would name no database: every shipper would stop. */
+bool
+check_databases(char** list, void**, GucSource)
+{
+    List* names;
+    char* const copy = pstrdup(*list); /* SplitIdentifierString() cuts it up */
+    const bool is_list = SplitIdentifierString(copy, ',', &names);
+
+    if (is_list)
+        list_free(names);
+    else
+        GUC_check_errdetail("List syntax is invalid.");
+    if (!is_list)
+        GUC_check_errhint(
+            "Separate the names of databases by commas, and put names with other "
+            "characters than letters, digits and underscores into double quotes.");
+    pfree(copy);
+    return is_list;
+}
+
+/* What the configuration file says of our settings, which it may do before anybody knows them.
+ * When they are defined, the server only warns of a wrong value and takes the default: for
+ * databases that would be all, for the number of shippers too few. */
+struct Wanted {
+    const char* name;
+    const char* value; /* NULL = nothing */
+};
+
+Wanted
+wanted(const char* name)
+{
+    const char* const value = GetConfigOption(name, true, false);
+
+    return {name, value ? pstrdup(value) : nullptr};
+}
+
+/* Stops the start of the server with the message that a setting of its own would get. */
+void
+require_valid(const Wanted& setting)
+{
+    if (setting.value)
+        (void)set_config_option(setting.name, setting.value, PGC_POSTMASTER, PGC_S_FILE,
+                                GUC_ACTION_SET, false, ERROR, false);
+}
+
 /* Whether crm_capi.databases has the name in its list; a list that cannot be read has none. */
 bool
 is_named(const char* database)
@@ -57,13 +102,16 @@ is_chosen_database(const char* database)
     return *setting_databases == '\0' || is_named(database);
 }
 
+namespace {
+
+/* Those that can be set at any time. */
 void
-define_settings()
+define_common_settings()
 {
     DefineCustomStringVariable(
         "crm_capi.databases", "Sets the databases whose events are shipped.",
         "A list of names, separated by commas. Empty means every database that has the extension.",
-        &setting_databases, "", PGC_SIGHUP, GUC_LIST_INPUT, nullptr, nullptr, nullptr);
+        &setting_databases, "", PGC_SIGHUP, GUC_LIST_INPUT, check_databases, nullptr, nullptr);
     DefineCustomIntVariable("crm_capi.poll_interval",
                             "Sets the longest time after which a sleeping worker looks again.",
                             "A commit wakes the shipper at once; this is the safety net, and what "
@@ -76,8 +124,12 @@ define_settings()
         "Parked and owed events stay, whatever their age. 0 keeps all for ever.",
         &setting_retention, 30 * SECS_PER_DAY, -1, INT_MAX, PGC_SIGHUP, GUC_UNIT_S, check_retention,
         nullptr, nullptr);
-    if (!process_shared_preload_libraries_in_progress)
-        return; /* what follows can only be set when the server starts */
+}
+
+/* Those that can only be set when the server starts. */
+void
+define_start_settings()
+{
     DefineCustomIntVariable(
         "crm_capi.max_shippers", "Sets how many databases can have a shipper at the same time.",
         "Each shipper takes one of max_worker_processes.", &setting_max_shippers, 4, 1, 64,
@@ -87,6 +139,28 @@ define_settings()
         "crm_capi.statistics_kind", "Sets the number of our kind among the server's statistics.",
         "From PostgreSQL 18 on. No other preloaded library may use the same.",
         &setting_statistics_kind, 24, 24, 32, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
+}
+
+}  // namespace
+
+void
+define_settings()
+{
+    static const char* const names[] = {"crm_capi.databases", "crm_capi.poll_interval",
+                                        "crm_capi.retention", "crm_capi.max_shippers",
+                                        "crm_capi.statistics_kind"};
+    Wanted before[lengthof(names)];
+
+    if (!process_shared_preload_libraries_in_progress) {
+        define_common_settings();
+        return;
+    }
+    for (size_t i = 0; i < lengthof(names); i++)
+        before[i] = wanted(names[i]);
+    define_common_settings();
+    define_start_settings();
+    for (const Wanted& setting : before)
+        require_valid(setting);
 }
 
 }  // namespace crm_capi

@@ -5,6 +5,10 @@
 #include "pg/base/clock.hpp"
 #include "pg/base/texts.hpp"
 
+extern "C" {
+#include "catalog/pg_namespace.h"
+}
+
 namespace crm_capi {
 
 namespace {
@@ -55,11 +59,10 @@ add(Parameters* parameters, Oid type, Datum value, bool present)
 /* Text in UTF-8 as the database can hold it. Only Meta's and libcurl's own words can be anything
  * else than ASCII, and in another encoding they lose what is not ASCII rather than fail. */
 Datum
-database_text(const std::string& utf8)
+database_text(std::string_view utf8)
 {
-    auto* const copy = static_cast<char*>(palloc(utf8.size() + 1));
+    char* const copy = pnstrdup(utf8.data(), utf8.size());
 
-    memcpy(copy, utf8.c_str(), utf8.size() + 1);
     if (GetDatabaseEncoding() != PG_UTF8) {
         for (char* c = copy; *c != '\0'; c++)
             *c = IS_HIGHBIT_SET(*c) ? '?' : *c;
@@ -68,7 +71,7 @@ database_text(const std::string& utf8)
 }
 
 void
-add_text(Parameters* parameters, const std::string& text)
+add_text(Parameters* parameters, std::string_view text)
 {
     add(parameters, TEXTOID, text.empty() ? static_cast<Datum>(0) : database_text(text),
         !text.empty());
@@ -100,16 +103,47 @@ add_time(Parameters* parameters, UnixMicros time)
     add(parameters, TIMESTAMPTZOID, TimestampTzGetDatum(from_unix_micros(time)), time != 0);
 }
 
-void
-execute(Oid schema, Statement* statement, Parameters* parameters, int expected)
+namespace {
+
+/* A plan is made anew from its text, in which the schema's name stands, and a schema can be
+ * renamed. */
+bool
+is_planned_for(const Statement* statement, Oid schema)
 {
-    if (statement->plan == nullptr || statement->planned_for != schema) {
+    if (statement->plan == nullptr || statement->planned_for != schema)
+        return false;
+    const HeapTuple tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const auto* const form = reinterpret_cast<Form_pg_namespace>(GETSTRUCT(tuple));
+    const bool has_name = strcmp(NameStr(statement->schema_name), NameStr(form->nspname)) == 0;
+    ReleaseSysCache(tuple);
+    return has_name;
+}
+
+/* Makes the plan, if there is none for this schema. */
+void
+prepare(Oid schema, Statement* statement, Parameters* parameters)
+{
+    if (!is_planned_for(statement, schema)) {
+        if (statement->plan != nullptr)
+            (void)SPI_freeplan(statement->plan);
+        statement->plan = nullptr;
         const char* const sql = with_schema(statement->sql, schema);
         statement->plan = SPI_prepare(sql, parameters->count, parameters->types);
         if (statement->plan == nullptr || SPI_keepplan(statement->plan) != 0)
             elog(ERROR, "could not prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
         statement->planned_for = schema;
+        namestrcpy(&statement->schema_name, get_namespace_name(schema));
     }
+}
+
+}  // namespace
+
+void
+execute(Oid schema, Statement* statement, Parameters* parameters, int expected)
+{
+    prepare(schema, statement, parameters);
     check_answer(SPI_execute_plan(statement->plan, parameters->values, parameters->nulls, false, 0),
                  expected, statement->sql);
 }
@@ -121,6 +155,34 @@ execute_once(Oid schema, const char* sql, Parameters* parameters, int expected)
         SPI_execute_with_args(with_schema(sql, schema), parameters->count, parameters->types,
                               parameters->values, parameters->nulls, false, 0),
         expected, sql);
+}
+
+void
+execute_in_portions(Oid schema, Statement* statement, Parameters* parameters,
+                    void (*found)(void* context, uint64 row), void* context)
+{
+    constexpr long kPortion = 1000;
+    const MemoryContext portion =
+        AllocSetContextCreate(CurrentMemoryContext, "crm_capi portion", ALLOCSET_DEFAULT_SIZES);
+
+    prepare(schema, statement, parameters);
+    const Portal portal =
+        SPI_cursor_open(nullptr, statement->plan, parameters->values, parameters->nulls, false);
+    if (portal == nullptr)
+        elog(ERROR, "could not open \"%s\": %s", statement->sql,
+             SPI_result_code_string(SPI_result));
+    for (SPI_cursor_fetch(portal, true, kPortion); SPI_processed > 0;
+         SPI_cursor_fetch(portal, true, kPortion)) {
+        const MemoryContext before = MemoryContextSwitchTo(portion);
+        for (uint64 row = 0; row < SPI_processed; row++)
+            found(context, row);
+        MemoryContextSwitchTo(before);
+        MemoryContextReset(portion);
+        SPI_freetuptable(SPI_tuptable);
+    }
+    SPI_freetuptable(SPI_tuptable);
+    SPI_cursor_close(portal);
+    MemoryContextDelete(portion);
 }
 
 int64

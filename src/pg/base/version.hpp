@@ -145,6 +145,20 @@ insert_index_entries(ResultRelInfo* table, TupleTableSlot* row, EState* state)
 #endif
 }
 
+/* The same, but a row that conflicts in one of the given indexes is told of, and no error. */
+inline void
+try_index_entries(ResultRelInfo* table, TupleTableSlot* row, EState* state, List* indexes,
+                  bool* conflicts)
+{
+#if PG_VERSION_NUM >= 190000
+    list_free(ExecInsertIndexTuples(table, state, EIIT_NO_DUPE_ERROR, row, indexes, conflicts));
+#elif PG_VERSION_NUM >= 160000
+    list_free(ExecInsertIndexTuples(table, row, state, false, true, conflicts, indexes, false));
+#else
+    list_free(ExecInsertIndexTuples(table, row, state, false, true, conflicts, indexes));
+#endif
+}
+
 /* Without the members that are null; 18 added an argument. */
 inline Datum
 strip_json_nulls(Datum json)

@@ -4,6 +4,9 @@
 #include "pg/catalog/dataset.hpp"
 
 #include "pg/base/hash_table.hpp"
+#include "pg/base/primary_key.hpp"
+#include "pg/base/row_insert.hpp"
+#include "pg/catalog/numbers.hpp"
 #include "pg/catalog/relations.hpp"
 
 namespace crm_capi {
@@ -88,8 +91,8 @@ registered_number(const Relations* relations, Oid server)
     ScanKeyData key;
     ScanKeyInit(&key, dataset_column::kServer, BTEqualStrategyNumber, F_OIDEQ,
                 ObjectIdGetDatum(server));
-    const SysScanDesc scan =
-        systable_beginscan(table, relations->dataset_server_index, true, nullptr, 1, &key);
+    const SysScanDesc scan = systable_beginscan(table, index_led_by(table, dataset_column::kServer),
+                                                true, nullptr, 1, &key);
     int32 number = 0;
     for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple);
          tuple = systable_getnext(scan)) {
@@ -107,12 +110,13 @@ registered_number(const Relations* relations, Oid server)
     return number;
 }
 
-/* Written directly, because the CRM's user has no right on our tables and needs none. */
-int32
-register_dataset(const Relations* relations, const ForeignServer* server)
+InsertTarget registrations;
+
+/* Written directly, because the CRM's user has no right on our tables and needs none. False if the
+ * number is taken. */
+bool
+insert_dataset(const Relations* relations, const ForeignServer* server, int32 number)
 {
-    const int32 number = static_cast<int32>(nextval_internal(relations->dataset_number, false));
-    const Relation table = table_open(relations->dataset, RowExclusiveLock);
     NameData name;
     Datum values[dataset_column::kEnd - 1] = {};
     bool nulls[dataset_column::kEnd - 1] = {};
@@ -134,9 +138,21 @@ register_dataset(const Relations* relations, const ForeignServer* server)
     set(dataset_column::kHealthSince, TimestampTzGetDatum(GetCurrentTimestamp()));
     set_null(dataset_column::kNextAttemptAt);
     set_null(dataset_column::kRequestSize);
-    const HeapTuple tuple = heap_form_tuple(RelationGetDescr(table), values, nulls);
-    CatalogTupleInsert(table, tuple);
-    table_close(table, RowExclusiveLock);
+    return insert_row(&registrations, relations->dataset, values, nulls, lengthof(values));
+}
+
+/* The number that the dataset gets, for this transaction and, if it commits, for all. */
+int32
+register_dataset(const Relations* relations, const ForeignServer* server)
+{
+    const Relations ours = *relations;
+    auto number = static_cast<int32>(next_number(ours.schema, Numbered::kDatasets));
+
+    while (!insert_dataset(&ours, server, number)) {
+        CHECK_FOR_INTERRUPTS();
+        distrust_numbers(Numbered::kDatasets);
+        number = static_cast<int32>(next_number(ours.schema, Numbered::kDatasets));
+    }
     return number;
 }
 

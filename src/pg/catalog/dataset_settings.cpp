@@ -17,13 +17,18 @@ namespace {
 /* A token file holds the token and nothing else but white space around it. */
 constexpr int kLargestTokenFile = 8192;
 
-/* The option in UTF-8, as it is sent; NULL if it is not set. */
+/* The option in UTF-8, as it is sent; NULL if it is not set. What cannot be sent counts as not set,
+ * and options.cpp refuses it. */
 const char*
 utf8_option(List* options, const char* name)
 {
     const char* const value = option_value(options, name);
+    bool complete = false;
 
-    return value ? to_utf8(value) : nullptr;
+    if (value == nullptr)
+        return nullptr;
+    const std::string_view utf8 = to_utf8(value, &complete);
+    return complete ? utf8.data() : nullptr;
 }
 
 /* The mapping of the server's owner, else of PUBLIC; NIL options if there is none. */

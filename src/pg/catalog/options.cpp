@@ -12,6 +12,7 @@
 
 #include "core/dispatch/endpoint.hpp"
 #include "core/text/ascii.hpp"
+#include "pg/base/encoding.hpp"
 #include "pg/shared/wakeup.hpp"
 
 extern "C" {
@@ -300,6 +301,7 @@ check_option(const OptionRule* rule, const char* value)
                  errdetail("Only a superuser may decide where the server reads files or sends "
                            "tokens."),
                  errhint("Ask a superuser to set the option, or leave it out.")));
+    (void)to_utf8(value); /* an ERROR if it could not be sent */
     if (!rule->accepts(value)) {
         /* A secret is not repeated: errors end in logs. */
         const bool secret = rule->catalog == kMapping && !rule->superuser_only;

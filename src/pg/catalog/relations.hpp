@@ -2,7 +2,8 @@
  * relations.hpp - where the extension's own tables are.
  *
  * Looked up by name in the extension's schema and cached per process; forgotten when one of them
- * goes away.
+ * goes away. Tables and sequences only: they keep their OIDs for as long as the extension is there,
+ * which indexes do not (base/primary_key.hpp).
  */
 #pragma once
 
@@ -13,22 +14,17 @@ namespace crm_capi {
 struct Relations {
     Oid schema;
     Oid event_log;
-    Oid event_log_pkey;
     Oid event_id;
     Oid request_id;
     Oid request_log;
     Oid settlement;
-    Oid settlement_pkey;
     Oid tombstone;
-    Oid tombstone_pkey;
     Oid dataset;
-    Oid dataset_server_index;
     Oid dataset_number;
     Oid watch_approval;
-    Oid watch_approval_pkey;
     Oid reached_stage;
-    Oid reached_stage_pkey;
     Oid lead_filter;
+    Oid cursor;
 };
 
 /* Column numbers, as sql/crm_capi--1.0.sql defines the tables. */
@@ -83,6 +79,9 @@ enum {
 }
 namespace lead_filter_column {
 enum { kFirstEvent = 1, kLastEvent, kFilter, kEnd };
+}
+namespace cursor_column {
+enum { kOnlyRow = 1, kPosition, kOpen, kRequest, kUpdatedAt, kEnd };
 }
 namespace tombstone_column {
 enum { kLead = 1, kForgottenAt, kUnseenFrom, kEvents, kEnd };

@@ -28,7 +28,7 @@ utf8_result(uint64 row, int column)
 {
     const char* const value = result_text(row, column);
 
-    return value ? to_utf8(value) : "";
+    return value ? legible_utf8(value) : "";
 }
 
 /* A time of the latest result. */
@@ -36,6 +36,29 @@ UnixMicros
 time_result(uint64 row, int column)
 {
     return to_unix_micros(result_int8(row, column)); /* timestamptz has 64 bits, too */
+}
+
+/* An integer setting of the server. */
+int
+number_of(const char* setting)
+{
+    const char* const value = GetConfigOption(setting, true, false);
+
+    return value ? atoi(value) : 0;
+}
+
+/* Of the workers that are always there we know the launcher of logical replication. */
+WorkerFacts
+gather_workers(bool is_preloaded)
+{
+    WorkerFacts facts;
+
+    facts.processes = number_of("max_worker_processes");
+    facts.shippers = is_preloaded ? setting_max_shippers : 0;
+    facts.others = number_of("max_logical_replication_workers") > 0 ? 1 : 0;
+    facts.parallel = number_of("max_parallel_workers");
+    facts.parallel_per_query = number_of("max_parallel_workers_per_gather");
+    return facts;
 }
 
 /* Whether there is anybody to send, and anywhere to send from. */
@@ -53,6 +76,7 @@ gather_server(Oid schema, Checkup* checkup)
     facts->is_connectable = result_bool(0, 1);
     facts->is_preloaded = has_shared_memory();
     facts->is_standby = RecoveryInProgress();
+    facts->workers = gather_workers(facts->is_preloaded);
     facts->launcher_runs = launcher_runs();
     facts->shipper_runs = shipper_pid(MyDatabaseId) != 0;
     facts->is_chosen = is_chosen_database(result_text(0, 2));
@@ -155,8 +179,9 @@ gather_datasets(Oid schema, Checkup* checkup)
 {
     static Statement statement = {
         "SELECT coalesce(f.oid, 0)::bigint, s.dataset, s.health, s.reason,"
+        " CASE s.health WHEN 'stalled' THEN s.health ELSE"
         " (SELECT k.reason_code FROM @.capi_dataset k WHERE k.name = s.dataset"
-        " ORDER BY k.health_since DESC, k.number LIMIT 1), s.owed::bigint,"
+        " ORDER BY k.health_since DESC, k.number LIMIT 1) END, s.owed::bigint,"
         " coalesce(p.parked, 0), coalesce(s.next_deadline, 'epoch'),"
         " coalesce(s.last_success_at, 'epoch'),"
         " coalesce((SELECT k.request_size::bigint FROM @.capi_dataset k WHERE k.name = s.dataset"

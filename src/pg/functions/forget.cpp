@@ -7,11 +7,13 @@
  */
 #include "core/event/reason.hpp"
 #include "pg/base/pg_prelude.hpp"
+#include "pg/catalog/bells.hpp"
 #include "pg/base/statement.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/queue/identities.hpp"
 #include "pg/shared/wakeup.hpp"
 #include "pg/watch/column_values.hpp"
+#include "pg/watch/guarded_types.hpp"
 
 extern "C" {
 #include "catalog/pg_collation.h"
@@ -104,7 +106,7 @@ lead_of_key(Datum key)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("argument \"lead_key\" must not be empty"),
                         errhint("Give the lead's key as the lead_id of the watch has it.")));
-    return reason == Reason::kLeadIdNotANumber ? lane_of(text_form(&reader, key)) : lead_id;
+    return reason == Reason::kLeadIdNotANumber ? lane_of(text_form(&reader, key).text) : lead_id;
 }
 
 /* What both forms of capi_forget() do; returns how many events were erased. */
@@ -117,6 +119,7 @@ forget(Oid schema, int64 lead_id)
     const int64 erased = erase(schema, lead_id);
     SPI_finish();
     CacheInvalidateRelcacheByRelid(relations_in(schema)->tombstone);
+    ring(schema, Bell::kTombstones);
     wake_shipper_on_settings_change();
     tell_what_is_in_flight(in_flight);
     return erased;

@@ -5,6 +5,7 @@
  * The functions are SECURITY DEFINER and not granted to PUBLIC: EXECUTE is the right to decide.
  */
 #include "pg/base/pg_prelude.hpp"
+#include "pg/catalog/bells.hpp"
 #include "pg/base/statement.hpp"
 #include "pg/catalog/dataset.hpp"
 #include "pg/catalog/relations.hpp"
@@ -43,6 +44,7 @@ update_dataset(FunctionCallInfo fcinfo, const char* assignments)
         &parameters, SPI_OK_UPDATE);
     SPI_finish();
     CacheInvalidateRelcacheByRelid(relations_in(schema)->dataset);
+    ring(schema, Bell::kSettings);
     wake_shipper_on_settings_change();
 }
 
@@ -59,6 +61,7 @@ decide_events(FunctionCallInfo fcinfo, const char* sql, int expected)
     const auto count = static_cast<int64>(SPI_processed);
     SPI_finish();
     CacheInvalidateRelcacheByRelid(relations_in(schema)->settlement);
+    ring(schema, Bell::kDecisions);
     wake_shipper_on_settings_change();
     return count;
 }

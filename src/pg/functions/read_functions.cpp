@@ -1,6 +1,6 @@
 /*
  * read_functions.cpp - what people read the queue with: capi_payload(), capi_reasons(),
- * capi_reason(), capi_shipper_pid(), and capi_wake() for the install script.
+ * capi_reason(), capi_shipper_pid(), capi_stall(), and capi_wake() for the install script.
  */
 #include "core/event/payload.hpp"
 #include "core/event/reason.hpp"
@@ -14,6 +14,7 @@
 #include "pg/catalog/relations.hpp"
 #include "pg/queue/log_reader.hpp"
 #include "pg/shared/slots.hpp"
+#include "pg/shared/turn_clock.hpp"
 #include "pg/shared/wakeup.hpp"
 
 extern "C" {
@@ -21,6 +22,7 @@ PG_FUNCTION_INFO_V1(capi_payload);
 PG_FUNCTION_INFO_V1(capi_reasons);
 PG_FUNCTION_INFO_V1(capi_reason);
 PG_FUNCTION_INFO_V1(capi_shipper_pid);
+PG_FUNCTION_INFO_V1(capi_stall);
 PG_FUNCTION_INFO_V1(capi_wake);
 }
 
@@ -103,6 +105,12 @@ capi_payload(PG_FUNCTION_ARGS)
         report_no_payload(id, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                           "It was parked when it was enqueued, and is never sent.",
                           "See its reason in the view capi_events.");
+    if (event.unreadable != Reason::kNone)
+        report_no_payload(
+            id, ERRCODE_DATA_CORRUPTED,
+            event.detail != nullptr ? psprintf("Its %s.", event.detail)
+                                    : "Its row holds what can never be sent.",
+            "The shipper parks such an event; see its reason in the view capi_events.");
     const Oid server = server_of_number(schema, event.dataset);
     if (!OidIsValid(server))
         report_no_payload(id, ERRCODE_UNDEFINED_OBJECT, "Its dataset does not exist any more.",
@@ -151,6 +159,22 @@ extern "C" Datum capi_shipper_pid([[maybe_unused]] PG_FUNCTION_ARGS)
     if (pid == 0)
         PG_RETURN_NULL();
     PG_RETURN_INT32(pid);
+}
+
+/* One row, of NULLs if the shipper gets on. */
+extern "C" Datum
+capi_stall(PG_FUNCTION_ARGS)
+{
+    Stall stall;
+    Datum values[2] = {};
+    bool nulls[] = {true, true};
+
+    if (find_stall(slot_of(MyDatabaseId), &stall)) {
+        values[0] = TimestampTzGetDatum(stall.since);
+        values[1] = CStringGetTextDatum(stall.waits_for);
+        nulls[0] = nulls[1] = false;
+    }
+    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(result_columns(fcinfo), values, nulls)));
 }
 
 extern "C" Datum capi_wake([[maybe_unused]] PG_FUNCTION_ARGS)

@@ -10,6 +10,7 @@
 
 #include "pg/base/row_insert.hpp"
 #include "pg/base/texts.hpp"
+#include "pg/catalog/numbers.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/shared/wakeup.hpp"
 
@@ -20,9 +21,10 @@ namespace {
 InsertTarget event_log;
 InsertTarget settlement;
 
-/* The row of capi_event_log. */
-void
-insert_event(const Relations* relations, int64 id, TimestampTz now, const NewEvent& event)
+/* The row of capi_event_log. False if the id is taken. */
+bool
+insert_event(const Relations* relations, int64 id, TimestampTz now, const NewEvent& event,
+             ItemPointer place)
 {
     Datum values[event_log_column::kEnd - 1] = {};
     bool nulls[event_log_column::kEnd - 1] = {};
@@ -43,11 +45,12 @@ insert_event(const Relations* relations, int64 id, TimestampTz now, const NewEve
     set(event_log_column::kCustomData, event.custom_data != nullptr,
         PointerGetDatum(event.custom_data));
     set(event_log_column::kRecheck, event.recheck != nullptr, PointerGetDatum(event.recheck));
-    insert_row(&event_log, relations->event_log, values, nulls);
+    return insert_row(&event_log, relations->event_log, values, nulls, lengthof(values), place);
 }
 
-/* The row of capi_settlement that says why an event is parked from the start. */
-void
+/* The row of capi_settlement that says why an event is parked from the start. False if there is one
+ * with the id. */
+bool
 insert_parked(const Relations* relations, int64 id, TimestampTz now, const NewEvent& event)
 {
     Datum values[settlement_column::kEnd - 1] = {};
@@ -70,7 +73,21 @@ insert_parked(const Relations* relations, int64 id, TimestampTz now, const NewEv
         set(settlement_column::kDetail, text_datum(event.detail));
     else
         set_null(settlement_column::kDetail);
-    insert_row(&settlement, relations->settlement, values, nulls);
+    return insert_row(&settlement, relations->settlement, values, nulls, lengthof(values));
+}
+
+/* Both rows, or none and false if the id is taken. */
+bool
+insert(const Relations* relations, int64 id, TimestampTz now, const NewEvent& event)
+{
+    ItemPointerData place;
+
+    if (!insert_event(relations, id, now, event, &place))
+        return false;
+    if (event.parked == Reason::kNone || insert_parked(relations, id, now, event))
+        return true;
+    remove_row(relations->event_log, &place);
+    return false;
 }
 
 }  // namespace
@@ -78,17 +95,18 @@ insert_parked(const Relations* relations, int64 id, TimestampTz now, const NewEv
 int64
 enqueue(Oid schema, const NewEvent& event)
 {
-    const Relations* const relations = relations_in(schema);
+    const Relations relations = *relations_in(schema);
     const TimestampTz now = GetCurrentTimestamp();
 
     /* The transaction id comes before the event id: the shipper's window relies on it when it asks
      * who may still own an id that it has not seen (src/core/ids/window.hpp). */
     (void)GetTopFullTransactionId();
-    const int64 id = nextval_internal(relations->event_id, false);
-
-    insert_event(relations, id, now, event);
-    if (event.parked != Reason::kNone)
-        insert_parked(relations, id, now, event);
+    int64 id = next_number(schema, Numbered::kEvents);
+    while (!insert(&relations, id, now, event)) {
+        CHECK_FOR_INTERRUPTS();
+        distrust_numbers(Numbered::kEvents);
+        id = next_number(schema, Numbered::kEvents);
+    }
     wake_shipper_on_commit();
     return id;
 }

@@ -20,6 +20,7 @@
 #include "core/ids/id_set.hpp"
 #include "core/ids/lead_bloom.hpp"
 #include "pg/base/pg_prelude.hpp"
+#include "pg/base/primary_key.hpp"
 #include "pg/catalog/relations.hpp"
 
 extern "C" {
@@ -69,10 +70,10 @@ read_filters(Oid schema, Snapshot snapshot, int64 lead_id, Ranges* covered, Rang
     for (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection); HeapTupleIsValid(tuple);
          tuple = heap_getnext(scan, ForwardScanDirection)) {
         CHECK_FOR_INTERRUPTS();
-        Datum values[lead_filter_column::kEnd - 1];
-        bool nulls[lead_filter_column::kEnd - 1];
-        heap_deform_tuple(tuple, RelationGetDescr(table), values, nulls);
-        const auto value = [&](int column) { return values[column - 1]; };
+        const auto value = [&](int column) {
+            bool isnull; /* none of them is */
+            return heap_getattr(tuple, column, RelationGetDescr(table), &isnull);
+        };
         const IdRange run = {DatumGetInt64(value(lead_filter_column::kFirstEvent)),
                              DatumGetInt64(value(lead_filter_column::kLastEvent))};
         const auto* const filter =
@@ -144,7 +145,7 @@ get_bitmap(IndexScanDesc scan, TIDBitmap* bitmap)
     }
     read_filters(schema, scan->xs_snapshot, DatumGetInt64(key->sk_argument), &covered, &ranges);
     append_gaps(&covered, &ranges);
-    const Relation index = index_open(relations_in(schema)->event_log_pkey, AccessShareLock);
+    const Relation index = open_primary_key(table, AccessShareLock);
     const IndexScanDesc by_id = begin_index_scan(table, index, scan->xs_snapshot, 2);
     for (int i = 0; i < ranges.count; i++)
         count += add_range(bitmap, by_id, ranges.array[i]);

@@ -4,8 +4,8 @@
 #include "pg/queue/log_reader.hpp"
 #include "pg/base/clock.hpp"
 
-#include "pg/base/encoding.hpp"
-#include "pg/base/json.hpp"
+#include "pg/base/primary_key.hpp"
+#include "pg/queue/event_content.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/queue/event_log.hpp"
 
@@ -37,17 +37,6 @@ column(const LogReader* reader, HeapTuple tuple, int number, bool* isnull)
     return heap_getattr(tuple, number, RelationGetDescr(reader->table), isnull);
 }
 
-/* As text in UTF-8; empty if it is NULL. */
-const char*
-json_column(const LogReader* reader, HeapTuple tuple, int number)
-{
-    bool isnull;
-    const Datum value = column(reader, tuple, number, &isnull);
-    if (isnull)
-        return "";
-    return to_utf8(print_json(DatumGetJsonbP(value)));
-}
-
 /* Both times: the event's own is 0 if it is NULL, which only parked events have. */
 void
 read_times(const LogReader* reader, HeapTuple tuple, LoggedEvent* event)
@@ -59,19 +48,7 @@ read_times(const LogReader* reader, HeapTuple tuple, LoggedEvent* event)
     event->enqueued_at = DatumGetTimestampTz(value);
 }
 
-/* What goes into the request. `recheck` is copied, because it is asked for after the row. */
-void
-read_content(const LogReader* reader, HeapTuple tuple, LoggedEvent* event)
-{
-    bool isnull;
-    Datum value = column(reader, tuple, event_log_column::kEventName, &isnull);
-    event->event_name = isnull ? "" : to_utf8(TextDatumGetCString(value));
-    event->user_data = json_column(reader, tuple, event_log_column::kUserData);
-    event->custom_data = json_column(reader, tuple, event_log_column::kCustomData);
-    value = column(reader, tuple, event_log_column::kRecheck, &isnull);
-    event->recheck = isnull ? nullptr : DatumGetJsonbPCopy(value);
-}
-
+/* Both times: the event's own is 0 if it is NULL, which only parked events have. */
 /* Moves the scan to the next row of the range; false if there is none. */
 bool
 advance(LogReader* reader)
@@ -101,11 +78,10 @@ advance(LogReader* reader)
 LogReader*
 open_log(Oid schema)
 {
-    const Relations* const relations = relations_in(schema);
     auto* const reader = static_cast<LogReader*>(palloc0(sizeof(LogReader)));
 
-    reader->table = table_open(relations->event_log, AccessShareLock);
-    reader->index = index_open(relations->event_log_pkey, AccessShareLock);
+    reader->table = table_open(relations_in(schema)->event_log, AccessShareLock);
+    reader->index = open_primary_key(reader->table, AccessShareLock);
     return reader;
 }
 
@@ -165,8 +141,7 @@ next_event(LogReader* reader, Columns columns, LoggedEvent* event)
 void
 complete_event(const LogReader* reader, LoggedEvent* event)
 {
-    read_times(reader, reader->tuple, event);
-    read_content(reader, reader->tuple, event);
+    read_content(reader->table, reader->tuple, event);
 }
 
 /* Also in the middle of a range. */

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "core/event/event.hpp"
+#include "core/event/reason.hpp"
 #include "core/ids/id_set.hpp"
 #include "core/ids/window.hpp"
 #include "pg/base/pg_prelude.hpp"
@@ -24,11 +25,13 @@ struct LoggedEvent {
     const char* event_name; /* UTF-8; "" if absent */
     const char* user_data;  /* JSON in UTF-8; "" if absent */
     const char* custom_data;
-    Jsonb*
-        recheck; /* what counts once more before it is sent (recheck.hpp); NULL if nothing does */
+    /* What counts once more before it is sent (recheck.hpp); NULL if nothing does. */
+    Jsonb* recheck;
+    Reason unreadable; /* kNone, or why it can never be sent (event_content.hpp) */
+    const char* detail;
 };
 
-/* C++ regime: the pure room's form of a row read with Columns::kAll. */
+/* C++ regime: the pure room's form of a row read with Columns::kAll, if it could be read. */
 inline Event
 MakeEvent(const LoggedEvent& row)
 {
@@ -58,7 +61,7 @@ LogReader* open_log_at(Oid schema, IdRange range);
 enum class Columns { kKeyOnly, kUpkeep, kAll };
 
 /* The next row of the range; false at its end. kKeyOnly fills id, dataset, lead_id and parked,
- * kUpkeep also the times. */
+ * kUpkeep also the times, kAll the rest as far as it can be read. */
 bool next_event(LogReader* reader, Columns columns, LoggedEvent* event);
 
 /* Fills in the rest of the row that next_event has just found. */

@@ -9,6 +9,7 @@
 #include "pg/queue/reached_stage.hpp"
 
 #include "pg/base/json.hpp"
+#include "pg/base/primary_key.hpp"
 #include "pg/base/row_insert.hpp"
 #include "pg/base/statement.hpp"
 #include "pg/catalog/dataset.hpp"
@@ -44,7 +45,7 @@ init_text_key(ScanKey key, AttrNumber position, Datum value)
 
 /* The rows of a stage of a lead that are committed or our own. */
 SysScanDesc
-begin_scan(Oid schema, Relation table, int64 lead_id, Datum dataset_id, Datum event_name)
+begin_scan(Relation table, int64 lead_id, Datum dataset_id, Datum event_name)
 {
     ScanKeyData keys[3];
 
@@ -52,8 +53,8 @@ begin_scan(Oid schema, Relation table, int64 lead_id, Datum dataset_id, Datum ev
                 Int64GetDatum(lead_id));
     init_text_key(&keys[1], reached_stage_column::kDatasetId, dataset_id);
     init_text_key(&keys[2], reached_stage_column::kEventName, event_name);
-    return systable_beginscan(table, relations_in(schema)->reached_stage_pkey, true, SnapshotSelf,
-                              lengthof(keys), keys);
+    return systable_beginscan(table, primary_key_of(table), true, SnapshotSelf, lengthof(keys),
+                              keys);
 }
 
 /* None of the table's columns can be NULL. */
@@ -67,15 +68,15 @@ column(Relation table, HeapTuple tuple, int number)
 
 /* The row that the event has; NULL if it has none. In current memory. */
 HeapTuple
-find_row(Oid schema, Relation table, int64 lead_id, int64 event)
+find_row(Relation table, int64 lead_id, int64 event)
 {
     ScanKeyData key;
     HeapTuple found = nullptr;
 
     ScanKeyInit(&key, reached_stage_column::kLeadId, BTEqualStrategyNumber, F_INT8EQ,
                 Int64GetDatum(lead_id));
-    const SysScanDesc scan = systable_beginscan(table, relations_in(schema)->reached_stage_pkey,
-                                                true, SnapshotSelf, 1, &key);
+    const SysScanDesc scan =
+        systable_beginscan(table, primary_key_of(table), true, SnapshotSelf, 1, &key);
     for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple) && found == nullptr;
          tuple = systable_getnext(scan)) {
         if (DatumGetInt64(column(table, tuple, reached_stage_column::kEvent)) == event)
@@ -100,13 +101,13 @@ was_sent(Oid schema, int64 event)
 
 /* Ids of the other events with the stage. */
 List*
-find_rivals(Oid schema, Relation table, HeapTuple row)
+find_rivals(Relation table, HeapTuple row)
 {
     const int64 event = DatumGetInt64(column(table, row, reached_stage_column::kEvent));
     List* rivals = NIL;
 
     const SysScanDesc scan =
-        begin_scan(schema, table, DatumGetInt64(column(table, row, reached_stage_column::kLeadId)),
+        begin_scan(table, DatumGetInt64(column(table, row, reached_stage_column::kLeadId)),
                    column(table, row, reached_stage_column::kDatasetId),
                    column(table, row, reached_stage_column::kEventName));
     for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple);
@@ -144,8 +145,8 @@ bool
 is_stage_reached(Oid schema, Oid server, const NewEvent& event)
 {
     const Relation table = table_open(relations_in(schema)->reached_stage, AccessShareLock);
-    const SysScanDesc scan = begin_scan(schema, table, event.lead_id, dataset_id_of(server),
-                                        PointerGetDatum(event.event_name));
+    const SysScanDesc scan =
+        begin_scan(table, event.lead_id, dataset_id_of(server), PointerGetDatum(event.event_name));
     const bool found = HeapTupleIsValid(systable_getnext(scan));
 
     systable_endscan(scan);
@@ -164,14 +165,16 @@ note_reached_stage(Oid schema, Oid server, const NewEvent& event, int64 id)
     values[reached_stage_column::kReachedAt - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
     values[reached_stage_column::kDatasetId - 1] = dataset_id_of(server);
     values[reached_stage_column::kEventName - 1] = PointerGetDatum(event.event_name);
-    insert_row(&reached_stage, relations_in(schema)->reached_stage, values, nulls);
+    /* If it is there, it is noted. */
+    (void)insert_row(&reached_stage, relations_in(schema)->reached_stage, values, nulls,
+                     lengthof(values));
 }
 
 void
 forget_reached_stage(Oid schema, const NewEvent& event, int64 id)
 {
     const Relation table = table_open(relations_in(schema)->reached_stage, RowExclusiveLock);
-    const HeapTuple row = find_row(schema, table, event.lead_id, id);
+    const HeapTuple row = find_row(table, event.lead_id, id);
 
     if (row != nullptr)
         simple_heap_delete(table, &row->t_self);
@@ -182,8 +185,8 @@ bool
 is_reached_by_another(Oid schema, const LoggedEvent& event)
 {
     const Relation table = table_open(relations_in(schema)->reached_stage, AccessShareLock);
-    const HeapTuple row = find_row(schema, table, event.lead_id, event.id);
-    const List* const rivals = row != nullptr ? find_rivals(schema, table, row) : NIL;
+    const HeapTuple row = find_row(table, event.lead_id, event.id);
+    const List* const rivals = row != nullptr ? find_rivals(table, row) : NIL;
 
     table_close(table, AccessShareLock);
     return loses_to(schema, event.id, rivals);

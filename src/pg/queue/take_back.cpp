@@ -5,6 +5,7 @@
  */
 #include "pg/queue/take_back.hpp"
 
+#include "pg/base/primary_key.hpp"
 #include "pg/base/texts.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/queue/reached_stage.hpp"
@@ -20,16 +21,33 @@ namespace {
 /* A row of one of our tables, found by the number in its first column, among those that are
  * committed or our own: which command of this transaction wrote it does not matter. */
 HeapTuple
-find_row(Relation table, Oid index, int64 number)
+find_row(Relation table, int64 number)
 {
     ScanKeyData key;
 
     ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(number));
-    const SysScanDesc scan = systable_beginscan(table, index, true, SnapshotSelf, 1, &key);
+    const SysScanDesc scan =
+        systable_beginscan(table, primary_key_of(table), true, SnapshotSelf, 1, &key);
     const HeapTuple tuple = systable_getnext(scan);
     const HeapTuple copy = HeapTupleIsValid(tuple) ? heap_copytuple(tuple) : nullptr;
     systable_endscan(scan);
     return copy;
+}
+
+/* By the numbers of the columns that we know; a newer version of the table may have more. */
+struct LogRow {
+    Datum values[event_log_column::kEnd];
+    bool nulls[event_log_column::kEnd];
+};
+
+LogRow
+read_log_row(HeapTuple tuple, TupleDesc columns)
+{
+    LogRow row = {};
+
+    for (int i = event_log_column::kId; i < event_log_column::kEnd; i++)
+        row.values[i] = heap_getattr(tuple, i, columns, &row.nulls[i]);
+    return row;
 }
 
 /* Whether this transaction, or a subtransaction of it that was not rolled back, has written the
@@ -42,16 +60,16 @@ is_own(HeapTuple tuple)
 
 /* Whether the row of the log has the lead and the stage of the event. Both may be missing. */
 bool
-is_about(const Datum* values, const bool* nulls, const NewEvent& event)
+is_about(const LogRow& row, const NewEvent& event)
 {
-    const bool has_lead_id = !nulls[event_log_column::kLeadId - 1];
-    const text* const name = nulls[event_log_column::kEventName - 1]
+    const bool has_lead_id = !row.nulls[event_log_column::kLeadId];
+    const text* const name = row.nulls[event_log_column::kEventName]
                                  ? nullptr
-                                 : DatumGetTextPP(values[event_log_column::kEventName - 1]);
+                                 : DatumGetTextPP(row.values[event_log_column::kEventName]);
 
     return has_lead_id == event.has_lead_id &&
            (!has_lead_id ||
-            DatumGetInt64(values[event_log_column::kLeadId - 1]) == event.lead_id) &&
+            DatumGetInt64(row.values[event_log_column::kLeadId]) == event.lead_id) &&
            is_same_text(name, event.event_name);
 }
 
@@ -71,7 +89,7 @@ bool
 delete_settlement(const Relations* relations, int64 id, bool parked)
 {
     const Relation table = table_open(relations->settlement, RowExclusiveLock);
-    const HeapTuple tuple = find_row(table, relations->settlement_pkey, id);
+    const HeapTuple tuple = find_row(table, id);
     const bool is_undecided = tuple == nullptr || (parked && is_just_parked(table, tuple));
 
     if (tuple != nullptr && is_undecided)
@@ -85,17 +103,15 @@ delete_settlement(const Relations* relations, int64 id, bool parked)
 bool
 delete_event(Oid schema, Relation log, HeapTuple tuple, const NewEvent& like)
 {
-    Datum values[event_log_column::kEnd - 1];
-    bool nulls[event_log_column::kEnd - 1];
+    const LogRow row = read_log_row(tuple, RelationGetDescr(log));
+    const int64 id = DatumGetInt64(row.values[event_log_column::kId]);
 
-    heap_deform_tuple(tuple, RelationGetDescr(log), values, nulls);
-    const int64 id = DatumGetInt64(values[event_log_column::kId - 1]);
-    if (!is_about(values, nulls, like) ||
+    if (!is_about(row, like) ||
         !delete_settlement(relations_in(schema), id,
-                           DatumGetBool(values[event_log_column::kParked - 1])))
+                           DatumGetBool(row.values[event_log_column::kParked])))
         return false;
-    if (!nulls[event_log_column::kRecheck - 1] &&
-        is_first_only(DatumGetJsonbP(values[event_log_column::kRecheck - 1])))
+    if (!row.nulls[event_log_column::kRecheck] &&
+        is_first_only(DatumGetJsonbP(row.values[event_log_column::kRecheck])))
         forget_reached_stage(schema, like, id);
     simple_heap_delete(log, &tuple->t_self);
     return true;
@@ -108,7 +124,7 @@ take_back(Oid schema, int64 id, const NewEvent& like)
 {
     const Relations* const relations = relations_in(schema);
     const Relation log = table_open(relations->event_log, RowExclusiveLock);
-    const HeapTuple tuple = find_row(log, relations->event_log_pkey, id);
+    const HeapTuple tuple = find_row(log, id);
     bool is_taken_back = false;
 
     if (tuple != nullptr && is_own(tuple)) {

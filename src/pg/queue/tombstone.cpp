@@ -9,6 +9,7 @@
 
 #include "core/event/tombstone_prefixes.hpp"
 #include "pg/base/guard.hpp"
+#include "pg/base/primary_key.hpp"
 #include "pg/catalog/relations.hpp"
 
 namespace crm_capi {
@@ -30,7 +31,7 @@ has_row(const Relations* relations, int key_count, ScanKey key)
 {
     const Relation table = table_open(relations->tombstone, AccessShareLock);
     const SysScanDesc scan =
-        systable_beginscan(table, relations->tombstone_pkey, true, nullptr, key_count, key);
+        systable_beginscan(table, primary_key_of(table), true, nullptr, key_count, key);
     const bool found = HeapTupleIsValid(systable_getnext(scan));
 
     systable_endscan(scan);

@@ -56,6 +56,15 @@ find_moved(const Watch* watch)
     return moved;
 }
 
+/* Within the transaction that remembers it. */
+void
+free_tuple(MovedRow* moved)
+{
+    if (moved->tuple != nullptr)
+        heap_freetuple(moved->tuple);
+    moved->tuple = nullptr;
+}
+
 /* The columns of two partitions may stand in different orders. The slot says where the row was. */
 TupleTableSlot*
 in_form_of(Relation table, Oid origin, HeapTuple tuple)
@@ -82,8 +91,11 @@ remember_if_moving(const Watch* watch, Relation table, TupleTableSlot* deleted)
         return;
     if (moved_rows == nullptr)
         create_moved_rows();
+    bool known;
     auto* const moved =
-        static_cast<MovedRow*>(hash_search(moved_rows, &watch->root, HASH_ENTER, nullptr));
+        static_cast<MovedRow*>(hash_search(moved_rows, &watch->root, HASH_ENTER, &known));
+    if (known && moved->transaction == my_local_transaction_id())
+        free_tuple(moved); /* it was deleted for good, or not moved after all */
     const MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
     moved->tuple = ExecCopySlotHeapTuple(deleted);
     MemoryContextSwitchTo(before);
@@ -100,8 +112,7 @@ take_moved(const Watch* watch, Relation table)
     if (moved == nullptr)
         return nullptr;
     TupleTableSlot* const slot = in_form_of(table, moved->table, heap_copytuple(moved->tuple));
-    heap_freetuple(moved->tuple);
-    moved->tuple = nullptr;
+    free_tuple(moved);
     return slot;
 }
 
@@ -109,7 +120,7 @@ void
 forget_moved(const Watch* watch)
 {
     if (MovedRow* const moved = find_moved(watch))
-        moved->tuple = nullptr;
+        free_tuple(moved);
 }
 
 }  // namespace crm_capi

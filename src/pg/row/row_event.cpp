@@ -5,6 +5,7 @@
 #include "pg/base/clock.hpp"
 
 #include "core/event/validation.hpp"
+#include "pg/base/encoding.hpp"
 #include "pg/base/json.hpp"
 #include "pg/base/texts.hpp"
 #include "pg/catalog/dataset.hpp"
@@ -14,6 +15,7 @@
 #include "pg/row/row_members.hpp"
 #include "pg/row/row_reference.hpp"
 #include "pg/row/row_values.hpp"
+#include "pg/watch/guarded_types.hpp"
 
 namespace crm_capi {
 
@@ -87,7 +89,7 @@ read_lead(Watch* watch, const RowValues& values, NewEvent* event)
     if (absent)
         return false;
     if (is_own_key(watch, reason)) {
-        event->lead_id = lane_of(text_form(reader, value));
+        event->lead_id = lane_of(text_form(reader, value).text);
         event->has_lead_id = true;
         return true;
     }
@@ -104,6 +106,8 @@ read_lead(Watch* watch, const RowValues& values, NewEvent* event)
 struct Stage {
     text* name; /* under which it is sent; may be NULL */
     bool is_mapped;
+    Reason reason; /* kNone, or why it cannot be read */
+    const char* detail;
 };
 
 /* The name under which the map has the stage; NULL if it does not name it. */
@@ -121,18 +125,25 @@ mapped_name(Jsonb* map, const text* name)
 Stage
 stage_of(Watch* watch, const RowValues& values)
 {
-    text* const name = read_stage(&watch->sources[kStageRole].reader, values.values[kStageRole],
-                                  values.nulls[kStageRole]);
-    text* const mapped = watch->stage_map ? mapped_name(watch->stage_map, name) : nullptr;
+    Stage stage = {};
 
-    return {mapped != nullptr ? mapped : name, mapped != nullptr};
+    stage.name = read_stage(&watch->sources[kStageRole].reader, values.values[kStageRole],
+                            values.nulls[kStageRole], &stage.reason, &stage.detail);
+    text* const mapped = watch->stage_map ? mapped_name(watch->stage_map, stage.name) : nullptr;
+    stage.is_mapped = mapped != nullptr;
+    if (stage.is_mapped)
+        stage.name = mapped;
+    return stage;
 }
 
 /* Of a stage without a name nothing but that can be told. */
 bool
 is_same_stage(const Stage& a, const Stage& b)
 {
-    return is_same_text(a.name, b.name) && (a.name == nullptr || a.is_mapped == b.is_mapped);
+    const bool are_readable = a.reason == Reason::kNone && b.reason == Reason::kNone;
+
+    return are_readable && is_same_text(a.name, b.name) &&
+           (a.name == nullptr || a.is_mapped == b.is_mapped);
 }
 
 /* Whether may_differ() has said all about the two. */
@@ -161,11 +172,13 @@ has_changed(Watch* watch, const Row& row, const RowValues& now, const Stage& sta
 bool
 set_stage(const Watch* watch, const Stage& stage, NewEvent* event)
 {
-    const bool is_unmapped = watch->stage_map != nullptr && !stage.is_mapped;
+    const bool is_unmapped =
+        watch->stage_map != nullptr && !stage.is_mapped && stage.reason == Reason::kNone;
 
     if (is_unmapped && watch->unmapped == Unmapped::kSkip && event->parked == Reason::kNone)
         return false;
     event->event_name = stage.name;
+    park(event, stage.reason, stage.detail);
     const Reason reason = judge_stage(event->event_name);
     park(event, reason, nullptr);
     if (reason == Reason::kStageTooLong || reason == Reason::kStageEncoding)
@@ -216,7 +229,33 @@ read_times(Watch* watch, const Row& row, NewEvent* event)
  * Identities and further data
  */
 
-/* User_data, treated, and custom_data; then whether Meta would know whose event it is. */
+/* Whether the JSON can be sent, in which nothing but texts can be anything else than ASCII. */
+bool
+has_utf8_form(Jsonb* json)
+{
+    bool complete;
+
+    if (GetDatabaseEncoding() == PG_UTF8)
+        return true;
+    (void)to_utf8(std::string_view(print_json(json)), &complete);
+    return complete;
+}
+
+/* Custom_data that is too large, or cannot be sent, is left out, and parks the event. */
+void
+judge_custom_data(NewEvent* event)
+{
+    if (event->custom_data == nullptr)
+        return;
+    if (VARSIZE(event->custom_data) > kLargestCustomData)
+        park(event, Reason::kCustomDataTooLarge, nullptr);
+    else if (!has_utf8_form(event->custom_data))
+        park(event, Reason::kCustomDataUnreadable, nullptr);
+    else
+        return;
+    event->custom_data = nullptr;
+}
+
 void
 read_data(Watch* watch, const Row& row, NewEvent* event)
 {
@@ -226,10 +265,7 @@ read_data(Watch* watch, const Row& row, NewEvent* event)
     read_members(watch, row, &members);
     park(event, members.reason, members.detail);
     event->custom_data = members.custom_data;
-    if (members.custom_data != nullptr && VARSIZE(members.custom_data) > kLargestCustomData) {
-        event->custom_data = nullptr;
-        park(event, Reason::kCustomDataTooLarge, nullptr);
-    }
+    judge_custom_data(event);
     if (members.user_data != nullptr)
         reading = read_identities(members.user_data, watch->default_country);
     else if (!event->has_lead_id || event->lead_id > 0)

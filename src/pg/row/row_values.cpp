@@ -12,7 +12,8 @@ struct ValuesReading {
     const Row* row;
     const Role* roles;
     int count;
-    int next; /* index in `roles` of what is being read */
+    int next;       /* index in `roles` of what is being read */
+    Role evaluated; /* the latest: an error that comes after all is its fault, too */
     bool is_over;
     RowValues* values;
 };
@@ -61,6 +62,7 @@ evaluate_expressions(void* argument)
         Expression* const expression = reading->watch->sources[role].expression;
         if (expression == nullptr)
             continue;
+        reading->evaluated = role;
         values->values[role] = evaluate(expression, *reading->row, &values->nulls[role]);
         reading->is_over = ends_reading(role, *values);
     }
@@ -86,7 +88,7 @@ find_surroundings(const ValuesReading& reading, Surroundings* surroundings)
 void
 note_failure(ValuesReading* reading, const Failure& failure)
 {
-    const Role role = reading->roles[reading->next];
+    const Role role = reading->evaluated;
 
     forget_state(reading->watch->sources[role].expression);
     reading->values->nulls[role] = true;
@@ -100,7 +102,7 @@ note_failure(ValuesReading* reading, const Failure& failure)
 void
 read_values(Watch* watch, const Row& row, const Role* roles, int count, RowValues* values)
 {
-    ValuesReading reading = {watch, &row, roles, count, 0, false, values};
+    ValuesReading reading = {watch, &row, roles, count, 0, roles[0], false, values};
     Surroundings surroundings;
     Failure failure;
 

@@ -9,11 +9,11 @@ namespace crm_capi {
 
 namespace {
 
-/* The count is written after the database and read before it: who sees the count sees this database
- * or a later one, and a later one has a count of its own. */
+/* Count and database in one number, changed as one: two databases that announce themselves at the
+ * same moment could otherwise leave a count of two behind the same name twice, and the other one
+ * would be looked at by nobody. */
 struct Counter {
-    pg_atomic_uint32 count;
-    pg_atomic_uint32 latest;
+    pg_atomic_uint64 count_and_latest; /* the count in the upper half */
 };
 
 Counter* shared = nullptr;
@@ -31,20 +31,16 @@ place_announcements(void* memory, bool is_new)
 {
     shared = static_cast<Counter*>(memory);
     if (is_new) {
-        pg_atomic_init_u32(&shared->count, 0);
-        pg_atomic_init_u32(&shared->latest, 0);
+        pg_atomic_init_u64(&shared->count_and_latest, 0);
     }
 }
 
 Announcements
 announcements()
 {
-    Announcements made;
+    const uint64 made = pg_atomic_read_u64(&shared->count_and_latest);
 
-    made.count = pg_atomic_read_u32(&shared->count);
-    pg_read_barrier();
-    made.latest = pg_atomic_read_u32(&shared->latest);
-    return made;
+    return Announcements{static_cast<uint32>(made >> 32), static_cast<Oid>(made)};
 }
 
 void
@@ -52,9 +48,10 @@ announce(Oid database)
 {
     if (shared == nullptr)
         return;
-    pg_atomic_write_u32(&shared->latest, database);
-    pg_write_barrier();
-    pg_atomic_fetch_add_u32(&shared->count, 1);
+    uint64 before = pg_atomic_read_u64(&shared->count_and_latest);
+    while (!pg_atomic_compare_exchange_u64(&shared->count_and_latest, &before,
+                                           (((before >> 32) + 1) << 32) | database)) {
+    }
     wake_launcher();
 }
 

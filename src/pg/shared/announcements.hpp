@@ -16,6 +16,7 @@ struct Announcements {
     uint32 count; /* since the server started */
     Oid latest;
 };
+/* The count is read first, as announce() writes it last: `latest` is never older than the count. */
 Announcements announcements();
 
 /* Backends: does nothing without preloading. */

@@ -13,16 +13,40 @@ namespace {
  * would without us. */
 constexpr int kMostReservations = 8;
 
-struct Reservation {
-    pg_atomic_uint32 database; /* 0 = free */
-    pg_atomic_uint32 pid;      /* of the backend that made it */
-};
-
+/* Database and process id in one number, so that neither is ever seen with another one's: 0 = free.
+ * A backend gives back what it has reserved when its transaction ends, or when it ends itself;
+ * one that is killed takes the shared memory with it. */
 struct Reservations {
-    Reservation rows[kMostReservations];
+    pg_atomic_uint64 rows[kMostReservations];
 };
 
 Reservations* shared = nullptr;
+
+/* What this process writes down to reserve a database. */
+uint64
+mine(Oid database)
+{
+    return static_cast<uint64>(database) << 32 | static_cast<uint32>(MyProcPid);
+}
+
+Oid
+database_of(uint64 row)
+{
+    return static_cast<Oid>(row >> 32);
+}
+
+bool
+is_mine(uint64 row)
+{
+    return row != 0 && static_cast<uint32>(row) == static_cast<uint32>(MyProcPid);
+}
+
+/* However the process ends, but by a crash. */
+void
+at_exit(int, Datum)
+{
+    let_return();
+}
 
 }  // namespace
 
@@ -38,20 +62,23 @@ place_reservations(void* memory, bool is_new)
     shared = static_cast<Reservations*>(memory);
     if (!is_new)
         return;
-    for (Reservation& reservation : shared->rows) {
-        pg_atomic_init_u32(&reservation.database, 0);
-        pg_atomic_init_u32(&reservation.pid, 0);
-    }
+    for (pg_atomic_uint64& row : shared->rows)
+        pg_atomic_init_u64(&row, 0);
 }
 
 bool
 ask_to_leave(Oid database)
 {
-    for (Reservation& reservation : shared->rows) {
-        uint32 free = 0;
-        if (!pg_atomic_compare_exchange_u32(&reservation.database, &free, database))
+    static bool registered = false;
+
+    if (!registered) {
+        before_shmem_exit(at_exit, 0);
+        registered = true;
+    }
+    for (pg_atomic_uint64& row : shared->rows) {
+        uint64 free = 0;
+        if (!pg_atomic_compare_exchange_u64(&row, &free, mine(database)))
             continue;
-        pg_atomic_write_u32(&reservation.pid, static_cast<uint32>(MyProcPid));
         ask_shippers_to_stop(database);
         return true;
     }
@@ -63,10 +90,9 @@ let_return()
 {
     bool any = false;
 
-    for (Reservation& reservation : shared->rows) {
-        if (pg_atomic_read_u32(&reservation.pid) == static_cast<uint32>(MyProcPid)) {
-            pg_atomic_write_u32(&reservation.pid, 0);
-            pg_atomic_write_u32(&reservation.database, 0);
+    for (pg_atomic_uint64& row : shared->rows) {
+        if (is_mine(pg_atomic_read_u64(&row))) {
+            pg_atomic_write_u64(&row, 0);
             any = true;
         }
     }
@@ -77,13 +103,9 @@ let_return()
 bool
 must_stay_away(Oid database)
 {
-    for (Reservation& reservation : shared->rows) {
-        if (pg_atomic_read_u32(&reservation.database) != database)
-            continue;
-        const auto pid = static_cast<int>(pg_atomic_read_u32(&reservation.pid));
-        if (pid == 0 || BackendPidGetProc(pid) != nullptr)
+    for (pg_atomic_uint64& row : shared->rows) {
+        if (database_of(pg_atomic_read_u64(&row)) == database)
             return true;
-        pg_atomic_write_u32(&reservation.database, 0); /* its backend died */
     }
     return false;
 }

@@ -8,12 +8,13 @@
 #include "pg/shared/figure_board.hpp"
 #include "pg/shared/reservations.hpp"
 #include "pg/shared/slots.hpp"
+#include "pg/shared/turn_clock.hpp"
 
 namespace crm_capi {
 
 namespace {
 
-/* What lies in it. Slots come first: they must begin on a cache line. */
+/* What lies in it, each on cache lines of its own. */
 struct Tenant {
     Size (*size)();
     void (*place)(void* memory, bool is_new);
@@ -21,6 +22,7 @@ struct Tenant {
 
 constexpr Tenant kTenants[] = {
     {slots_size, place_slots},
+    {turn_clocks_size, place_turn_clocks},
     {boards_size, place_boards},
     {announcements_size, place_announcements},
     {reservations_size, place_reservations},

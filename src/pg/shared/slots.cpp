@@ -137,6 +137,14 @@ shipper_pid(Oid database)
     return number == 0 ? 0 : ProcGlobal->allProcs[number - 1].pid;
 }
 
+uint32
+wait_event_of(int slot)
+{
+    const uint32 number = pg_atomic_read_u32(&shared->slots[slot].proc);
+
+    return number == 0 ? 0 : ProcGlobal->allProcs[number - 1].wait_event_info;
+}
+
 bool
 launcher_runs()
 {

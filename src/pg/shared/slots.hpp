@@ -26,6 +26,9 @@ void wake_shipper(Oid database);
 void wake_launcher();
 /* Process id of the shipper of a database, or 0. */
 int shipper_pid(Oid database);
+/* What the shipper of a slot waits for, as pg_stat_activity shows it; 0 = nothing, or it is gone.
+ */
+uint32 wait_event_of(int slot);
 bool launcher_runs();
 /* The slot whose shipper serves a database, or -1 if none is running. */
 int slot_of(Oid database);

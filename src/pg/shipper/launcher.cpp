@@ -26,6 +26,8 @@
 #include "pg/shared/figure_board.hpp"
 #include "pg/shared/reservations.hpp"
 #include "pg/shared/slots.hpp"
+#include "pg/shared/turn_clock.hpp"
+#include "pg/shipper/messenger.hpp"
 #include "pg/shipper/shipper.hpp"
 
 namespace crm_capi {
@@ -47,6 +49,9 @@ struct Candidate {
     TimestampTz started_at;
     TimestampTz not_before;
     int pause; /* milliseconds */
+    TimestampTz
+        stalled_since; /* when its shipper began the turn in which it does not get on; or 0 */
+    bool must_tell;    /* that this has changed */
 };
 
 HTAB* candidates = nullptr;
@@ -137,6 +142,8 @@ note_end(Candidate* candidate)
     candidate->absent = slot.extension_missing && slot.heeded == announcements().count;
     free_slot(candidate->slot);
     candidate->slot = -1;
+    candidate->stalled_since = 0;
+    candidate->must_tell = false;
     if (candidate->handle)
         pfree(candidate->handle);
     candidate->handle = nullptr;
@@ -195,6 +202,7 @@ start_candidate(Candidate* candidate)
     }
     take_slot(slot, candidate->database);
     clear_board(slot);
+    reset_turn_clock(slot);
     candidate->handle = start_shipper(slot, candidate->database);
     if (candidate->handle == nullptr) {
         free_slot(slot);
@@ -204,6 +212,30 @@ start_candidate(Candidate* candidate)
     candidate->slot = slot;
     candidate->started_at = GetCurrentTimestamp();
     told_of_missing_slot = false;
+}
+
+/* Tells, in the log and to who listens, when a shipper does not get on, and when it does again. */
+void
+heed_stall(Candidate* candidate)
+{
+    Stall stall = {};
+    const bool is_stalled = find_stall(candidate->slot, &stall);
+
+    if (stall.since != candidate->stalled_since) {
+        candidate->stalled_since = stall.since;
+        candidate->must_tell = true;
+        if (is_stalled)
+            ereport(LOG, (errmsg("shipper of database \"%s\" does not get on: it %s",
+                                 NameStr(candidate->name), stall.waits_for),
+                          errdetail("It has been in one turn since %s.",
+                                    timestamptz_to_str(stall.since))));
+        else
+            ereport(LOG,
+                    (errmsg("shipper of database \"%s\" gets on again", NameStr(candidate->name))));
+    }
+    /* Without a free worker it is tried again. */
+    if (candidate->must_tell && start_messenger(candidate->database))
+        candidate->must_tell = false;
 }
 
 /* Moves every candidate on by at most one step and returns the milliseconds until the next one. */
@@ -218,6 +250,10 @@ tend_candidates()
     while (auto* const candidate = static_cast<Candidate*>(hash_seq_search(&position))) {
         if (candidate->slot >= 0 && has_ended(candidate))
             note_end(candidate);
+        if (candidate->slot >= 0) {
+            heed_stall(candidate);
+            wait = Min(wait, milliseconds_until_stall(candidate->slot) + 1);
+        }
         /* If the clock was put back, a pause lasts no longer than it was meant to. */
         candidate->not_before =
             Min(candidate->not_before, TimestampTzPlusMilliseconds(now, candidate->pause));
@@ -242,6 +278,7 @@ adopt_shippers()
         if (view.state == kSlotRunning) {
             Candidate* const candidate = find_candidate(view.database);
             candidate->slot = slot;
+            candidate->wanted = true; /* until somebody has been able to look */
             candidate->started_at = GetCurrentTimestamp();
         } else if (view.state == kSlotTaken) {
             free_slot(slot);
@@ -316,6 +353,8 @@ register_launcher()
 
 using namespace crm_capi;
 
+/* The launcher's process. Never returns: SIGTERM or an error ends it, and the postmaster starts
+ * another one (register_launcher) unless the server goes down. */
 extern "C" void
 capi_launcher_main(Datum)
 {

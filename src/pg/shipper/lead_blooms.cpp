@@ -9,6 +9,7 @@
 #include "core/ids/lead_bloom.hpp"
 #include "pg/queue/log_reader.hpp"
 #include "pg/catalog/relations.hpp"
+#include "pg/base/row_insert.hpp"
 #include "pg/base/statement.hpp"
 
 namespace crm_capi {
@@ -19,7 +20,7 @@ namespace {
 void
 insert_bloom(Oid schema, IdRange run, const LeadBloom& bloom)
 {
-    const Relation table = table_open(relations_in(schema)->lead_filter, RowExclusiveLock);
+    static InsertTarget lead_filter;
     Datum values[lead_filter_column::kEnd - 1];
     bool nulls[lead_filter_column::kEnd - 1] = {};
     auto* const bytes = static_cast<bytea*>(palloc(VARHDRSZ + kLeadBloomBytes));
@@ -29,8 +30,9 @@ insert_bloom(Oid schema, IdRange run, const LeadBloom& bloom)
     values[lead_filter_column::kFirstEvent - 1] = Int64GetDatum(run.first);
     values[lead_filter_column::kLastEvent - 1] = Int64GetDatum(run.last);
     values[lead_filter_column::kFilter - 1] = PointerGetDatum(bytes);
-    CatalogTupleInsert(table, heap_form_tuple(RelationGetDescr(table), values, nulls));
-    table_close(table, RowExclusiveLock);
+    /* If there is one that begins there, as in a replica of somebody else's, it may stay. */
+    (void)insert_row(&lead_filter, relations_in(schema)->lead_filter, values, nulls,
+                     lengthof(values));
     pfree(bytes);
 }
 

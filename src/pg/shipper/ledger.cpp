@@ -9,6 +9,7 @@
 #include "pg/catalog/dataset.hpp"
 #include "pg/queue/event_log.hpp"
 #include "pg/base/multirange.hpp"
+#include "pg/catalog/numbers.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/base/row_insert.hpp"
 #include "pg/base/statement.hpp"
@@ -105,13 +106,42 @@ put_unfinished_in_doubt(Oid schema)
     return static_cast<int64>(SPI_processed);
 }
 
+namespace {
+
+/* Who wants to have what a row tells. */
+struct EventsSink {
+    void* context;
+    void (*found)(void* context, const char* events);
+};
+
+void
+pass_events_on(void* context, uint64 row)
+{
+    const auto* const sink = static_cast<EventsSink*>(context);
+
+    sink->found(sink->context, result_text(row, 1));
+}
+
+void
+pass_decision_on(void* context, uint64 row)
+{
+    const auto* const sink = static_cast<const DecisionSink*>(context);
+
+    if (result_bool(row, 3))
+        sink->retried(sink->context, static_cast<int32>(result_int8(row, 1)), result_int8(row, 2));
+    else
+        sink->cancelled(sink->context, result_int8(row, 2));
+}
+
+}  // namespace
+
 void
 read_final_events(Oid schema, const StoredCursor& cursor,
                   void (*found)(void* context, const char* events), void* context)
 {
     static Statement requests = {
         "SELECT events FROM @.capi_request_log"
-        " WHERE id > $1 AND outcome IN ('delivered', 'dry_run') ORDER BY id",
+        " WHERE id > $1 AND outcome IN ('delivered', 'dry_run')",
         nullptr, InvalidOid};
     /* The subquery has the text read once, not once per row. */
     static Statement settlements = {
@@ -121,16 +151,13 @@ read_final_events(Oid schema, const StoredCursor& cursor,
         nullptr, InvalidOid};
     Parameters after_request = {};
     Parameters after_position = {};
+    EventsSink sink = {context, found};
 
     add_number(&after_request, cursor.request, true);
-    execute(schema, &requests, &after_request, SPI_OK_SELECT);
-    for (uint64 row = 0; row < SPI_processed; row++)
-        found(context, result_text(row, 1));
+    execute_in_portions(schema, &requests, &after_request, pass_events_on, &sink);
     add_number(&after_position, cursor.position, true);
     add(&after_position, TEXTOID, CStringGetTextDatum(cursor.open));
-    execute(schema, &settlements, &after_position, SPI_OK_SELECT);
-    for (uint64 row = 0; row < SPI_processed; row++)
-        found(context, result_text(row, 1));
+    execute_in_portions(schema, &settlements, &after_position, pass_events_on, &sink);
 }
 
 void
@@ -149,7 +176,7 @@ refresh_names(Oid schema)
 }
 
 void
-read_decisions(Oid schema, const DecisionSink& sink)
+read_decisions(Oid schema, DecisionSink sink)
 {
     static Statement statement = {
         "SELECT e.dataset::bigint, s.event, s.status = 'retry' FROM @.capi_settlement s"
@@ -158,14 +185,7 @@ read_decisions(Oid schema, const DecisionSink& sink)
         nullptr, InvalidOid};
     Parameters none = {};
 
-    execute(schema, &statement, &none, SPI_OK_SELECT);
-    for (uint64 row = 0; row < SPI_processed; row++) {
-        if (result_bool(row, 3))
-            sink.retried(sink.context, static_cast<int32>(result_int8(row, 1)),
-                         result_int8(row, 2));
-        else
-            sink.cancelled(sink.context, result_int8(row, 2));
-    }
+    execute_in_portions(schema, &statement, &none, pass_decision_on, &sink);
 }
 
 void
@@ -227,13 +247,13 @@ read_datasets(Oid schema, int* count)
     return datasets;
 }
 
-/* Without a plan: every event waits for it on its way to the wire. */
-int64
-begin_request(Oid schema, const OutgoingRequest& request)
+namespace {
+
+/* False if the id is taken. Without a plan: every event waits for it on its way to the wire. */
+bool
+insert_request(Oid table, int64 id, const OutgoingRequest& request)
 {
     static InsertTarget request_log;
-    const Relations* const relations = relations_in(schema);
-    const int64 id = nextval_internal(relations->request_id, false);
     const Datum now = TimestampTzGetDatum(GetCurrentTimestamp());
     Datum values[request_log_column::kEnd - 1] = {};
     bool nulls[request_log_column::kEnd - 1];
@@ -252,7 +272,21 @@ begin_request(Oid schema, const OutgoingRequest& request)
     set(request_log_column::kDataset, Int32GetDatum(request.dataset));
     set(request_log_column::kEventCount, Int32GetDatum(request.event_count));
     set(request_log_column::kEvents, multirange_datum(request.events));
-    insert_row(&request_log, relations->request_log, values, nulls);
+    return insert_row(&request_log, table, values, nulls, lengthof(values));
+}
+
+}  // namespace
+
+int64
+begin_request(Oid schema, const OutgoingRequest& request)
+{
+    int64 id = next_number(schema, Numbered::kRequests);
+
+    while (!insert_request(relations_in(schema)->request_log, id, request)) {
+        CHECK_FOR_INTERRUPTS();
+        distrust_numbers(Numbered::kRequests);
+        id = next_number(schema, Numbered::kRequests);
+    }
     return id;
 }
 

@@ -27,6 +27,7 @@ struct TablesSeen {
     int64 newest_request;
     TimestampTz cursor_written_at; /* the Unix epoch if it never was */
 };
+/* newest_request is 0 if there is none. */
 TablesSeen look_at_tables(Oid schema);
 /* Everything up to `position` is final but for `open`; `request` is StoredCursor::request. */
 void write_cursor(Oid schema, int64 position, const IdSet& open, int64 request, TimestampTz now);
@@ -48,7 +49,8 @@ struct DecisionSink {
     void (*retried)(void* context, int32 dataset, int64 event);
     void (*cancelled)(void* context, int64 event);
 };
-void read_decisions(Oid schema, const DecisionSink& sink);
+/* In the order of the events. */
+void read_decisions(Oid schema, DecisionSink sink);
 
 /* Delivered events that were owed again have no settlement any more. */
 void forget_retried(Oid schema, int64 request);

@@ -36,11 +36,14 @@ parked_ids(const std::vector<int64_t>& events)
 }  // namespace
 
 void
-notify_health(const HealthChange& change)
+notify_health(const char* dataset, const char* health, const char* reason_code)
 {
     const char* payload = nullptr;
 
-    call_cpp("tell of a dataset's health", [&] { payload = CopyToPalloc(HealthNotice(change)); });
+    call_cpp("tell of a dataset's health", [&] {
+        const Reason reason = reason_code ? ReasonFromCode(reason_code) : Reason::kNone;
+        payload = CopyToPalloc(HealthNotice(dataset, health, reason));
+    });
     notify(payload);
 }
 

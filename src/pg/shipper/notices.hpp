@@ -7,7 +7,6 @@
 
 #include <vector>
 
-#include "core/dispatch/dispatcher.hpp"
 #include "core/dispatch/notice.hpp"
 #include "pg/base/pg_prelude.hpp"
 
@@ -19,8 +18,8 @@ struct ParkedNews {
     ParkedKinds told;
 };
 
-/* A dataset's health has changed. */
-void notify_health(const HealthChange& change);
+/* A dataset's health has changed. `reason_code` may be NULL. */
+void notify_health(const char* dataset, const char* health, const char* reason_code);
 
 /* Tells of the first events of a kind among those parked since the last call. Needs SPI. */
 void notify_parked(Oid schema, ParkedNews* news);

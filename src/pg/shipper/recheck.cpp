@@ -36,6 +36,7 @@ struct Recheck {
 constexpr Recheck kMayGo = {Reason::kNone, nullptr};
 constexpr Recheck kRowNotHere = {Reason::kConditionFalse, nullptr};
 
+/* Why it cannot be told whether the event may go: it is parked. */
 Recheck
 unknown(const char* detail)
 {
@@ -49,6 +50,8 @@ struct Fetch {
     HeapTuple row;
 };
 
+/* Work for try_as_owner(). The row is to outlive the subtransaction, so it is put into the memory
+ * of the caller. */
 void
 fetch(void* argument)
 {
@@ -59,6 +62,8 @@ fetch(void* argument)
     MemoryContextSwitchTo(before);
 }
 
+/* Whether the row fulfils the condition of the watch as it is now; NULL is false, as in WHERE. An
+ * error of the condition makes the event unknown and is not raised. */
 Recheck
 evaluate_condition(Watch* watch, Relation table, HeapTuple tuple)
 {
@@ -80,6 +85,8 @@ evaluate_condition(Watch* watch, Relation table, HeapTuple tuple)
     return holds ? kMayGo : Recheck{Reason::kConditionFalse, nullptr};
 }
 
+/* kRowNotHere if this table has no such row. The watch is asked for again once the row is read:
+ * that runs functions of the owner's choice, and the cache promises nothing beyond them. */
 Recheck
 check_in_table(Relation table, const Trigger* trigger, Jsonb* reference)
 {
@@ -110,6 +117,7 @@ trigger_on(Relation table, Oid root)
     return nullptr;
 }
 
+/* The same, of a table that may hold no rows of its own, or be dropped since it was listed. */
 Recheck
 check_in_partition(Oid oid, Oid trigger_oid, Jsonb* reference)
 {
@@ -147,6 +155,7 @@ check_condition(Jsonb* reference)
     return kRowNotHere;
 }
 
+/* The stage first: it takes a look at the log only, not at the CRM's row. */
 Recheck
 check_event(Oid schema, const LoggedEvent& event)
 {
@@ -177,6 +186,7 @@ ends_here(Oid schema, int64 id, Ended* ended)
     return ended->check.reason != Reason::kNone;
 }
 
+/* In current memory; NULL if *count is 0. */
 int64*
 events_to_check(Shipper* shipper, int* count)
 {
@@ -195,6 +205,7 @@ events_to_check(Shipper* shipper, int* count)
     return ids;
 }
 
+/* Parked if it could not be told, so that an operator may decide; else cancelled. */
 EndedEvent
 MakeEnded(const Ended& from)
 {

@@ -13,6 +13,7 @@
 #include "pg/base/guard.hpp"
 #include "pg/shipper/lead_blooms.hpp"
 #include "pg/shipper/ledger.hpp"
+#include "pg/catalog/bells.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/shipper/shipper_state.hpp"
 #include "pg/shipper/turn_transaction.hpp"
@@ -21,16 +22,24 @@ namespace crm_capi {
 
 namespace {
 
+/* So many ranges are collected before those that touch each other become one: what a million
+ * requests have delivered since the cursor was written takes no room for a million. */
+constexpr size_t kFewRanges = 10000;
+
 /* For read_final_events(); the context is the vector of ranges. */
 void
 note_final(void* context, const char* events)
 {
-    auto* const ranges = static_cast<std::vector<IdRange>*>(context);
+    auto* const ranges = static_cast<FinalRanges*>(context);
 
     call_cpp("note final events", [&] {
         IdSet set;
         if (IdSet::FromMultirange(events, &set))
-            ranges->insert(ranges->end(), set.ranges().begin(), set.ranges().end());
+            ranges->list.insert(ranges->list.end(), set.ranges().begin(), set.ranges().end());
+        if (ranges->list.size() >= ranges->join_at) {
+            ranges->list = IdSet(std::move(ranges->list)).ranges();
+            ranges->join_at = 2 * ranges->list.size() + kFewRanges;
+        }
     });
 }
 
@@ -45,24 +54,23 @@ restore(Shipper* shipper)
         end_turn();
         return false;
     }
-    const Relations* const relations = relations_in(shipper->extension.schema);
-    shipper->extension.event_log = relations->event_log;
-    shipper->extension.dataset = relations->dataset;
-    shipper->extension.settlement = relations->settlement;
-    shipper->extension.tombstone = relations->tombstone;
-    const StoredCursor cursor = read_cursor(shipper->extension.schema);
-    const int64 in_doubt = put_unfinished_in_doubt(shipper->extension.schema);
-    const TablesSeen seen = look_at_tables(shipper->extension.schema);
+    const Oid schema = shipper->extension.schema;
+    shipper->extension.event_log = relations_in(schema)->event_log;
+    shipper->extension.settings_bell = bell_relation(schema, Bell::kSettings);
+    shipper->extension.decisions_bell = bell_relation(schema, Bell::kDecisions);
+    shipper->extension.tombstones_bell = bell_relation(schema, Bell::kTombstones);
+    const StoredCursor cursor = read_cursor(schema);
+    const int64 in_doubt = put_unfinished_in_doubt(schema);
+    const TablesSeen seen = look_at_tables(schema);
     shipper->cursor.latest_request = seen.newest_request;
     shipper->cursor.written_at = seen.cursor_written_at;
     shipper->cursor.request = cursor.request;
-    shipper->bloomed_up_to = read_bloomed_up_to(shipper->extension.schema);
-    read_final_events(shipper->extension.schema, cursor, note_final,
-                      &shipper->results.final_ranges);
+    shipper->bloomed_up_to = read_bloomed_up_to(schema);
+    read_final_events(schema, cursor, note_final, &shipper->results.final_ranges);
     shipper->totals.known_up_to = cursor.position;
-    restore_totals(shipper->extension.schema, cursor.request, &shipper->totals);
+    restore_totals(schema, cursor.request, &shipper->totals);
     call_cpp("restore the cursor", [&] {
-        shipper->log.final_events = IdSet(std::move(shipper->results.final_ranges));
+        shipper->log.final_events = IdSet(std::move(shipper->results.final_ranges.list));
         IdSet open;
         if (!IdSet::FromMultirange(cursor.open, &open))
             throw std::runtime_error("capi_cursor.open");

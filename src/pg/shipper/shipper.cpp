@@ -18,7 +18,9 @@
 #include "pg/shared/announcements.hpp"
 #include "pg/shared/reservations.hpp"
 #include "pg/shared/slots.hpp"
+#include "pg/shared/turn_clock.hpp"
 #include "pg/shipper/shipper_state.hpp"
+#include "pg/shipper/stop_signal.hpp"
 #include "pg/shipper/turn.hpp"
 
 namespace crm_capi {
@@ -34,17 +36,17 @@ at_settings_change(Datum, SystemCache, uint32)
     shipper->changed.settings = true;
 }
 
-/* capi_pause() and capi_resume() invalidate capi_dataset, capi_retry() and capi_cancel()
- * capi_settlement, capi_forget() capi_tombstone: no row is seen for it, but the message comes with
- * the commit. */
+/* No row is seen for what operators decide, but the message comes with the commit. */
 void
 at_relation_change(Datum, Oid relation)
 {
-    if (relation == InvalidOid || relation == shipper->extension.dataset)
+    const ServedExtension& served = shipper->extension;
+
+    if (relation == InvalidOid || relation == served.settings_bell)
         shipper->changed.settings = true;
-    if (relation == InvalidOid || relation == shipper->extension.settlement)
+    if (relation == InvalidOid || relation == served.decisions_bell)
         shipper->changed.decisions = true;
-    if (relation == InvalidOid || relation == shipper->extension.tombstone)
+    if (relation == InvalidOid || relation == served.tombstones_bell)
         shipper->changed.tombstones = true;
 }
 
@@ -78,25 +80,47 @@ next_turn_at(UnixMicros polled_at)
     return due != 0 && due < poll ? due : poll;
 }
 
-/* Settings of the database or of the role must not reach into the shipper. */
+/* Settings of the database or of the role must not reach into the shipper: neither who it is, nor
+ * how long it may take, nor what its statements mean and how values read as text. Some are not
+ * known to every server. */
 void
 pin_session()
 {
     static const char* const pinned[][2] = {
+        {"role", "none"},
         {"search_path", "pg_catalog, pg_temp"},
         {"default_transaction_isolation", "read committed"},
         {"default_transaction_read_only", "off"},
         {"default_transaction_deferrable", "off"},
         {"statement_timeout", "0"},
         {"lock_timeout", "0"},
+        {"transaction_timeout", "0"},
         {"idle_in_transaction_session_timeout", "0"},
+        {"idle_session_timeout", "0"},
         {"row_security", "off"},
         {"session_replication_role", "origin"},
-        {"synchronous_commit", "on"}, /* turn.cpp relaxes it where that is safe */
+        {"synchronous_commit", "off"}, /* turn.cpp turns it on where something is to be sent */
+        {"standard_conforming_strings", "on"},
+        {"transform_null_equals", "off"},
+        {"array_nulls", "on"},
+        {"TimeZone", "UTC"},
+        {"DateStyle", "ISO, MDY"},
+        {"IntervalStyle", "postgres"},
+        {"bytea_output", "hex"},
+        {"exit_on_error", "off"},
+        {"jit", "off"}, /* compiling would take longer than any of our statements */
+        {"max_parallel_workers_per_gather", "0"},
+        {"debug_print_parse", "off"}, /* they would write values into the log */
+        {"debug_print_rewritten", "off"},
+        {"debug_print_plan", "off"},
     };
 
-    for (const auto& setting : pinned)
-        SetConfigOption(setting[0], setting[1], PGC_SUSET, PGC_S_OVERRIDE);
+    if (GetSessionUserId() != BOOTSTRAP_SUPERUSERID)
+        SetSessionAuthorization(BOOTSTRAP_SUPERUSERID, true);
+    for (const auto& setting : pinned) {
+        if (GetConfigOption(setting[0], true, false) != nullptr)
+            SetConfigOption(setting[0], setting[1], PGC_SUSET, PGC_S_OVERRIDE);
+    }
 }
 
 /* False if there is nothing to serve. */
@@ -104,10 +128,11 @@ bool
 start(int slot, Oid database)
 {
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
-    pqsignal(SIGTERM, die);
+    heed_stop_signals();
     BackgroundWorkerUnblockSignals();
     if (!enter_as_shipper(slot, database) || must_stay_away(database))
         return false;
+    own_turn_clock(slot);
     /* Before the extension is looked for: CREATE EXTENSION in the meantime is not overlooked. */
     const uint32 announcements_heeded = announcements().count;
     BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
@@ -126,8 +151,8 @@ start(int slot, Oid database)
     return true;
 }
 
-/* Asked to stop, a shipper waits this long for answers that are under way: what it leaves behind is
- * in doubt. Shutting the server down does not wait. */
+/* Asked by the launcher or a session to stop, a shipper waits this long for answers that are under
+ * way: what it leaves behind is in doubt. Told by a signal, it has less (stop_signal.hpp). */
 constexpr UnixMicros kLongestFarewell = 3 * kMicrosPerSecond;
 
 /* When what is due, from one round of serve() to the next. 0 = at once. */
@@ -138,10 +163,11 @@ struct Timetable {
     UnixMicros farewell_ends; /* once it has been asked to stop */
 };
 
-/* Ends the process if that was asked for; takes over a changed configuration file. */
+/* Ends the process if that cannot wait; takes over a changed configuration file. */
 void
 heed_signals()
 {
+    forget_cancel();
     CHECK_FOR_INTERRUPTS();
     if (ConfigReloadPending) {
         ConfigReloadPending = false;
@@ -167,11 +193,17 @@ heed_clock(Timetable* times, UnixMicros now)
 void
 heed_request_to_stop(Timetable* times, UnixMicros now)
 {
-    if (!asked_to_stop(shipper->slot) || shipper->stopping)
+    const bool by_signal = stop_was_signalled();
+    const UnixMicros farewell = by_signal ? kLongestFarewellAfterSignal : kLongestFarewell;
+
+    if (!by_signal && !asked_to_stop(shipper->slot))
         return;
-    shipper->stopping = true;
-    times->turn_at = 0;
-    times->farewell_ends = now + kLongestFarewell;
+    if (!shipper->stopping) {
+        shipper->stopping = true;
+        times->turn_at = 0;
+        times->farewell_ends = now + farewell;
+    }
+    times->farewell_ends = Min(times->farewell_ends, now + farewell);
 }
 
 /* True if it is time for a poll; then the next turn looks at everything, unless nothing can be new.
@@ -267,6 +299,8 @@ start_shipper(int slot, Oid database)
 
 using namespace crm_capi;
 
+/* A shipper's process. One that returns from serve() says so to the launcher, which then starts the
+ * next one without a pause; an error does not come that far. */
 extern "C" void
 capi_shipper_main(Datum argument)
 {

@@ -28,9 +28,10 @@ namespace crm_capi {
 struct ServedExtension {
     Oid schema = InvalidOid;
     Oid event_log = InvalidOid;
-    Oid dataset = InvalidOid;
-    Oid settlement = InvalidOid;
-    Oid tombstone = InvalidOid;
+    /* What messages about changes are about (bells.hpp). */
+    Oid settings_bell = InvalidOid;
+    Oid decisions_bell = InvalidOid;
+    Oid tombstones_bell = InvalidOid;
 };
 
 /* What other sessions have told of, and the next turn has to look at. */
@@ -61,12 +62,18 @@ struct DecidedEvents {
     Doubts doubts; /* while they are collected for the dispatcher */
 };
 
+/* What is final, as it is read; `join_at` is how many ranges are too many to be kept apart. */
+struct FinalRanges {
+    std::vector<IdRange> list;
+    size_t join_at = 0;
+};
+
 /* Results of the C++ regime that the PostgreSQL regime reads: a frame that an error may jump over
  * must not own them. */
 struct TurnResults {
     std::vector<HealthChange> health_changes;
     std::vector<int64_t> rechecks;
-    std::vector<IdRange> final_ranges;
+    FinalRanges final_ranges;
     std::vector<OwedOfDataset> owed;
 };
 

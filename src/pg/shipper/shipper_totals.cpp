@@ -20,22 +20,28 @@ is_retry(std::string_view outcome)
            outcome == "in_doubt";
 }
 
-/* Counts a request that has ended. `micros` is how long it took. */
+/* Requests that have ended alike. */
+struct EndedAlike {
+    int64 requests;
+    int64 events;
+    int64 micros;            /* that they took */
+    TimestampTz finished_at; /* the last of them */
+};
+
 void
-add_request(DatasetTotals* totals, std::string_view outcome, int64 events, int64 micros,
-            TimestampTz finished_at)
+add_requests(DatasetTotals* totals, std::string_view outcome, const EndedAlike& ended)
 {
     if (outcome == "dry_run") {
-        totals->dry_run += events;
+        totals->dry_run += ended.events;
         return;
     }
-    totals->requests++;
-    totals->request_micros += micros;
+    totals->requests += ended.requests;
+    totals->request_micros += ended.micros;
     if (is_retry(outcome))
-        totals->retries++;
+        totals->retries += ended.requests;
     if (outcome == "delivered") {
-        totals->delivered += events;
-        totals->last_success_at = Max(totals->last_success_at, finished_at);
+        totals->delivered += ended.events;
+        totals->last_success_at = Max(totals->last_success_at, ended.finished_at);
     }
 }
 
@@ -74,14 +80,15 @@ void
 take_since(Oid schema, int64 cursor_request, TimestampTz saved_at, ShipperTotals* all)
 {
     static Statement requests = {
-        "SELECT r.dataset::bigint, r.outcome, r.event_count::bigint,"
-        " (extract(epoch FROM r.finished_at - r.started_at) * 1000000)::bigint, r.finished_at"
-        " FROM @.capi_request_log r WHERE r.id > $1 AND r.finished_at > $2",
+        "SELECT r.dataset::bigint, r.outcome, sum(r.event_count)::bigint,"
+        " sum((extract(epoch FROM r.finished_at - r.started_at) * 1000000)::bigint)::bigint,"
+        " max(r.finished_at), count(*)"
+        " FROM @.capi_request_log r WHERE r.id > $1 AND r.finished_at > $2 GROUP BY 1, 2",
         nullptr, InvalidOid};
     static Statement settlements = {
-        "SELECT s.dataset::bigint, s.status = 'expired' FROM @.capi_settlement s"
+        "SELECT s.dataset::bigint, s.status = 'expired', count(*) FROM @.capi_settlement s"
         " JOIN @.capi_event_log e ON e.id = s.event WHERE s.settled_at > $1 AND NOT e.parked"
-        " AND s.status IN ('parked', 'expired') AND s.dataset IS NOT NULL",
+        " AND s.status IN ('parked', 'expired') AND s.dataset IS NOT NULL GROUP BY 1, 2",
         nullptr, InvalidOid};
     Parameters after_request = {};
     Parameters after = {};
@@ -90,16 +97,17 @@ take_since(Oid schema, int64 cursor_request, TimestampTz saved_at, ShipperTotals
     add(&after_request, TIMESTAMPTZOID, TimestampTzGetDatum(saved_at));
     execute(schema, &requests, &after_request, SPI_OK_SELECT);
     for (uint64 row = 0; row < SPI_processed; row++)
-        add_request(totals_of(all, static_cast<int32>(result_int8(row, 1))), result_text(row, 2),
-                    result_int8(row, 3), result_int8(row, 4), result_int8(row, 5));
+        add_requests(
+            totals_of(all, static_cast<int32>(result_int8(row, 1))), result_text(row, 2),
+            {result_int8(row, 6), result_int8(row, 3), result_int8(row, 4), result_int8(row, 5)});
     add(&after, TIMESTAMPTZOID, TimestampTzGetDatum(saved_at));
     execute(schema, &settlements, &after, SPI_OK_SELECT);
     for (uint64 row = 0; row < SPI_processed; row++) {
         DatasetTotals* const totals = totals_of(all, static_cast<int32>(result_int8(row, 1)));
         if (result_bool(row, 2))
-            totals->expired++;
+            totals->expired += result_int8(row, 3);
         else
-            totals->parked++;
+            totals->parked += result_int8(row, 3);
     }
 }
 
@@ -120,7 +128,7 @@ ShipperTotals::Departs(const OutgoingRequest& request, TimestampTz now)
 {
     DatasetTotals& counted = by_dataset[request.dataset];
     if (request.dry_run) {
-        add_request(&counted, "dry_run", request.event_count, 0, now);
+        add_requests(&counted, "dry_run", {1, request.event_count, 0, now});
         return;
     }
     counted.bytes += static_cast<int64_t>(request.http.body.size());
@@ -134,8 +142,8 @@ ShipperTotals::Answered(const AnswerRecord& ended, TimestampTz now)
     if (found == under_way_.end())
         return;
     const Departure& departure = found->second;
-    add_request(&by_dataset[departure.dataset], ended.outcome, departure.event_count,
-                std::max<int64_t>(now - departure.at, 0), now);
+    add_requests(&by_dataset[departure.dataset], ended.outcome,
+                 {1, departure.event_count, std::max<int64_t>(now - departure.at, 0), now});
     under_way_.erase(found);
 }
 

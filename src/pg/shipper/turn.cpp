@@ -11,7 +11,9 @@
  *
  * The flush is what makes "nothing is sent that a crash could undo" true: commit records lie in the
  * write-ahead log in the order in which their transactions became visible, so what is flushed with
- * ours includes every commit whose events we read. And whatever is sent is on record as sent.
+ * ours includes every commit whose events we read. And whatever is sent is on record as sent, also
+ * on the synchronous standbys: if the wait for them is ended early, what was to be sent is
+ * withheld.
  */
 #include "pg/base/clock.hpp"
 #include "pg/shipper/turn.hpp"
@@ -20,18 +22,26 @@
 
 #include "pg/shipper/heed_settings.hpp"
 #include "pg/shipper/cursor.hpp"
+#include "pg/shipper/endings.hpp"
 #include "pg/queue/event_log.hpp"
 #include "pg/shipper/forgotten_leads.hpp"
 #include "pg/base/guard.hpp"
 #include "pg/shipper/ledger.hpp"
+#include "pg/shipper/loading.hpp"
 #include "pg/queue/log_reader.hpp"
 #include "pg/shipper/notices.hpp"
 #include "pg/base/no_writers.hpp"
 #include "pg/shipper/recheck.hpp"
+#include "pg/catalog/numbers.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/shipper/publish_figures.hpp"
+#include "pg/shipper/stop_signal.hpp"
 #include "pg/shipper/table_maintenance.hpp"
 #include "pg/shipper/turn_transaction.hpp"
+
+extern "C" {
+#include "replication/syncrep.h"
+}
 
 namespace crm_capi {
 
@@ -45,64 +55,6 @@ constexpr size_t kRequestsPerTurn = 2;
 
 /* So many are loaded when they are seen. A bulk load is first read as a whole. */
 constexpr int kRowsLoadedAtOnce = 64;
-
-/* Writes down how an event has ended, and remembers whom that must be told. */
-void
-write_end(Shipper* shipper, const EndedEvent& event)
-{
-    if (shipper->decided.forgotten.Contains(event.event))
-        return;
-    write_settlement(shipper->extension.schema, event);
-    call_cpp("count an end", [&] { shipper->totals.Ended(event); });
-    if (strcmp(event.status, "parked") == 0)
-        call_cpp("note a parked event", [&] { shipper->parked.events.push_back(event.event); });
-    if (!shipper->decided.retried.empty())
-        call_cpp("note an end", [&] {
-            shipper->decided.retried.Subtract(
-                IdSet(std::vector<IdRange>{{event.event, event.event}}));
-        });
-}
-
-/* What answers and deadlines have ended, and how the datasets fare. */
-void
-write_endings(Shipper* shipper)
-{
-    const TimestampTz now = GetCurrentTimestamp();
-
-    for (const AnswerRecord& ended : shipper->dispatcher.ended()) {
-        finish_request(shipper->extension.schema, ended);
-        call_cpp("count a request", [&] { shipper->totals.Answered(ended, now); });
-        if (!shipper->decided.retried.empty() && ended.next_attempt_at == 0)
-            forget_retried(shipper->extension.schema, ended.request);
-        for (const EndedEvent& event : ended.events)
-            write_end(shipper, event);
-    }
-    for (const EndedEvent& event : shipper->dispatcher.overdue())
-        write_end(shipper, event);
-    if (!shipper->dispatcher.ended().empty() || !shipper->dispatcher.overdue().empty())
-        shipper->cursor.is_behind = true;
-    shipper->dispatcher.ended().clear();
-    shipper->dispatcher.overdue().clear();
-}
-
-/* Also into the log and to who listens, if it is news. */
-void
-write_health_changes(Shipper* shipper)
-{
-    call_cpp("collect the health of the datasets", [&] {
-        shipper->results.health_changes = shipper->dispatcher.TakeHealthChanges(now_micros());
-    });
-    for (const HealthChange& change : shipper->results.health_changes) {
-        write_health(shipper->extension.schema, change);
-        if (change.announce) {
-            const std::string_view why = Describe(change.now.reason).text;
-            ereport(LOG, (errmsg("dataset \"%s\" is %s%s%.*s", change.name.c_str(),
-                                 HealthName(change.now.health), why.empty() ? "" : ": ",
-                                 static_cast<int>(why.size()), why.data())));
-            notify_health(change);
-        }
-    }
-}
 
 /* What the reader has found. One that can go in this turn is loaded here and now, instead of being
  * looked up again: the fewer there are, the more that look costs each of them. */
@@ -119,7 +71,7 @@ note_owed(Shipper* shipper, LogReader* reader, LoggedEvent* event, bool at_once)
     if (!loads)
         return;
     complete_event(reader, event);
-    call_cpp("load an event", [&] { shipper->dispatcher.Load(MakeEvent(*event)); });
+    load_event(shipper, *event);
 }
 
 /* One range of the window, up to the budget; returns the rows read. */
@@ -156,6 +108,17 @@ read_range(Shipper* shipper, LogReader* reader, IdRange range, int budget)
     return rows;
 }
 
+/* A sequence that has fallen behind, as a restore can set it back, would hand out ids that nobody
+ * looks for any more. */
+void
+keep_ids_ahead(const Shipper* shipper, int64 last_id)
+{
+    if (last_id >= shipper->log.window->position())
+        return;
+    distrust_numbers(Numbered::kEvents);
+    (void)next_number(shipper->extension.schema, Numbered::kEvents);
+}
+
 /* Reads what has become visible since the last turn. */
 void
 read_log(Shipper* shipper)
@@ -165,6 +128,7 @@ read_log(Shipper* shipper)
     IdRange range = {};
     int budget = kRowsReadPerTurn;
 
+    keep_ids_ahead(shipper, running.last_id);
     call_cpp("look through a new snapshot", [&] {
         SnapshotView view;
         view.xmax = running.xmax;
@@ -209,7 +173,7 @@ load_events(Shipper* shipper, Dispatcher::Whose whose)
         LoggedEvent event;
         seek_events(reader, range);
         while (next_event(reader, Columns::kAll, &event)) {
-            call_cpp("load an event", [&] { shipper->dispatcher.Load(MakeEvent(event)); });
+            load_event(shipper, event);
             budget--;
         }
         CHECK_FOR_INTERRUPTS();
@@ -223,7 +187,7 @@ load_events(Shipper* shipper, Dispatcher::Whose whose)
 void
 commit_durably(bool durable)
 {
-    static bool is_durable = true; /* as the session begins */
+    static bool is_durable = false; /* as pin_session() begins */
 
     if (durable != is_durable)
         SetConfigOption("synchronous_commit", durable ? "on" : "off", PGC_SUSET, PGC_S_OVERRIDE);
@@ -266,6 +230,26 @@ prepare_requests(Shipper* shipper)
     shipper->more_to_do = shipper->log.must_read || prepared == kRequestsPerTurn ||
                           shipper->dispatcher.WantsLoad(now);
     commit_durably(prepared > 0);
+}
+
+/* What was written down does not leave. If the process is about to be ended, this is the last that
+ * it writes, and it does so whatever it is told meanwhile: else the next shipper would find
+ * requests of which it cannot know that they never left. It waits for nobody: not for a lock, and
+ * not for a standby. */
+void
+withhold_requests(Shipper* shipper)
+{
+    call_cpp("withhold requests", [&] { shipper->dispatcher.Withhold(now_micros()); });
+    if (!must_stop_now())
+        return; /* the next turn writes it down */
+    HOLD_INTERRUPTS();
+    commit_durably(false);
+    begin_turn();
+    if (ConditionalLockRelationOid(relations_in(shipper->extension.schema)->request_log,
+                                   RowExclusiveLock))
+        write_endings(shipper);
+    end_turn();
+    RESUME_INTERRUPTS();
 }
 
 /* They are on their way when this returns, or wait for their sockets. */
@@ -314,10 +298,12 @@ work(Shipper* shipper)
     if (shipper->must_start_anew)
         return;
     write_endings(shipper);
-    if (shipper->stopping)
+    if (shipper->stopping) {
         shipper->more_to_do = false;
-    else
+        commit_durably(false);
+    } else {
         prepare_requests(shipper);
+    }
     write_endings(shipper); /* what was overdue when requests were made */
     write_health_changes(shipper);
     notify_parked(shipper->extension.schema, &shipper->parked);
@@ -328,11 +314,28 @@ work(Shipper* shipper)
     disregard_own_transaction(shipper);
 }
 
+/* Whoever waits for a standby or for a lock takes wake-ups from the latch that were meant for us:
+ * what was committed meanwhile would not be looked for before the next poll. */
+void
+make_up_for_lost_wakeups(Shipper* shipper, TimestampTz began_at, bool waited_for_standby)
+{
+    constexpr int kLongTurnMs = 50;
+    static bool was_long =
+        false; /* on a machine where all turns are, one after another is enough */
+    const bool is_long = TimestampDifferenceExceeds(began_at, GetCurrentTimestamp(), kLongTurnMs);
+
+    if (!shipper->stopping && (waited_for_standby || (is_long && !was_long)))
+        shipper->log.must_read = shipper->more_to_do = true;
+    was_long = is_long && !was_long;
+}
+
 }  // namespace
 
 TurnEnd
 take_turn(Shipper* shipper)
 {
+    const TimestampTz began_at = GetCurrentTimestamp();
+
     pgstat_report_activity(STATE_RUNNING, "shipping lead events");
     begin_turn();
     const Oid schema = lock_extension();
@@ -350,9 +353,15 @@ take_turn(Shipper* shipper)
         if (shipper->must_start_anew)
             end = TurnEnd::kStartAnew;
     }
+    const bool waits_for_standby =
+        !shipper->dispatcher.outgoing().empty() && *SyncRepStandbyNames != '\0';
+    expect_confirmation();
     end_turn();
-    if (end == TurnEnd::kDone)
+    if (end == TurnEnd::kDone && commit_is_confirmed() && !stop_was_signalled())
         send_requests(shipper);
+    else if (end == TurnEnd::kDone && !shipper->dispatcher.outgoing().empty())
+        withhold_requests(shipper);
+    make_up_for_lost_wakeups(shipper, began_at, waits_for_standby);
     /* Without this autovacuum never hears of our writes. The requests do not wait for it. */
     pgstat_report_stat(true);
     pgstat_report_activity(STATE_IDLE, nullptr);

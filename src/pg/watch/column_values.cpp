@@ -13,6 +13,7 @@
 #include "pg/base/encoding.hpp"
 #include "pg/base/texts.hpp"
 #include "pg/queue/event_log.hpp"
+#include "pg/watch/guarded_types.hpp"
 
 extern "C" {
 #include "utils/date.h"
@@ -39,6 +40,13 @@ quotable_digits(std::string_view text)
             return nullptr;
     }
     return psprintf("\"%.*s\"", static_cast<int>(text.size()), text.data());
+}
+
+/* For the operator: which argument of the watch, and what its type has raised. */
+const char*
+describe_failure(const char* argument, int sqlstate)
+{
+    return psprintf("argument \"%s\": SQLSTATE %s", argument, unpack_sql_state(sqlstate));
 }
 
 /* A lead that came by another way than Meta has often a blank and not NULL. */
@@ -88,13 +96,14 @@ from_unix_number(int64 number, UnixMicros* time)
 
 }  // namespace
 
-std::string_view
-text_form(ColumnReader* reader, Datum value)
+/* Composite types, arrays and ranges call functions of what they are made of, and keep its
+ * description pinned meanwhile. */
+bool
+is_simple_function(Oid function)
 {
-    if (reader->is_text)
-        return text_view(DatumGetTextPP(value));
-    const char* const output = OutputFunctionCall(&reader->output, value);
-    return {output, strlen(output)};
+    return function < FirstGenbkiObjectId && function != F_RECORD_OUT && function != F_RECORD_EQ &&
+           function != F_ARRAY_OUT && function != F_ARRAY_EQ && function != F_RANGE_OUT &&
+           function != F_RANGE_EQ && function != F_MULTIRANGE_OUT && function != F_MULTIRANGE_EQ;
 }
 
 void
@@ -105,14 +114,17 @@ prepare_reader(Oid type, Oid collation, MemoryContext memory, ColumnReader* read
 
     memset(reader, 0, sizeof *reader);
     reader->type = getBaseType(type);
-    reader->is_text =
-        reader->type == TEXTOID || reader->type == VARCHAROID || reader->type == BPCHAROID;
     reader->collation = collation;
     getTypeOutputInfo(reader->type, &output, &is_varlena);
     fmgr_info_cxt(output, &reader->output, memory);
+    reader->is_varlena = is_varlena;
+    reader->is_compared_as_text = reader->type == TEXTOID || reader->type == VARCHAROID;
+    reader->is_text = reader->is_compared_as_text || reader->type == BPCHAROID ||
+                      reader->output.fn_addr == textout;
     const TypeCacheEntry* const entry = lookup_type_cache(reader->type, TYPECACHE_EQ_OPR_FINFO);
     if (OidIsValid(entry->eq_opr_finfo.fn_oid))
         fmgr_info_cxt(entry->eq_opr_finfo.fn_oid, &reader->equal, memory);
+    reader->is_simple = is_simple_function(output) && is_simple_function(reader->equal.fn_oid);
 }
 
 void
@@ -135,7 +147,11 @@ is_same_image(Datum a, bool a_is_null, Datum b, bool b_is_null, bool by_value, i
 {
     if (a_is_null || b_is_null)
         return a_is_null && b_is_null;
-    return datumIsEqual(a, b, by_value, length) || datum_image_eq(a, b, by_value, length);
+    if (datumIsEqual(a, b, by_value, length))
+        return true;
+    /* What would take more memory than the statement itself counts as changed. */
+    return !(length == -1 && (is_too_large(a) || is_too_large(b))) &&
+           datum_image_eq(a, b, by_value, length);
 }
 
 bool
@@ -145,11 +161,9 @@ same_value(ColumnReader* reader, Datum a, bool a_is_null, Datum b, bool b_is_nul
         return a_is_null && b_is_null;
     if (is_integer(reader->type))
         return integer_value(reader->type, a) == integer_value(reader->type, b);
-    if (reader->is_text && reader->type != BPCHAROID)
+    if (reader->is_compared_as_text && is_at_hand(a) && is_at_hand(b))
         return text_view(DatumGetTextPP(a)) == text_view(DatumGetTextPP(b));
-    if (!OidIsValid(reader->equal.fn_oid))
-        return text_form(reader, a) == text_form(reader, b);
-    return DatumGetBool(FunctionCall2Coll(&reader->equal, reader->collation, a, b));
+    return is_equal(reader, a, b);
 }
 
 Reason
@@ -163,29 +177,40 @@ read_lead_id(ColumnReader* reader, Datum value, bool* absent, int64* lead_id, co
             *detail = psprintf("\"" INT64_FORMAT "\"", *lead_id);
         return reason;
     }
-    const std::string_view form = text_form(reader, value);
-    *absent = is_blank(form);
+    const TextForm form = text_form(reader, value);
+    if (form.is_too_large)
+        return Reason::kLeadIdLength;
+    if (form.sqlstate != 0) {
+        *detail = describe_failure("lead_id", form.sqlstate);
+        return Reason::kValueUnreadable;
+    }
+    *absent = is_blank(form.text);
     if (*absent)
         return Reason::kNone;
-    const Reason reason = ReadLeadId(form, lead_id);
+    const Reason reason = ReadLeadId(form.text, lead_id);
     if (reason != Reason::kNone)
-        *detail = quotable_digits(form);
+        *detail = quotable_digits(form.text);
     return reason;
 }
 
 text*
-read_stage(ColumnReader* reader, Datum value, bool isnull)
+read_stage(ColumnReader* reader, Datum value, bool isnull, Reason* reason, const char** detail)
 {
     if (isnull)
         return nullptr;
-    if (reader->type == TEXTOID || reader->type == VARCHAROID)
+    if (reader->is_compared_as_text && is_at_hand(value) && !is_too_large(value))
         return DatumGetTextPP(value);
-    std::string_view form = text_form(reader, value);
-    if (reader->type == BPCHAROID) { /* padding is not part of a char(n) value */
-        while (!form.empty() && form.back() == ' ')
-            form.remove_suffix(1);
+    TextForm form = text_form(reader, value);
+    if (form.is_too_large || form.sqlstate != 0) {
+        *reason = form.is_too_large ? Reason::kStageTooLong : Reason::kValueUnreadable;
+        *detail = form.is_too_large ? nullptr : describe_failure("stage", form.sqlstate);
+        return nullptr;
     }
-    return make_text(form);
+    if (reader->type == BPCHAROID) { /* padding is not part of a char(n) value */
+        while (!form.text.empty() && form.text.back() == ' ')
+            form.text.remove_suffix(1);
+    }
+    return make_text(form.text);
 }
 
 Reason
@@ -225,10 +250,11 @@ judge_stage(const text* stage)
     if (stage == nullptr)
         return Reason::kStageMissing;
     const std::string_view view = text_view(stage);
-    const int encoding = GetDatabaseEncoding();
-    if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
-        return JudgeEventName(view);
-    return JudgeEventName(to_utf8(pnstrdup(view.data(), view.size())));
+    bool complete;
+    if (view.size() > static_cast<size_t>(kMaxEventNameCharacters) * MAX_MULTIBYTE_CHAR_LEN)
+        return Reason::kStageTooLong;
+    const std::string_view utf8 = to_utf8(view, &complete);
+    return complete ? JudgeEventName(utf8) : Reason::kStageEncoding;
 }
 
 }  // namespace crm_capi

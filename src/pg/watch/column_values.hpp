@@ -17,9 +17,12 @@ namespace crm_capi {
 struct ColumnReader {
     AttrNumber number; /* 0 = no column; -1 = one that is not there */
     Oid type;          /* base type: a domain counts as what it is made of */
-    bool is_text;      /* text, varchar or char */
-    FmgrInfo output;   /* for types that are read through their text form */
-    FmgrInfo equal;    /* fn_oid = 0 if the type has no equality */
+    bool is_text;      /* text, varchar, char, or a type that is printed like them, as citext is */
+    bool is_compared_as_text; /* byte by byte: text and varchar */
+    bool is_varlena;
+    bool is_simple;  /* output and equality are built in, and take nothing but memory */
+    FmgrInfo output; /* for types that are read through their text form */
+    FmgrInfo equal;  /* fn_oid = 0 if the type has no equality */
     Oid collation;
 };
 
@@ -36,16 +39,15 @@ bool is_same_image(Datum a, bool a_is_null, Datum b, bool b_is_null, bool by_val
 /* Whether two values of the column are the same to their type. */
 bool same_value(ColumnReader* reader, Datum a, bool a_is_null, Datum b, bool b_is_null);
 
-/* Text form of a value that is not NULL, in current memory. */
-std::string_view text_form(ColumnReader* reader, Datum value);
-
 /* kNone and *lead_id, or why it is none. A blank text is no lead id at all: *absent. `detail` is
  * set to the value where it can be quoted (digits), else left alone. */
 Reason read_lead_id(ColumnReader* reader, Datum value, bool* absent, int64* lead_id,
                     const char** detail);
 
-/* The stage as text in the database's encoding; NULL for a value that is NULL. */
-text* read_stage(ColumnReader* reader, Datum value, bool isnull);
+/* The stage as text in the database's encoding; NULL for a value that is NULL, or of which *reason
+ * says why it cannot be read. */
+text* read_stage(ColumnReader* reader, Datum value, bool isnull, Reason* reason,
+                 const char** detail);
 
 /* kNone and *time, or why it is none. A timestamp without time zone is taken as UTC whatever the
  * session's time zone is; whole numbers are Unix seconds or, from 10^11 on, milliseconds. */

@@ -12,6 +12,7 @@
 extern "C" {
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/planner.h"
 #include "parser/parse_node.h"
 #include "utils/plancache.h"
 }
@@ -188,7 +189,8 @@ keep_tree(Expression* expression, Node* target)
 {
     const MemoryContext before = MemoryContextSwitchTo(expression->memory);
 
-    expression->tree = expression_planner(reinterpret_cast<Expr*>(copyObjectImpl(target)));
+    expression->tree = expression_planner_with_deps(reinterpret_cast<Expr*>(copyObjectImpl(target)),
+                                                    &expression->relations, &expression->items);
     MemoryContextSwitchTo(before);
 
     Node* const tree = reinterpret_cast<Node*>(expression->tree);
@@ -220,6 +222,18 @@ keep_plan(Expression* expression, SPIPlanPtr plan)
     MemoryContextRegisterResetCallback(expression->memory, callback);
     expression->plan = plan;
     expression->surroundings = Surroundings::kPinned;
+}
+
+/* The server plans such an expression anew by itself when what it looks into has changed; but its
+ * type may be another one then. */
+void
+note_dependencies(Expression* expression, const CachedPlanSource* source)
+{
+    const MemoryContext before = MemoryContextSwitchTo(expression->memory);
+
+    expression->relations = list_copy(source->relationOids);
+    expression->items = static_cast<List*>(copyObjectImpl(source->invalItems));
+    MemoryContextSwitchTo(before);
 }
 
 /* The cost of a plan made for each value would be paid by the CRM's statement, so the plan is
@@ -254,6 +268,7 @@ analyze(Expression* expression)
     expression->typmod = exprTypmod(target);
     expression->collation = exprCollation(target);
     if (query->hasSubLinks) {
+        note_dependencies(expression, source);
         keep_plan(expression, plan);
     } else {
         keep_tree(expression, target);

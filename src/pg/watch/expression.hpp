@@ -33,6 +33,8 @@ struct Expression {
     Surroundings surroundings;
     Expr* tree;      /* without a subselect */
     SPIPlanPtr plan; /* with one */
+    List* relations; /* OIDs of what it looks into */
+    List* items;     /* PlanInvalItem: functions and domains that it is made of */
 
     ExprState* state; /* of `tree`, for one transaction: domains and rights may change after it */
     LocalTransactionId state_of;

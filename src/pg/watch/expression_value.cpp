@@ -107,6 +107,9 @@ evaluate_plan(const Expression* expression, ParamListInfo parameters, bool* isnu
     const int result = SPI_execute_plan_extended(expression->plan, &options);
     if (result != SPI_OK_SELECT || SPI_processed != 1)
         elog(ERROR, "unexpected result of an expression: %s", SPI_result_code_string(result));
+    if (SPI_gettypeid(SPI_tuptable->tupdesc, 1) != expression->type)
+        ereport(ERROR,
+                (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("type of an expression has changed")));
     Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
     if (!*isnull)
         value =

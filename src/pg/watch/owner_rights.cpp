@@ -3,6 +3,9 @@
  */
 #include "pg/watch/owner_rights.hpp"
 
+#include "pg/base/attempt.hpp"
+#include "pg/watch/forbidden_calls.hpp"
+
 namespace crm_capi {
 
 namespace {
@@ -90,15 +93,30 @@ leave(const Session& before, Surroundings surroundings)
     SetUserIdAndSecContext(before.user, before.context);
 }
 
-/* What to do about these is not ours to decide. */
-bool
-concerns_the_statement(int sqlstate)
-{
-    const int category = ERRCODE_TO_CATEGORY(sqlstate);
+struct OwnersWork {
+    Oid owner;
+    Surroundings surroundings;
+    void (*work)(void* argument);
+    void* argument;
+};
 
-    return category == ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION) ||
-           category == ERRCODE_TO_CATEGORY(ERRCODE_TRANSACTION_ROLLBACK) ||
-           category == ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES);
+/* A read-only transaction lets some functions write all the same, those of large objects before 16.
+ * Whoever writes needs a transaction id: the subtransaction, which began without one, is undone. */
+void
+refuse_writing()
+{
+    if (TransactionIdIsValid(GetCurrentTransactionIdIfAny()))
+        ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+                        errmsg("an expression of a watch cannot write")));
+}
+
+void
+do_owners_work(void* argument)
+{
+    const auto* const all = static_cast<OwnersWork*>(argument);
+
+    do_as_owner(all->owner, all->surroundings, all->work, all->argument);
+    refuse_writing();
 }
 
 }  // namespace
@@ -107,8 +125,17 @@ void
 do_as_owner(Oid owner, Surroundings surroundings, void (*work)(void* argument), void* argument)
 {
     const Session before = enter(owner, surroundings);
+    const bool were_forbidden = forbid_calls(true);
 
-    work(argument);
+    PG_TRY();
+    {
+        work(argument);
+    }
+    PG_FINALLY();
+    {
+        (void)forbid_calls(were_forbidden);
+    }
+    PG_END_TRY();
     leave(before, surroundings);
 }
 
@@ -116,32 +143,13 @@ bool
 try_as_owner(Oid owner, Surroundings surroundings, void (*work)(void* argument), void* argument,
              Failure* failure)
 {
-    const MemoryContext memory = CurrentMemoryContext;
-    const ResourceOwner resources = CurrentResourceOwner;
-    ErrorData* volatile error = nullptr;
+    OwnersWork all = {owner, surroundings, work, argument};
+    ErrorData* const error = attempt(do_owners_work, &all);
 
     failure->sqlstate = 0;
-    BeginInternalSubTransaction(nullptr);
-    MemoryContextSwitchTo(memory);
-    PG_TRY();
-    {
-        do_as_owner(owner, surroundings, work, argument);
-        ReleaseCurrentSubTransaction();
-    }
-    PG_CATCH();
-    {
-        MemoryContextSwitchTo(memory);
-        error = CopyErrorData();
-        FlushErrorState();
-        RollbackAndReleaseCurrentSubTransaction();
-    }
-    PG_END_TRY();
-    MemoryContextSwitchTo(memory);
-    CurrentResourceOwner = resources;
-
     if (error == nullptr)
         return true;
-    if (concerns_the_statement(error->sqlerrcode))
+    if (ends_statement(error))
         ReThrowError(error);
     failure->sqlstate = error->sqlerrcode;
     failure->message = error->message;

@@ -28,9 +28,8 @@ enum class Surroundings {
 void do_as_owner(Oid owner, Surroundings surroundings, void (*work)(void* argument),
                  void* argument);
 
-/* Does the work as `owner`, in a subtransaction. False if it has raised an error that is its own
- * fault; one that the whole statement has to know of (cancel, shutdown, lack of resources,
- * serialization) goes on. */
+/* Does the work as `owner`, in a subtransaction. False if it has raised an error: that is its own
+ * fault, whatever its SQLSTATE, unless the server itself ends the statement (attempt.hpp). */
 bool try_as_owner(Oid owner, Surroundings surroundings, void (*work)(void* argument),
                   void* argument, Failure* failure);
 

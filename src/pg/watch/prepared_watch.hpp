@@ -56,6 +56,8 @@ struct Watch {
     Members user_data;
     Members custom_data;
     bool has_expressions;
+    List* relations;  /* OIDs of what the expressions look into */
+    List* items;      /* PlanInvalItem: functions and domains that they are made of */
     Jsonb* stage_map; /* NULL = stages keep their names */
     Unmapped unmapped;
     bool first_only;

@@ -189,7 +189,7 @@ insert_schema(const char* text, List* places, const char* schema)
 void
 refuse_missing_column(Relation table, const ColumnRef* name, const char* text)
 {
-    const Node* const first = static_cast<Node*>(linitial(name->fields));
+    Node* const first = static_cast<Node*>(linitial(name->fields));
 
     if (list_length(name->fields) != 1 || !IsA(first, String) ||
         strcmp(strVal(first), "new") == 0 || strcmp(strVal(first), "old") == 0)

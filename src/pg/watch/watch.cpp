@@ -45,6 +45,19 @@ require_table(Relation table)
                         errhint("Watch the table that holds the leads.")));
 }
 
+/* What an event writes into our tables would be an event, too. */
+void
+refuse_own_table(Relation table)
+{
+    const Oid extension = getExtensionOfObject(RelationRelationId, RelationGetRelid(table));
+
+    if (OidIsValid(extension) && extension == get_extension_oid("crm_capi", true))
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("\"%s\" cannot be watched", RelationGetRelationName(table)),
+                        errdetail("It is a table of the extension crm_capi itself."),
+                        errhint("Watch the table that holds the leads.")));
+}
+
 /* As it can stand in SQL text. */
 const char*
 qualified_name(Relation table)
@@ -161,6 +174,7 @@ watch(FunctionCallInfo fcinfo, Relation table)
     const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
 
     require_table(table);
+    refuse_own_table(table);
     const Oid server = require_dataset(name_argument(fcinfo, kDatasetOfWatch));
     WatchDefinition definition = read_watch_arguments(fcinfo, table);
     definition.dataset = GetForeignServer(server)->servername;

@@ -9,6 +9,7 @@
 
 #include "core/event/digest.hpp"
 #include "pg/base/guard.hpp"
+#include "pg/base/primary_key.hpp"
 #include "pg/base/trigger_row.hpp"
 #include "pg/catalog/relations.hpp"
 
@@ -123,7 +124,6 @@ is_among(const List* used, HeapTuple tuple, TupleDesc columns)
 bool
 is_approved(Oid schema, Oid owner, const char* const* arguments, int count)
 {
-    const Relations* const relations = relations_in(schema);
     const char* const name = GetUserNameFromId(owner, true);
     NameData key_name;
     ScanKeyData key[2];
@@ -136,9 +136,9 @@ is_approved(Oid schema, Oid owner, const char* const* arguments, int count)
     ScanKeyInit(&key[1], watch_approval_column::kDigest, BTEqualStrategyNumber, F_TEXTEQ,
                 digest(arguments, count));
     key[1].sk_collation = C_COLLATION_OID;
-    const Relation table = table_open(relations->watch_approval, AccessShareLock);
+    const Relation table = table_open(relations_in(schema)->watch_approval, AccessShareLock);
     const SysScanDesc scan =
-        systable_beginscan(table, relations->watch_approval_pkey, true, nullptr, 2, key);
+        systable_beginscan(table, primary_key_of(table), true, nullptr, 2, key);
     const bool found = HeapTupleIsValid(systable_getnext(scan));
     systable_endscan(scan);
     table_close(table, AccessShareLock);

@@ -12,6 +12,10 @@
 #include "pg/watch/watch_approval.hpp"
 #include "pg/watch/watch_compilation.hpp"
 
+extern "C" {
+#include "nodes/plannodes.h"
+}
+
 namespace crm_capi {
 
 namespace {
@@ -29,7 +33,8 @@ forget_watches(Oid table)
         return;
     hash_seq_init(&position, watches);
     while (auto* const watch = static_cast<Watch*>(hash_seq_search(&position))) {
-        if (table == InvalidOid || watch->table == table)
+        if (table == InvalidOid || watch->table == table || !watch->is_complete ||
+            list_member_oid(watch->relations, table))
             watch->valid = false;
     }
 }
@@ -41,7 +46,7 @@ at_server_change(Datum, SystemCache, uint32)
     forget_watches(InvalidOid);
 }
 
-/* Functions may have been inlined, operators and casts chosen. */
+/* Operators and casts may have been chosen. They change seldom. */
 void
 at_definition_change(Datum, SystemCache, uint32)
 {
@@ -52,6 +57,35 @@ at_definition_change(Datum, SystemCache, uint32)
         watch->valid = watch->valid && !watch->has_expressions;
 }
 
+/* Whether the function or type with this hash value is one that an expression is made of. */
+bool
+depends_on(const Watch* watch, int cache, uint32 hash)
+{
+    ListCell* cell;
+
+    if (!watch->is_complete) /* what it depends on is not known yet */
+        return true;
+    if (hash == 0) /* everything has changed */
+        return watch->has_expressions;
+    foreach (cell, watch->items) {
+        const auto* const item = static_cast<PlanInvalItem*>(lfirst(cell));
+        if (item->cacheId == cache && item->hashValue == hash)
+            return true;
+    }
+    return false;
+}
+
+/* Functions, which may have been inlined, and types. */
+void
+at_item_change(Datum, SystemCache cache, uint32 hash)
+{
+    HASH_SEQ_STATUS position;
+
+    hash_seq_init(&position, watches);
+    while (auto* const watch = static_cast<Watch*>(hash_seq_search(&position)))
+        watch->valid = watch->valid && !depends_on(watch, cache, hash);
+}
+
 /* Begins to remember watches, and to hear of what makes them wrong. */
 void
 create_watches()
@@ -59,8 +93,10 @@ create_watches()
     watches = create_hash_table<Oid, Watch>("crm_capi watches", TopMemoryContext);
     on_relation_change(forget_watches);
     CacheRegisterSyscacheCallback(FOREIGNSERVEROID, at_server_change, 0);
-    for (const auto cache : {PROCOID, TYPEOID, OPEROID, CASTSOURCETARGET})
+    for (const auto cache : {OPEROID, CASTSOURCETARGET})
         CacheRegisterSyscacheCallback(cache, at_definition_change, 0);
+    for (const auto cache : {PROCOID, TYPEOID})
+        CacheRegisterSyscacheCallback(cache, at_item_change, 0);
 }
 
 /* The first thing that breaks a watch is the one that it tells of. */

@@ -2,7 +2,8 @@
  * watch_cache.hpp - the watches of a session, each prepared once.
  *
  * Built at the first row, kept for the session, and built anew when the table, a dataset, or
- * anything that an expression may call has changed.
+ * anything that an expression calls or looks into has changed; but not when just anything has:
+ * every temporary table of any session is a new type to all of them.
  */
 #pragma once
 

@@ -12,6 +12,16 @@ namespace crm_capi {
 
 namespace {
 
+void
+note_dependencies(Watch* watch, const Expression* expression)
+{
+    const MemoryContext before = MemoryContextSwitchTo(watch->memory);
+
+    watch->relations = list_concat(watch->relations, expression->relations);
+    watch->items = list_concat(watch->items, expression->items);
+    MemoryContextSwitchTo(before);
+}
+
 /* An expression that is a column of NEW and nothing more is read like one. */
 Source
 compile_source(Compilation* work, const char* text, bool may_read_old)
@@ -25,6 +35,7 @@ compile_source(Compilation* work, const char* text, bool may_read_old)
     source.reader.number = expression->column;
     source.expression = expression->column == 0 ? expression : nullptr;
     work->watch->has_expressions |= source.expression != nullptr;
+    note_dependencies(work->watch, expression);
     return source;
 }
 

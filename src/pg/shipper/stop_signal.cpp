@@ -1,0 +1,112 @@
+/*
+ * stop_signal.cpp - how a shipper hears that it is to end.
+ */
+#include "pg/shipper/stop_signal.hpp"
+
+#include <csignal>
+#include <ctime>
+
+#include "pg/base/pg_prelude.hpp"
+
+namespace crm_capi {
+
+namespace {
+
+constexpr itimerspec kOneSecond = {{0, 0}, {1, 0}};
+
+volatile sig_atomic_t stop_signalled = 0;
+volatile sig_atomic_t cancel_signalled = 0;
+
+/* Sends the second SIGTERM. A timer of its own: those of PostgreSQL cannot be set in a signal
+ * handler. */
+timer_t second_signal;
+bool has_timer = false;
+
+/* What die() does, whose arguments differ between versions. */
+void
+end_at_next_interrupt()
+{
+    ProcDiePending = true;
+    InterruptPending = true;
+}
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter" /* what handlers are given differs, too */
+
+/* SIGTERM. The first one is a wish, the second an order. */
+void
+at_terminate(SIGNAL_ARGS)
+{
+    const int saved_errno = errno;
+
+    if (stop_signalled || !has_timer || timer_settime(second_signal, 0, &kOneSecond, nullptr) != 0)
+        end_at_next_interrupt();
+    stop_signalled = 1;
+    SetLatch(MyLatch);
+    errno = saved_errno;
+}
+
+/* SIGINT: pg_cancel_backend(), and what PostgreSQL's own time limits send. */
+void
+at_cancel(SIGNAL_ARGS)
+{
+    const int saved_errno = errno;
+
+    cancel_signalled = 1;
+    QueryCancelPending = true;
+    InterruptPending = true;
+    SetLatch(MyLatch);
+    errno = saved_errno;
+}
+
+#pragma GCC diagnostic pop
+
+}  // namespace
+
+void
+heed_stop_signals()
+{
+    sigevent event;
+
+    memset(&event, 0, sizeof event);
+    event.sigev_notify = SIGEV_SIGNAL;
+    event.sigev_signo = SIGTERM;
+    has_timer = timer_create(CLOCK_MONOTONIC, &event, &second_signal) == 0;
+    pqsignal(SIGTERM, at_terminate);
+    pqsignal(SIGINT, at_cancel);
+}
+
+bool
+stop_was_signalled()
+{
+    return stop_signalled != 0;
+}
+
+bool
+must_stop_now()
+{
+    return ProcDiePending;
+}
+
+void
+forget_cancel()
+{
+    QueryCancelPending = false;
+}
+
+/* In this order: a cancel request that comes in between is seen. */
+void
+expect_confirmation()
+{
+    cancel_signalled = 0;
+    if (QueryCancelPending)
+        cancel_signalled = 1;
+}
+
+bool
+commit_is_confirmed()
+{
+    return !ProcDiePending && cancel_signalled == 0;
+}
+
+}  // namespace crm_capi
