@@ -21,7 +21,7 @@ PG_CONFIG ?= pg_config
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
 # The server's headers use the register keyword before 16.
 override PG_CXXFLAGS += -std=c++17 -Wall -Wextra -Wno-register $(if $(WERROR),-Werror)
-SHLIB_LINK = -lcurl -lcrypto -lphonenumber -licuuc -lstdc++
+SHLIB_LINK = -lcurl -lssl -lcrypto -lphonenumber -licuuc -lstdc++
 
 # LLVM bitcode would only serve the inlining of our functions into compiled queries, which gains
 # nothing here and compiles every file a second time. `make with_llvm=yes` makes it all the same.

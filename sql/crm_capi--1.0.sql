@@ -37,7 +37,8 @@ CREATE TABLE capi_dataset (
     detail            text,
     health_since      timestamptz NOT NULL,
     here_since        timestamptz NOT NULL,
-    next_attempt_at   timestamptz
+    next_attempt_at   timestamptz,
+    request_size      integer
 ) USING heap;
 CREATE INDEX capi_dataset_server ON capi_dataset (server);
 COMMENT ON SEQUENCE capi_dataset_number IS 'numbers of capi_dataset';
@@ -55,6 +56,7 @@ COMMENT ON COLUMN capi_dataset.detail IS 'what the reason leaves open';
 COMMENT ON COLUMN capi_dataset.health_since IS 'when the health last changed';
 COMMENT ON COLUMN capi_dataset.here_since IS 'when the dataset was registered in this database, or accepted here by capi_resume';
 COMMENT ON COLUMN capi_dataset.next_attempt_at IS 'when a dataset that is not ok is tried again';
+COMMENT ON COLUMN capi_dataset.request_size IS 'events that a request carries at most while larger ones fail; NULL = batch_size';
 
 ----------------------------------------------------------------------------------------------------
 -- The queue: a log that only grows, what its events became, and the cursor

@@ -181,7 +181,7 @@ show_what_came_of_it() {
     tell "Parked, and why"
     psql_as postgres -P pager=off -c "SELECT lead_id, event_name AS stage, reason_code, reason
         FROM capi_events WHERE status = 'parked' ORDER BY id"
-    tell "Requests, and how many events each carried (a refused one is halved until one is at fault)"
+    tell "Requests, and how many events each carried (a refused one goes again in parts until one is at fault)"
     psql_as postgres -P pager=off -c "SELECT outcome, count(*) AS requests,
         sum(event_count) AS events, min(event_count) AS fewest, max(event_count) AS most,
         round(avg(event_count), 1) AS average FROM capi_requests GROUP BY outcome ORDER BY outcome"

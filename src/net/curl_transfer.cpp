@@ -10,7 +10,10 @@
 #include <new>
 #include <string_view>
 
+#include <openssl/ssl.h>
+
 #include "core/text/ascii.hpp"
+#include "net/http2_trace.hpp"
 
 namespace crm_capi {
 
@@ -51,7 +54,7 @@ bool IsTlsFailure(CURLcode code) {
 
 }  // namespace
 
-Transfer::Transfer() : easy_(curl_easy_init()) {
+Transfer::Transfer(StreamKeeper* keeper) : keeper_(keeper), easy_(curl_easy_init()) {
     if (!easy_) {
         throw std::bad_alloc();
     }
@@ -87,17 +90,22 @@ size_t Transfer::OnBody(char* data, size_t size, size_t count, void* self) noexc
 size_t Transfer::OnHeader(char* data, size_t size, size_t count, void* self) noexcept {
     const size_t length = size * count;
     try {
-        auto& headers = static_cast<Transfer*>(self)->answer_.headers;
+        auto* const transfer = static_cast<Transfer*>(self);
+        auto& headers = transfer->answer_.headers;
         const std::string_view line(data, length);
         if (line.substr(0, 5) == "HTTP/") {
             headers.clear();
+            transfer->has_head_ = false;
+            transfer->has_encoding_ = false;
             return length;
         }
+        transfer->has_head_ = transfer->has_head_ || line == "\r\n";
         const size_t colon = line.find(':');
         if (colon == std::string_view::npos || headers.size() >= kMaxHeaders) {
             return length;
         }
         std::string name = LowerAscii(line.substr(0, colon));
+        transfer->has_encoding_ = transfer->has_encoding_ || name == "transfer-encoding";
         const std::string_view value = Trim(line.substr(colon + 1));
         const auto* const wanted =
             std::find(kWantedHeaders.begin(), kWantedHeaders.end(), std::string_view(name));
@@ -123,15 +131,23 @@ size_t Transfer::OnRead(char* buffer, size_t size, size_t count, void* self) noe
 // libcurl sends a request again by itself when a kept connection turns out to be dead before any
 // answer. The first copy may have arrived all the same, and Meta does not promise to drop the
 // second. Once the body has left, a second attempt is therefore the shipper's to make and to
-// record.
+// record - unless the peer has said that it has not acted on the first: then there was none.
+bool Transfer::MayGo() noexcept {
+    if (BodyHasLeft() && !given_back_) {
+        resend_refused_ = true;
+        return false;
+    }
+    body_sent_ = 0;
+    session_ = nullptr;
+    stream_ = 0;
+    given_back_ = false;
+    return true;
+}
+
+// Asked with a connection at hand, before each time that the request goes over one.
 int Transfer::OnRequestDue(void* self, char*, char*, int, int) noexcept {
 #if LIBCURL_VERSION_NUM >= 0x075000
-    auto* const transfer = static_cast<Transfer*>(self);
-    if (transfer->BodyHasLeft()) {
-        transfer->resend_refused_ = true;
-        return CURL_PREREQFUNC_ABORT;
-    }
-    return CURL_PREREQFUNC_OK;
+    return static_cast<Transfer*>(self)->MayGo() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 #else
     (void)self;
     return 0;
@@ -141,12 +157,57 @@ int Transfer::OnRequestDue(void* self, char*, char*, int, int) noexcept {
 // The same question, asked where libcurl knows that it must wind the body back, and the only one
 // that a libcurl before 7.80 asks. Where nothing has left there is nothing to wind back.
 int Transfer::OnSeek(void* self, curl_off_t, int) noexcept {
+    return static_cast<Transfer*>(self)->MayGo() ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+}
+
+// A refused stream and a dead connection look alike where the connection had been used before:
+// libcurl begins again. But where the session lives, it is not the connection that has died.
+int Transfer::OnTrace(CURL*, curl_infotype type, char* text, size_t size, void* self) noexcept {
     auto* const transfer = static_cast<Transfer*>(self);
-    if (transfer->BodyHasLeft()) {
-        transfer->resend_refused_ = true;
-        return CURL_SEEKFUNC_FAIL;
+    if (type == CURLINFO_SSL_DATA_IN || type == CURLINFO_SSL_DATA_OUT) {
+        transfer->heard_last_ = type == CURLINFO_SSL_DATA_IN;
     }
-    return CURL_SEEKFUNC_OK;
+    if (type != CURLINFO_TEXT) {
+        return 0;
+    }
+    const std::string_view line(text, size);
+    if (const auto stream = StreamOpenedBy(line)) {
+        transfer->stream_ = *stream;
+        transfer->session_ = transfer->Session();
+    } else if (const auto last = LastStreamOf(line)) {
+        transfer->keeper_->StreamsGivenBack(transfer->Session(), *last);
+    } else if (TellsOfARefusal(line) || (TellsOfARepetition(line) && transfer->SessionLives())) {
+        transfer->given_back_ = true;
+    }
+    return 0;
+}
+
+void Transfer::GiveBackBeyond(const void* session, uint32_t last) noexcept {
+    if (session != nullptr && session == session_ && stream_ > last) {
+        given_back_ = true;
+    }
+}
+
+// OpenSSL's session that carries the transfer at the moment; nullptr if there is none, or where
+// libcurl has another library. It stands for the connection, of which libcurl tells nothing before
+// an exchange is over.
+const void* Transfer::Session() const noexcept {
+    curl_tlssessioninfo* info = nullptr;
+    if (curl_easy_getinfo(Easy(), CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || info == nullptr ||
+        info->backend != CURLSSLBACKEND_OPENSSL) {
+        return nullptr;
+    }
+    return info->internals;
+}
+
+// Whether the session of the transfer's stream is in order: the peer has not closed it, libcurl has
+// met no error of it, which it would have told, and nothing that it has heard made it answer. (To
+// what is no HTTP/2 it answers with a GOAWAY of its own, and gives the connection up.)
+bool Transfer::SessionLives() const noexcept {
+    const void* const session = Session();
+    return stream_ != 0 && session != nullptr && session == session_ && tls_error_[0] == '\0' &&
+           heard_last_ &&
+           (SSL_get_shutdown(static_cast<const SSL*>(session)) & SSL_RECEIVED_SHUTDOWN) == 0;
 }
 
 // The one place that says what may have reached the server.
@@ -154,22 +215,28 @@ int Transfer::OnSeek(void* self, curl_off_t, int) noexcept {
 // libcurl's codes cannot tell: CURLE_COULDNT_CONNECT also ends a request whose first attempt went
 // out on a kept connection that died; CURLE_OPERATION_TIMEDOUT may strike before or after sending.
 // The body can: it lies with us until libcurl has a connection, a TLS session and the request's
-// head behind it. A server that has not got a byte of an announced body has no event to process.
+// head behind it. A server that has not got a byte of an announced body has no event to process,
+// and one that lacks its end has no JSON to read.
 //
-//   how it ended                                        body untouched    any of it taken
-//   answered                                            kAnswered         kAnswered
-//   answer above the cap                                kAnswerTooLarge   kAnswerTooLarge
-//   bad or refused URL, DNS, connect, TLS, proxy        kNotSent          - (kMaybeDelivered)
-//   time-out, send or receive error, empty reply,
-//   stream error, cut answer, no memory, any other      kNotSent          kMaybeDelivered
+//   how it ended                                body untouched   part of it taken  all of it taken
+//   answered                                    kAnswered        kAnswered         kAnswered
+//   answer above the cap                        kAnswerTooLarge  kAnswerTooLarge   kAnswerTooLarge
+//   given back by the peer                      kNotSent         kNotProcessed     kNotProcessed
+//   bad or refused URL, DNS, connect, TLS       kNotSent         -                 -
+//   time-out, send or receive error, empty
+//   reply, stream error, cut answer, other      kNotSent         kNotProcessed     kMaybeDelivered
 //
 // An empty body is never asked for; there the request's head decides.
 TransportResult Transfer::ResultFor(CURLcode code) const noexcept {
     if (too_large_) {
         return TransportResult::kAnswerTooLarge;
     }
-    if (code == CURLE_OK && answer_.http_status != 0) {
+    if (answer_.http_status != 0 && has_head_ &&
+        (code == CURLE_OK || (code == CURLE_RECV_ERROR && EndedWithItsConnection()))) {
         return TransportResult::kAnswered;
+    }
+    if (BodyHasLeft() && (given_back_ || body_sent_ < request_.body.size())) {
+        return TransportResult::kNotProcessed;
     }
     long head_bytes = 0;
     if (request_.body.empty()) {
@@ -177,6 +244,18 @@ TransportResult Transfer::ResultFor(CURLcode code) const noexcept {
     }
     return BodyHasLeft() || head_bytes > 0 ? TransportResult::kMaybeDelivered
                                            : TransportResult::kNotSent;
+}
+
+// Whether the end of the answer is the end of its connection: HTTP/1, without a length and without
+// chunks. Servers and proxies that close a TLS connection without saying so (close_notify) make an
+// error of such an end. Whether something is missing the JSON tells: half an object is none.
+bool Transfer::EndedWithItsConnection() const noexcept {
+    long version = 0;
+    curl_off_t length = 0;
+    curl_easy_getinfo(Easy(), CURLINFO_HTTP_VERSION, &version);
+    curl_easy_getinfo(Easy(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    return (version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1) && length < 0 &&
+           !has_encoding_;
 }
 
 // Of our own reasons first: libcurl's code for them is a mere "aborted by callback".

@@ -11,14 +11,25 @@
 
 namespace crm_capi {
 
+class ConnectionPool;
 class EasyOptions;
+
+// Is told what a peer says about streams that are not the teller's own.
+class StreamKeeper {
+public:
+    // Of this TLS session's streams, those beyond the last one have not been acted on.
+    virtual void StreamsGivenBack(const void* session, uint32_t last) noexcept = 0;
+
+protected:
+    ~StreamKeeper() = default;
+};
 
 // Used again and again: Load, run by libcurl, End, TakeAnswer, Load ...
 // libcurl holds pointers into it, so it stays where it was born.
 class Transfer {
 public:
-    // Throws std::bad_alloc.
-    Transfer();
+    // Throws std::bad_alloc. The keeper outlives it.
+    explicit Transfer(StreamKeeper* keeper);
     Transfer(const Transfer&) = delete;
     Transfer& operator=(const Transfer&) = delete;
 
@@ -39,7 +50,13 @@ public:
     // Gives the answer away and forgets the request, token included.
     HttpAnswer TakeAnswer() noexcept;
 
+    // The peer has not acted on streams of this session beyond the last one.
+    void GiveBackBeyond(const void* session, uint32_t last) noexcept;
+
     CURL* Easy() const { return easy_.get(); }
+
+    // Which runs it; nullptr if none does.
+    ConnectionPool* pool = nullptr;
 
     // Where the owner keeps it, so that it can move it between lists without searching.
     std::list<Transfer>::iterator position;
@@ -57,6 +74,8 @@ private:
     static size_t OnRead(char* buffer, size_t size, size_t count, void* self) noexcept;
     static int OnSeek(void* self, curl_off_t offset, int origin) noexcept;
     static int OnRequestDue(void* self, char*, char*, int, int) noexcept;
+    static int OnTrace(CURL* easy, curl_infotype type, char* text, size_t size,
+                       void* self) noexcept;
 
     void BuildHeaderList();
     CURLcode SetOptions();
@@ -66,19 +85,30 @@ private:
 
     // True once the server may hold a part of the body.
     bool BodyHasLeft() const { return body_sent_ > 0; }
+    bool MayGo() noexcept;
+    const void* Session() const noexcept;
+    bool SessionLives() const noexcept;
+    bool EndedWithItsConnection() const noexcept;
     TransportResult ResultFor(CURLcode code) const noexcept;
     const char* ErrorText(CURLcode code) const noexcept;
     void Conclude(CURLcode code, const char* text) noexcept;
 
+    StreamKeeper* const keeper_;
     std::unique_ptr<CURL, EasyDeleter> easy_;
     std::unique_ptr<curl_slist, ListDeleter> header_list_;
     HttpRequest request_;
     HttpAnswer answer_;
     size_t max_response_bytes_ = 0;
-    size_t body_sent_ = 0;         // bytes of the body that libcurl took
-    bool resend_refused_ = false;  // libcurl wanted to send the body again
-    bool too_large_ = false;       // OnBody stopped it: the answer exceeds the cap
-    bool out_of_memory_ = false;   // OnBody stopped it: no memory
+    size_t body_sent_ = 0;           // bytes of the body that libcurl took
+    const void* session_ = nullptr;  // the TLS session in which its stream was opened
+    uint32_t stream_ = 0;            // of HTTP/2; 0 = none
+    bool given_back_ = false;        // the peer says that it has not acted on it
+    bool heard_last_ = false;        // the latest record of TLS came from the peer
+    bool has_head_ = false;          // of the answer, whole
+    bool has_encoding_ = false;      // the answer's body has an end of its own
+    bool resend_refused_ = false;    // libcurl wanted to send the body again
+    bool too_large_ = false;         // OnBody stopped it: the answer exceeds the cap
+    bool out_of_memory_ = false;     // OnBody stopped it: no memory
     char tls_error_[CURL_ERROR_SIZE] = "";
 };
 

@@ -71,6 +71,12 @@ CURLcode Transfer::Load(uint64_t ticket, HttpRequest request, size_t max_respons
     answer_.ticket = ticket;
     max_response_bytes_ = max_response_bytes;
     body_sent_ = 0;
+    session_ = nullptr;
+    stream_ = 0;
+    given_back_ = false;
+    heard_last_ = false;
+    has_head_ = false;
+    has_encoding_ = false;
     resend_refused_ = false;
     too_large_ = false;
     out_of_memory_ = false;
@@ -189,6 +195,11 @@ void Transfer::SetRequest(EasyOptions* options) {
         options->Set(CURLOPT_SEEKFUNCTION, &Transfer::OnSeek);
         options->Set(CURLOPT_SEEKDATA, this);
     }
+    // For what a peer says of its streams (http2_trace.hpp). Nothing of it is kept but numbers. Not
+    // without the function: libcurl would write it all to the server's log, token included.
+    options->Set(CURLOPT_DEBUGFUNCTION, &Transfer::OnTrace);
+    options->Set(CURLOPT_DEBUGDATA, this);
+    options->Prefer(CURLOPT_VERBOSE, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075000
     options->Prefer(CURLOPT_PREREQFUNCTION, &Transfer::OnRequestDue);
     options->Prefer(CURLOPT_PREREQDATA, this);

@@ -5,37 +5,27 @@
 // nothing can get lost for want of memory once Start has returned.
 #include "net/transport.hpp"
 
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <list>
 #include <memory>
 #include <stdexcept>
+#include <utility>
 
 #include <curl/curl.h>
 
+#include "net/connection_pool.hpp"
 #include "net/curl_transfer.hpp"
-#include "net/event_pump.hpp"
 #include "net/signal_block.hpp"
 
 namespace crm_capi {
 
 namespace {
 
-// Open sockets at one time, well below the usual limit of 1024 files. Fifty datasets with the
-// default of four requests in flight get one each even over HTTP/1.1, and one slow dataset with as
-// many in flight as are allowed leaves the others enough; with HTTP/2 one or two carry everything.
-// What exceeds it waits its turn.
-constexpr long kMaxConnections = 256;
-
-// Connections kept for the next request. libcurl counts those in use as well, and closes each one
-// beyond as soon as its request has ended: with fewer than are in flight, every other request would
-// begin with a handshake.
-constexpr long kMaxKeptConnections = 64;
-
 // Easy handles kept for the next request. An idle one costs about 10 kB.
 constexpr size_t kMaxIdleTransfers = 32;
-
-struct MultiDeleter {
-    void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
-};
 
 // Not at load: the postmaster preloads this library and must not own TLS state when it forks. Never
 // undone, because other users of libcurl may live in the same process.
@@ -49,66 +39,114 @@ void StartLibcurl() {
     }
 }
 
-class CurlTransport final : public Transport {
+// An epoll set of the kernel, closed with its owner.
+class EpollSet {
 public:
-    explicit CurlTransport(size_t max_response_bytes);
+    // What epoll_create1 has returned; throws std::runtime_error for a failure.
+    explicit EpollSet(int descriptor) : descriptor_(descriptor) {
+        if (descriptor_ < 0) {
+            throw std::runtime_error("could not create an epoll set");
+        }
+    }
+    ~EpollSet() { close(descriptor_); }
+    EpollSet(const EpollSet&) = delete;
+    EpollSet& operator=(const EpollSet&) = delete;
+    // The descriptor, for epoll_ctl and for whoever waits on it.
+    int Number() const { return descriptor_; }
+
+private:
+    int descriptor_;
+};
+
+class CurlTransport final : public Transport, public StreamKeeper {
+public:
+    CurlTransport(size_t max_response_bytes, std::chrono::milliseconds connection_lifetime);
     ~CurlTransport() override;
 
     uint64_t Start(HttpRequest request) override;
-    int Descriptor() const override { return pump_.Descriptor(); }
-    long TimeoutMs() const override { return finished_.empty() ? pump_.TimeoutMs() : 0; }
+    int Descriptor() const override { return pools_ready_.Number(); }
+    long TimeoutMs() const override;
     void Pump() override;
     bool NextAnswer(HttpAnswer* answer) override;
     int InFlight() const override { return static_cast<int>(running_.size() + finished_.size()); }
 
 private:
-    CURLcode Add(Transfer* transfer);
-    void CollectFinished() noexcept;
-    void EndAll(CURLMcode code) noexcept;
+    void StreamsGivenBack(const void* session, uint32_t last) noexcept override;
+    void OpenPool();
+    void RenewPool() noexcept;
+    void DropUnusedPools() noexcept;
+    void CollectEnded(ConnectionPool* pool) noexcept;
+    void EndAll(ConnectionPool* pool, CURLMcode code) noexcept;
     void MoveToFinished(Transfer* transfer) noexcept;
 
     const size_t max_response_bytes_;
+    const std::chrono::milliseconds connection_lifetime_;
     uint64_t last_ticket_ = 0;
-    EventPump pump_;  // before multi_, which reports to it to its last moment
-    std::unique_ptr<CURLM, MultiDeleter> multi_;
+    EpollSet pools_ready_;             // watches the descriptors of all pools
+    std::list<ConnectionPool> pools_;  // the first one takes new requests
     std::list<Transfer> running_;
     std::list<Transfer> finished_;
     std::list<Transfer> idle_;
 };
 
 // Throws std::runtime_error if libcurl has no memory, or the kernel no epoll set.
-CurlTransport::CurlTransport(size_t max_response_bytes)
-    : max_response_bytes_(max_response_bytes), multi_(curl_multi_init()) {
-    if (!multi_ || !pump_.Attach(multi_.get())) {
-        throw std::runtime_error("could not start libcurl");
-    }
-    curl_multi_setopt(multi_.get(), CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_MULTIPLEX));
-    curl_multi_setopt(multi_.get(), CURLMOPT_MAX_TOTAL_CONNECTIONS, kMaxConnections);
-    curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, kMaxKeptConnections);
-#if LIBCURL_VERSION_NUM >= 0x081700
-    // Its threads that look names up belong to the multi handle, whose end would wait for them.
-    curl_multi_setopt(multi_.get(), CURLMOPT_QUICK_EXIT, 1L);
-#endif
+CurlTransport::CurlTransport(size_t max_response_bytes,
+                             std::chrono::milliseconds connection_lifetime)
+    : max_response_bytes_(max_response_bytes),
+      connection_lifetime_(connection_lifetime),
+      pools_ready_(epoll_create1(EPOLL_CLOEXEC)) {
+    OpenPool();
 }
 
-// Requests in flight are dropped where they stand. Transfers go before the multi handle, as libcurl
+// Requests in flight are dropped where they stand. Transfers go before the pools, as libcurl
 // demands, and all of it under one guard.
 CurlTransport::~CurlTransport() {
     const SignalBlock block;
-    for (const Transfer& transfer : running_) {
-        curl_multi_remove_handle(multi_.get(), transfer.Easy());
+    for (Transfer& transfer : running_) {
+        if (transfer.pool != nullptr) {
+            transfer.pool->Remove(&transfer);
+        }
     }
     running_.clear();
     finished_.clear();
     idle_.clear();
-    multi_.reset();
+    pools_.clear();
+}
+
+// Throws std::runtime_error or std::bad_alloc; then nothing has changed.
+void CurlTransport::OpenPool() {
+    std::list<ConnectionPool> one;
+    one.emplace_front();
+    epoll_event event = {};
+    event.events = EPOLLIN;
+    if (epoll_ctl(pools_ready_.Number(), EPOLL_CTL_ADD, one.front().Descriptor(), &event) != 0) {
+        throw std::runtime_error("could not watch an epoll set");
+    }
+    pools_.splice(pools_.begin(), one);
+}
+
+// Without a new pool the old one goes on: connections that are too old are better than none.
+void CurlTransport::RenewPool() noexcept {
+    try {
+        OpenPool();
+        DropUnusedPools();
+    } catch (...) {
+        return;
+    }
+}
+
+// The kernel forgets a descriptor that is closed.
+void CurlTransport::DropUnusedPools() noexcept {
+    for (auto pool = std::next(pools_.begin()); pool != pools_.end();) {
+        pool = pool->IsUnused() ? pools_.erase(pool) : std::next(pool);
+    }
 }
 
 uint64_t CurlTransport::Start(HttpRequest request) {
     const SignalBlock block;
     std::list<Transfer> one;  // owns it until nothing can throw any more
     if (idle_.empty()) {
-        one.emplace_back();
+        one.emplace_back(this);
     } else {
         one.splice(one.begin(), idle_, idle_.begin());
     }
@@ -118,8 +156,11 @@ uint64_t CurlTransport::Start(HttpRequest request) {
     CURLcode code = transfer.Load(ticket, std::move(request), max_response_bytes_);
     last_ticket_ = ticket;
     running_.splice(running_.end(), one);
+    if (pools_.front().Age() >= connection_lifetime_) {
+        RenewPool();
+    }
     if (code == CURLE_OK) {
-        code = Add(&transfer);
+        code = pools_.front().Add(&transfer);
     }
     if (code != CURLE_OK) {
         transfer.End(code);
@@ -128,54 +169,63 @@ uint64_t CurlTransport::Start(HttpRequest request) {
     return ticket;
 }
 
-// A transfer whose socket nobody watches would hang, so it is taken out again.
-CURLcode CurlTransport::Add(Transfer* transfer) {
-    (void)pump_.TakeRefusal();  // one that came while transfers were ended concerns nobody
-    const CURLMcode added = curl_multi_add_handle(multi_.get(), transfer->Easy());
-    const bool refused = pump_.TakeRefusal();
-    if (added == CURLM_OK && refused) {
-        curl_multi_remove_handle(multi_.get(), transfer->Easy());
+long CurlTransport::TimeoutMs() const {
+    if (!finished_.empty()) {
+        return 0;
     }
-    return added == CURLM_OK && !refused ? CURLE_OK : CURLE_FAILED_INIT;
+    long least = -1;
+    for (const ConnectionPool& pool : pools_) {
+        const long wanted = pool.TimeoutMs();
+        least = least < 0 || (wanted >= 0 && wanted < least) ? wanted : least;
+    }
+    return least;
 }
 
 void CurlTransport::Pump() {
     const SignalBlock block;
-    const CURLMcode code = pump_.Run(multi_.get());
-    CollectFinished();
-    if (code != CURLM_OK) {
-        EndAll(code);
+    for (ConnectionPool& pool : pools_) {
+        const CURLMcode code = pool.Run();
+        CollectEnded(&pool);
+        if (code != CURLM_OK) {
+            EndAll(&pool, code);
+        }
     }
+    DropUnusedPools();
 }
 
 // Answers of transfers that libcurl has ended.
-void CurlTransport::CollectFinished() noexcept {
-    int left = 0;
-    while (const CURLMsg* const message = curl_multi_info_read(multi_.get(), &left)) {
-        if (message->msg != CURLMSG_DONE) {
-            continue;
-        }
-        Transfer* const transfer = Transfer::Of(message->easy_handle);
-        transfer->End(message->data.result);
-        curl_multi_remove_handle(multi_.get(), transfer->Easy());  // ends the message's life too
+void CurlTransport::CollectEnded(ConnectionPool* pool) noexcept {
+    CURLcode result = CURLE_OK;
+    while (Transfer* const transfer = pool->NextEnded(&result)) {
+        transfer->End(result);
+        pool->Remove(transfer);
         MoveToFinished(transfer);
     }
 }
 
 // The multi handle gave up (no memory, or the kernel refused to watch a socket). With all transfers
 // gone libcurl lets it be used again.
-void CurlTransport::EndAll(CURLMcode code) noexcept {
-    while (!running_.empty()) {
-        Transfer& transfer = running_.front();
-        curl_multi_remove_handle(multi_.get(), transfer.Easy());
-        transfer.EndBroken(code);
-        MoveToFinished(&transfer);
+void CurlTransport::EndAll(ConnectionPool* pool, CURLMcode code) noexcept {
+    for (auto next = running_.begin(); next != running_.end();) {
+        Transfer& transfer = *next++;
+        if (transfer.pool == pool) {
+            pool->Remove(&transfer);
+            transfer.EndBroken(code);
+            MoveToFinished(&transfer);
+        }
     }
 }
 
 // From whichever list; neither copies nor allocates.
 void CurlTransport::MoveToFinished(Transfer* transfer) noexcept {
     finished_.splice(finished_.end(), running_, transfer->position);
+}
+
+// The word of a peer about all streams of a connection beyond one.
+void CurlTransport::StreamsGivenBack(const void* session, uint32_t last) noexcept {
+    for (Transfer& transfer : running_) {
+        transfer.GiveBackBeyond(session, last);
+    }
 }
 
 bool CurlTransport::NextAnswer(HttpAnswer* answer) {
@@ -194,10 +244,11 @@ bool CurlTransport::NextAnswer(HttpAnswer* answer) {
 
 }  // namespace
 
-std::unique_ptr<Transport> MakeCurlTransport(size_t max_response_bytes) {
+std::unique_ptr<Transport> MakeCurlTransport(size_t max_response_bytes,
+                                             std::chrono::milliseconds connection_lifetime) {
     const SignalBlock block;
     StartLibcurl();
-    return std::make_unique<CurlTransport>(max_response_bytes);
+    return std::make_unique<CurlTransport>(max_response_bytes, connection_lifetime);
 }
 
 }  // namespace crm_capi

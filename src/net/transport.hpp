@@ -4,6 +4,7 @@
 // serves all datasets of a shipper and keeps their connections.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 
@@ -37,7 +38,13 @@ public:
     virtual int InFlight() const = 0;
 };
 
+// How long new requests go over the connections that are there. After that a host's name is looked
+// up anew: an address that the name has left may answer for long, and one day no more. A few
+// handshakes in five minutes are nothing to an endpoint that is asked all the time.
+constexpr std::chrono::milliseconds kConnectionLifetime = std::chrono::minutes(5);
+
 // max_response_bytes caps an answer's body. Throws std::runtime_error if libcurl cannot start.
-std::unique_ptr<Transport> MakeCurlTransport(size_t max_response_bytes);
+std::unique_ptr<Transport> MakeCurlTransport(
+    size_t max_response_bytes, std::chrono::milliseconds connection_lifetime = kConnectionLifetime);
 
 }  // namespace crm_capi

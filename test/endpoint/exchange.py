@@ -26,7 +26,8 @@ class Exchange:
         self.settings = world.settings
         self.trace = errors.new_trace_id()
         self.request = Request(head.method, head.path, head.query, bearer_of(head.headers), 0.0,
-                               encoding=head.headers.get("content-encoding", "").lower())
+                               encoding=head.headers.get("content-encoding", "").lower(),
+                               length=announced_length(head))
         locate(self.request, self.settings)
         self.ticket = self.book.begin(connection, self.request.dataset)
         self.request.received_at = self.ticket.received_at
@@ -221,6 +222,12 @@ class Exchange:
         self.settle("bad_http", 400)
         self.wire.send(answer_head(400, {"Connection": "close"}, 0))
         return False
+
+
+def announced_length(head):
+    """What the head says of the body's length; 0 if it says nothing that can be read."""
+    length = head.headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() else 0
 
 
 def bearer_of(headers):

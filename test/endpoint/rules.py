@@ -18,7 +18,8 @@ from event_rules import EVENT_RULES, PLACEHOLDER_HASHES, notes_on
 MAX_EVENTS = 1000
 
 # Reference 3.1 as of 2026-11. A fixed set and no dates: a test must not change with the calendar.
-CURRENT_VERSIONS = ("v21.0", "v22.0", "v23.0", "v24.0", "v25.0", "v26.0")
+CURRENT_VERSIONS = ("v21.0", "v22.0", "v23.0", "v24.0", "v25.0", "v26.0",
+                    "v27.0")
 
 path_pattern = re.compile(r"/(?:(v\d{1,3}\.\d{1,2})/)?([^/]+)/events")
 dataset_pattern = re.compile(r"[0-9]{5,20}")
@@ -71,6 +72,7 @@ class Request:
     payload: object = None
     unreadable: Optional[str] = None
     encoding: str = ""
+    length: int = 0  # of the body as its head announces it
     version: Optional[str] = None
     dataset: Optional[str] = None
     notes: dict = field(default_factory=dict)  # index -> why an event will not count, or oddities

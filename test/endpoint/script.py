@@ -20,6 +20,7 @@ MATCH_KEYS = {
     "lead_id": (int, str, list),   # one of these leads is in the batch
     "min_events": int,
     "max_events": int,
+    "min_bytes": int,              # the body is announced to be so long
     "token_in": str,               # header, body or query
 }
 ACTION_KEYS = {
@@ -104,6 +105,9 @@ class Rule:
 
     def match_max_events(self, wanted, number, request):
         return event_count(request) <= wanted
+
+    def match_min_bytes(self, wanted, number, request):
+        return request.length >= wanted
 
     def state(self):
         return {"name": self.name, "applied": self.applied, "left": self.left}

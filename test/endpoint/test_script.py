@@ -198,6 +198,14 @@ class Breaks(EndpointTest):
         self.assertEqual((entry["outcome"], entry["event_count"]), ("cut_before_read", None))
         self.assertEqual(self.control.state()["accepted"], 0)
 
+    def test_only_bodies_that_are_announced_to_be_long_are_cut(self):
+        self.control.script({"match": {"min_bytes": 2000}, "action": {"cut": "before_read"}})
+        self.assert_accepted(self.client.post([event()]))
+        with self.assertRaises(BROKEN):
+            self.client.post([event(LEAD + i) for i in range(20)])
+        self.wait("requests", 2)
+        self.assertEqual(self.control.lines("requests")[-1]["outcome"], "cut_before_read")
+
     def test_cut_after_the_body_loses_the_answer(self):
         trouble, entry = self.broken(cut="after_body")
         self.assertIsInstance(trouble, http.client.RemoteDisconnected)

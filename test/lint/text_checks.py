@@ -16,7 +16,7 @@ SYSTEM = r"<(sys/)?[a-z_0-9]+\.h>"
 ROOMS = {
     "src/core/": (r'"core/[^"]+"', STANDARD, r"<nlohmann/[^>]+>", r"<openssl/[^>]+>", r"<arpa/inet\.h>",
                   r"<unicode/[^>]+>", r"<phonenumbers/[^>]+>"),
-    "src/net/": (r'"(core|net)/[^"]+"', STANDARD, SYSTEM, r"<curl/[^>]+>"),
+    "src/net/": (r'"(core|net)/[^"]+"', STANDARD, SYSTEM, r"<curl/[^>]+>", r"<openssl/[^>]+>"),
     "src/pg/": (r'"(?!module)[^"]+"', r"<[^>]+>"),
     "src/": (r'"(core|net|pg)/[^"]+"', STANDARD),
 }

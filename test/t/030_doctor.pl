@@ -77,7 +77,7 @@ like(check('clock'), qr/^error The clock is \d+ seconds behind the endpoint's\.$
 $endpoint->script({ action => { headers => { Date => 'never' } } });
 is(check('clock'), 'warning The endpoint did not tell its time.', 'an answer without a date');
 $endpoint->script({ action => { headers => { 'X-Ad-Api-Version-Warning' => 'upgraded' } } });
-is(check('api_version'), 'warning Version v26.0 is answered in another version.', 'a version that is replaced');
+is(check('api_version'), 'warning Version v27.0 is answered in another version.', 'a version that is replaced');
 $endpoint->script();
 $crm->sql("ALTER SERVER sales OPTIONS (ADD api_version 'v20.0')");
 is(check('api_version', send => 1), 'error Version v20.0 is refused by the endpoint.', 'a version that has ended');

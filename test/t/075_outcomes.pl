@@ -122,7 +122,7 @@ for my $case (@cases)
 begin();
 $endpoint->script({ times => 3, action => { status => 500 } },
 	{ times => 1, action => { code => 1 } });
-change_together(1, 3);
+change_together(1, 1);
 $crm->arrived_as_committed('after four failures the events arrive');
 is(of_requests('outcome'), 'retry retry retry retry delivered', 'each attempt is on record');
 # Full jitter: between a tenth of the bound and the bound, which doubles. The end of the request is
@@ -203,7 +203,7 @@ my $elsewhere = StandIn->new($crm->node->basedir . '/elsewhere');
 $endpoint->script(
 	{
 		times => 1,
-		action => { redirect => $elsewhere->url . "/v26.0/$StandIn::DATASET/events" }
+		action => { redirect => $elsewhere->url . "/v27.0/$StandIn::DATASET/events" }
 	});
 change_together(1, 5);
 await_outcome('retry');

@@ -26,6 +26,13 @@ sub bound
 	return $k * (2 * log($n / $k) / log(2) + 2) + 1;
 }
 
+# And how many of them may be refused: what Meta counts against its access tier.
+sub refused_bound
+{
+	my ($n, $k) = @_;
+	return $k * (0.6 * log($n / $k) / log(2) + 2.3) + 1;
+}
+
 for my $case (
 	[ 'one in the middle', 200, 77 ],
 	[ 'the first and the last', 200, 1, 200 ],
@@ -50,6 +57,8 @@ for my $case (
 		is($endpoint->state->{accepted}, $events - @bad, 'all others are delivered, once');
 		cmp_ok($endpoint->state->{requests}, '<=', bound($events, scalar @bad),
 			'in as many requests as are promised');
+		cmp_ok($endpoint->state->{refused}, '<=', refused_bound($events, scalar @bad),
+			'of which no more are refused than is promised');
 	};
 }
 
@@ -59,7 +68,7 @@ subtest 'poison: what is wrong with the dataset is not looked for in its events'
 	$crm->sql('SELECT change(i) FROM generate_series(1, 200) i');
 	$crm->arrived_as_committed('all arrive');
 	my @sizes = map { $_->{event_count} } $endpoint->requests;
-	is("@sizes", '200 1 199', 'the batch as a whole, a probe, the rest: no halves');
+	is("@sizes", '200 1 199', 'the batch as a whole, a probe, the rest: no parts');
 };
 
 # --- Order

@@ -22,18 +22,21 @@ TEST(ApiVersionTest, AgesByItsTable) {
         VersionAge age;
         const char* ends;
     } rows[] = {
+        {"v27.0", "25 Nov 2026", VersionAge::kServed, ""},
         {"v26.0", "25 Nov 2026", VersionAge::kServed, ""},
         {"v26.0", "01 Jan 2040", VersionAge::kServed, ""},
         {"v25.0", "25 Nov 2026", VersionAge::kServed, "2028-07-29"},
-        {"v21.0", "22 Oct 2026", VersionAge::kServed, "2027-01-21"},
-        {"v21.0", "23 Oct 2026", VersionAge::kEnding, "2027-01-21"},
+        {"v22.0", "17 Nov 2026", VersionAge::kServed, "2027-05-20"},
+        {"v22.0", "18 Nov 2026", VersionAge::kEnding, "2027-05-20"},
+        {"v21.0", "21 Jul 2026", VersionAge::kServed, "2027-01-21"},
+        {"v21.0", "22 Jul 2026", VersionAge::kEnding, "2027-01-21"},
         {"v21.0", "20 Jan 2027", VersionAge::kEnding, "2027-01-21"},
         {"v21.0", "21 Jan 2027", VersionAge::kEnded, "2027-01-21"},
         {"v20.0", "25 Nov 2026", VersionAge::kEnded, "2026-09-24"},
         {"v19.0", "25 Nov 2026", VersionAge::kEnded, ""},
         {"v1.0", "25 Nov 2026", VersionAge::kEnded, ""},
-        {"v26.1", "25 Nov 2026", VersionAge::kUnknown, ""},
-        {"v27.0", "25 Nov 2026", VersionAge::kUnknown, ""},
+        {"v27.1", "25 Nov 2026", VersionAge::kUnknown, ""},
+        {"v28.0", "25 Nov 2026", VersionAge::kUnknown, ""},
         {"v999.9", "25 Nov 2026", VersionAge::kUnknown, ""},
         {"", "25 Nov 2026", VersionAge::kEnded, ""},
     };

@@ -211,6 +211,8 @@ TEST(CheckupTest, ADataset) {
          Check::kDeadline, CheckStatus::kError},
         {"over", [](DatasetFacts* f) { f->next_deadline = kNow - kDay; }, Check::kDeadline,
          CheckStatus::kError},
+        {"small requests", [](DatasetFacts* f) { f->request_size = 125; }, Check::kRequestSize,
+         CheckStatus::kWarning},
         {"parked", [](DatasetFacts* f) { f->parked_lately = 1; }, Check::kParked,
          CheckStatus::kWarning},
         {"a day ago", [](DatasetFacts* f) { f->last_success_at = kNow - 26 * kHour; },
@@ -247,7 +249,7 @@ TEST(CheckupTest, ADatasetThatIsGone) {
 ProbeFacts GoodProbe() {
     ProbeFacts facts;
     facts.dataset = "sales";
-    facts.api_version = "v26.0";
+    facts.api_version = "v27.0";
     facts.answer.result = TransportResult::kAnswered;
     facts.answer.http_status = 400;
     facts.answer.body = R"({"error":{"code":100}})";
@@ -322,9 +324,9 @@ TEST(CheckupTest, TheVersionIsJudgedByTableAndAnswer) {
         bool warned;
         CheckStatus status;
     } rows[] = {
-        {"v26.0", "{}", false, CheckStatus::kOk},
-        {"v26.0", "{}", true, CheckStatus::kWarning},
-        {"v26.0", R"({"error":{"code":2635}})", false, CheckStatus::kError},
+        {"v27.0", "{}", false, CheckStatus::kOk},
+        {"v27.0", "{}", true, CheckStatus::kWarning},
+        {"v27.0", R"({"error":{"code":2635}})", false, CheckStatus::kError},
         {"v21.0", "{}", false, CheckStatus::kWarning},
         {"v20.0", "{}", false, CheckStatus::kError},
         {"v99.0", "{}", false, CheckStatus::kOk},

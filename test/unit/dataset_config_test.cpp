@@ -19,7 +19,7 @@ DatasetConfig Config() {
     DatasetConfig config;
     config.server = 1;
     config.numbers = {1};
-    config.api_version = "v26.0";
+    config.api_version = "v27.0";
     config.constants.dataset_id = "1234567890123456";
     config.constants.lead_event_source = "test";
     config.access_token = kToken;
@@ -45,10 +45,10 @@ TEST(DatasetConfig, TheUrlIsEndpointVersionAndDataset) {
         const char* endpoint;
         const char* expected;
     } cases[] = {
-        {"https://graph.facebook.com", "https://graph.facebook.com/v26.0/1234567890123456/events"},
-        {"https://graph.facebook.com/", "https://graph.facebook.com/v26.0/1234567890123456/events"},
-        {"https://localhost:8443", "https://localhost:8443/v26.0/1234567890123456/events"},
-        {"http://[::1]:8080/", "http://[::1]:8080/v26.0/1234567890123456/events"},
+        {"https://graph.facebook.com", "https://graph.facebook.com/v27.0/1234567890123456/events"},
+        {"https://graph.facebook.com/", "https://graph.facebook.com/v27.0/1234567890123456/events"},
+        {"https://localhost:8443", "https://localhost:8443/v27.0/1234567890123456/events"},
+        {"http://[::1]:8080/", "http://[::1]:8080/v27.0/1234567890123456/events"},
     };
     for (const auto& c : cases) {
         DatasetConfig config = Config();
@@ -60,7 +60,7 @@ TEST(DatasetConfig, TheUrlIsEndpointVersionAndDataset) {
 TEST(DatasetConfig, BeginsWithTheDefaultsOfTheContract) {
     const DatasetConfig config;
     EXPECT_EQ(config.endpoint, "https://graph.facebook.com");
-    EXPECT_EQ(config.api_version, "v26.0");
+    EXPECT_EQ(config.api_version, "v27.0");
     EXPECT_EQ(config.batch_size, 500);
     EXPECT_EQ(config.max_in_flight, 4);
     EXPECT_EQ(config.timeout_ms, 30000);
@@ -103,7 +103,7 @@ TEST(DatasetConfig, TheTokenIsWhereItIsWishedAndNowhereElse) {
         }
         EXPECT_EQ(request.headers, headers);
         EXPECT_EQ(request.url,
-                  "https://graph.facebook.com/v26.0/1234567890123456/events" + with_proof(c.query));
+                  "https://graph.facebook.com/v27.0/1234567890123456/events" + with_proof(c.query));
         const std::string end = with_proof(c.in_body);
         ASSERT_GE(request.body.size(), end.size());
         EXPECT_EQ(request.body.substr(request.body.size() - end.size()), end);
@@ -130,7 +130,7 @@ TEST(DatasetConfig, TheTokenIsPercentEncodedInTheQueryAlone) {
         config.access_token = c.token;
         config.token_place = TokenPlace::kQuery;
         EXPECT_EQ(BuildRequest(config, Events(1)).url,
-                  std::string("https://graph.facebook.com/v26.0/1234567890123456/events") +
+                  std::string("https://graph.facebook.com/v27.0/1234567890123456/events") +
                       "?access_token=" + c.encoded);
     }
     DatasetConfig config = Config();

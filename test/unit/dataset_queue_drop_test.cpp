@@ -43,7 +43,7 @@ TEST(DatasetQueueDrop, LeavesWhatIsLoaded) {
     }
     queue.Drop(Ids({{2, 2}}));
     Batch batch;
-    ASSERT_TRUE(queue.NextBatch(10, &batch));
+    ASSERT_TRUE(queue.NextBatch(10, 10, &batch));
     EXPECT_EQ(IdsIn(batch), (std::vector<int64_t>{1, 3}));
 }
 
@@ -51,7 +51,7 @@ TEST(DatasetQueueDrop, DoesNotTouchWhatIsInFlight) {
     DatasetQueue queue;
     queue.Load(MakeEvent(1, 101));
     Batch batch;
-    ASSERT_TRUE(queue.NextBatch(10, &batch));
+    ASSERT_TRUE(queue.NextBatch(10, 10, &batch));
     queue.Drop(Ids({{1, 1}}));
     EXPECT_EQ(queue.Owed().ToMultirange(), "{[1,2)}");
     queue.Settle(batch);
@@ -64,14 +64,14 @@ TEST(DatasetQueueDrop, LeavesPartsAndFreesTheirLeads) {
         queue.Load(MakeEvent(id, 100 + id));
     }
     Batch batch;
-    ASSERT_TRUE(queue.NextBatch(10, &batch));
+    ASSERT_TRUE(queue.NextBatch(10, 10, &batch));
     queue.Split(std::move(batch));
     queue.Drop(Ids({{1, 3}}));
     queue.Load(MakeEvent(5, 101));  // the lead of a dropped event
-    ASSERT_TRUE(queue.NextBatch(10, &batch));
+    ASSERT_TRUE(queue.NextBatch(10, 10, &batch));
     EXPECT_EQ(IdsIn(batch), (std::vector<int64_t>{4}));
     Batch next;
-    ASSERT_TRUE(queue.NextBatch(10, &next));
+    ASSERT_TRUE(queue.NextBatch(10, 10, &next));
     EXPECT_EQ(IdsIn(next), (std::vector<int64_t>{5}));
     queue.Settle(batch);
     queue.Settle(next);
@@ -84,11 +84,11 @@ TEST(DatasetQueueDrop, EndsASplitThatHasNothingLeft) {
     queue.Load(MakeEvent(1, 101));
     queue.Load(MakeEvent(2, 102));
     Batch batch;
-    ASSERT_TRUE(queue.NextBatch(10, &batch));
+    ASSERT_TRUE(queue.NextBatch(10, 10, &batch));
     queue.Split(std::move(batch));
     queue.Drop(Ids({{1, 2}}));
     EXPECT_FALSE(queue.HasWaiting());
-    EXPECT_FALSE(queue.NextBatch(10, &batch));
+    EXPECT_FALSE(queue.NextBatch(10, 10, &batch));
 }
 
 TEST(DatasetQueueDrop, OwedElsewhereComesInTheOrderOfIds) {

@@ -141,14 +141,15 @@ private:
 
     void Send() {
         const auto max_events = static_cast<size_t>(Pick(1, 25));
+        const auto max_part = static_cast<size_t>(Pick(1, 25));
         Batch batch;
-        if (queue_.NextBatch(max_events, &batch)) {
+        if (queue_.NextBatch(max_events, max_part, &batch)) {
             NoteBatch("send", batch);
             CheckOrder(batch);
             for (const Event& event : batch.events) {
                 known_.at(event.id).in_flight = true;
             }
-            if (batch.split_of == 0 && batch.events.size() > max_events) {
+            if (batch.events.size() > (batch.split_of == 0 ? max_events : max_part)) {
                 Fail("more events than wished for");
             }
             flights_.push_back(std::move(batch));

@@ -168,6 +168,8 @@ TEST_F(DispatcherDoubtTest, WhatMayHaveBeenDeliveredGoesAgainForTwoDaysAndIsPark
     shipper_.Answer(again, Lost(TransportResult::kMaybeDelivered));
     shipper_.Owe(1);
     shipper_.now += kHour;
+    EXPECT_TRUE(shipper_.Turn().empty()) << "what is too old ends, one by one after two failures";
+    EXPECT_EQ(shipper_.DueMs(), 0);
     EXPECT_EQ(shipper_.TurnOfOne().ids, Ids{3}) << "certain not to be there";
     EXPECT_EQ(TakeEnded(&shipper_), (Told{"1 parked doubt_too_old", "2 parked doubt_too_old"}));
     EXPECT_EQ(shipper_.Owed(), "{[3,4)}");

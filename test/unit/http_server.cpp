@@ -15,30 +15,72 @@ namespace crm_capi_test {
 
 namespace {
 
-// Returns a listening socket on a free loopback port.
-int Listen(int* port) {
-    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof(address);
-    auto* const generic = reinterpret_cast<sockaddr*>(&address);
-    if (listener < 0 || bind(listener, generic, length) != 0 || listen(listener, SOMAXCONN) != 0 ||
+// Puts the address and the port into *storage and returns how long that is; 0 = it is none.
+socklen_t WriteAddress(const char* address, int port, sockaddr_storage* storage) {
+    *storage = {};
+    auto* const four = reinterpret_cast<sockaddr_in*>(storage);
+    auto* const six = reinterpret_cast<sockaddr_in6*>(storage);
+    if (inet_pton(AF_INET, address, &four->sin_addr) == 1) {
+        four->sin_family = AF_INET;
+        four->sin_port = htons(static_cast<uint16_t>(port));
+        return sizeof *four;
+    }
+    if (inet_pton(AF_INET6, address, &six->sin6_addr) == 1) {
+        six->sin6_family = AF_INET6;
+        six->sin6_port = htons(static_cast<uint16_t>(port));
+        return sizeof *six;
+    }
+    return 0;
+}
+
+}  // namespace
+
+int Listen(const char* address, int* port, int backlog) {
+    sockaddr_storage storage;
+    socklen_t length = WriteAddress(address, *port, &storage);
+    auto* const generic = reinterpret_cast<sockaddr*>(&storage);
+    const int listener = socket(generic->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (listener < 0 || bind(listener, generic, length) != 0 || listen(listener, backlog) != 0 ||
         getsockname(listener, generic, &length) != 0) {
         throw std::runtime_error("could not listen on the loopback interface");
     }
-    *port = ntohs(address.sin_port);
+    // The port lies at the same place for both families.
+    *port = ntohs(reinterpret_cast<sockaddr_in*>(&storage)->sin_port);
     return listener;
 }
 
-// The test's own thread is to meet the signals that the transport raises, these threads are not.
 void BlockSignals() {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
-}  // namespace
+bool HasLoopback6() {
+    int port = 0;
+    try {
+        close(Listen("::1", &port));
+    } catch (const std::runtime_error&) {
+        return false;
+    }
+    return true;
+}
+
+DeafListener::DeafListener(const char* address, int port) {
+    sockets_.push_back(Listen(address, &port, 0));
+    sockaddr_storage storage;
+    const socklen_t length = WriteAddress(address, port, &storage);
+    for (int i = 0; i < 8; i++) {
+        const int full = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        (void)connect(full, reinterpret_cast<sockaddr*>(&storage), length);
+        sockets_.push_back(full);
+    }
+}
+
+DeafListener::~DeafListener() {
+    for (const int socket : sockets_) {
+        close(socket);
+    }
+}
 
 // One connection: bytes in, bytes out, with or without TLS.
 class HttpServer::Connection {
@@ -143,8 +185,11 @@ std::string HttpReply(int status, const std::string& body, const std::string& he
            "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
-HttpServer::HttpServer(Handler handler, std::shared_ptr<SSL_CTX> tls)
-    : handler_(std::move(handler)), tls_(std::move(tls)), listener_(Listen(&port_)) {
+HttpServer::HttpServer(Handler handler, std::shared_ptr<SSL_CTX> tls, const char* address, int port)
+    : handler_(std::move(handler)),
+      tls_(std::move(tls)),
+      port_(port),
+      listener_(Listen(address, &port_)) {
     acceptor_ = std::thread(&HttpServer::AcceptLoop, this);
 }
 
@@ -247,7 +292,7 @@ void HttpServer::Record(const SeenRequest& request) {
     changed_.notify_all();
 }
 
-SilentListener::SilentListener() : socket_(Listen(&port_)) {}
+SilentListener::SilentListener() : socket_(Listen("127.0.0.1", &port_)) {}
 
 SilentListener::~SilentListener() {
     close(socket_);
@@ -255,7 +300,7 @@ SilentListener::~SilentListener() {
 
 int UnusedPort() {
     int port = 0;
-    close(Listen(&port));
+    close(Listen("127.0.0.1", &port));
     return port;
 }
 

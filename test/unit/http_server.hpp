@@ -36,8 +36,9 @@ class HttpServer {
 public:
     using Handler = std::function<std::string(const SeenRequest&)>;
 
-    // With a TLS context it speaks https.
-    explicit HttpServer(Handler handler, std::shared_ptr<SSL_CTX> tls = nullptr);
+    // With a TLS context it speaks https. A port of 0 is a free one.
+    explicit HttpServer(Handler handler, std::shared_ptr<SSL_CTX> tls = nullptr,
+                        const char* address = "127.0.0.1", int port = 0);
     ~HttpServer();
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;
@@ -96,6 +97,29 @@ private:
     int port_ = 0;  // before socket_, whose initialiser sets it
     int socket_ = -1;
 };
+
+// Takes no connection at all: its queue is full, so that whoever knocks waits for an answer, as at
+// an address that no packet reaches.
+class DeafListener {
+public:
+    DeafListener(const char* address, int port);
+    ~DeafListener();
+    DeafListener(const DeafListener&) = delete;
+    DeafListener& operator=(const DeafListener&) = delete;
+
+private:
+    std::vector<int> sockets_;
+};
+
+// A listening socket at an address of the loopback interface; a port of 0 becomes a free one.
+// Throws std::runtime_error.
+int Listen(const char* address, int* port, int backlog = 128);
+
+// For threads of servers: the test's own thread is to meet the signals that the transport raises.
+void BlockSignals();
+
+// Whether this machine has ::1.
+bool HasLoopback6();
 
 // A port on which nobody listens (at the moment of asking).
 int UnusedPort();

@@ -26,6 +26,26 @@ int waiting = 0;
 bool signals_were_blocked = true;
 std::atomic<bool> epoll_refused{false};
 
+std::vector<std::string> addresses_of_host;
+
+using Lookup = int (*)(const char*, const char*, const addrinfo*, addrinfo**);
+
+// Looks each address up in turn, and makes one list of what is found.
+int LookUpNamedHost(Lookup look_up, const char* service, const addrinfo* hints, addrinfo** result) {
+    const std::lock_guard<std::mutex> lock(mutex);
+    addrinfo** end = result;
+    *result = nullptr;
+    for (const std::string& address : addresses_of_host) {
+        if (look_up(address.c_str(), service, hints, end) != 0) {
+            *end = nullptr;  // not of the family that is looked for
+        }
+        while (*end != nullptr) {
+            end = &(*end)->ai_next;
+        }
+    }
+    return *result == nullptr ? EAI_NONAME : 0;
+}
+
 int Stall() {
     sigset_t mask;
     pthread_sigmask(SIG_SETMASK, nullptr, &mask);
@@ -41,6 +61,11 @@ int Stall() {
 }
 
 }  // namespace
+
+void NamedHost::Move(std::vector<std::string> addresses) {
+    const std::lock_guard<std::mutex> lock(mutex);
+    addresses_of_host = std::move(addresses);
+}
 
 StalledResolver::StalledResolver() {
     const std::lock_guard<std::mutex> lock(mutex);
@@ -83,8 +108,11 @@ extern "C" int getaddrinfo(const char* name, const char* service, const addrinfo
     if (name != nullptr && std::strcmp(name, crm_capi_test::kUnknownHost) == 0) {
         return EAI_NONAME;
     }
-    using Real = int (*)(const char*, const char*, const addrinfo*, addrinfo**);
-    static const auto real = reinterpret_cast<Real>(dlsym(RTLD_NEXT, "getaddrinfo"));
+    static const auto real =
+        reinterpret_cast<crm_capi_test::Lookup>(dlsym(RTLD_NEXT, "getaddrinfo"));
+    if (name != nullptr && std::strcmp(name, crm_capi_test::kMovingHost) == 0) {
+        return crm_capi_test::LookUpNamedHost(real, service, hints, result);
+    }
     return real(name, service, hints, result);
 }
 

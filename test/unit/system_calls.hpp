@@ -4,6 +4,10 @@
 // unless a test says otherwise.
 #pragma once
 
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace crm_capi_test {
 
 // Looking up this name takes until the object dies, like a name server that does not answer.
@@ -11,6 +15,20 @@ constexpr const char* kStalledHost = "stalled.test";
 
 // Nobody has this name, and one learns it at once, whatever name server the machine has.
 constexpr const char* kUnknownHost = "unknown.test";
+
+// This name has the addresses that a NamedHost gives it, and is unknown without one.
+constexpr const char* kMovingHost = "moving.test";
+
+class NamedHost {
+public:
+    explicit NamedHost(std::vector<std::string> addresses) { Move(std::move(addresses)); }
+    ~NamedHost() { Move({}); }
+    NamedHost(const NamedHost&) = delete;
+    NamedHost& operator=(const NamedHost&) = delete;
+
+    // From now on it is looked up there.
+    void Move(std::vector<std::string> addresses);
+};
 
 class StalledResolver {
 public:

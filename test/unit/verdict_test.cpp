@@ -27,6 +27,8 @@ constexpr Verdict kTokenHold = {VerdictKind::kHold, Reason::kTokenRefused};
 constexpr Verdict kPermissionHold = {VerdictKind::kHold, Reason::kPermissionMissing};
 constexpr Verdict kDatasetHold = {VerdictKind::kHold, Reason::kDatasetUnknown};
 constexpr Verdict kVersionHold = {VerdictKind::kHold, Reason::kVersionDead};
+constexpr Verdict kPathHold = {VerdictKind::kHold, Reason::kPathUnknown};
+constexpr Verdict kTooLarge = {VerdictKind::kSplit, Reason::kRequestTooLarge};
 constexpr Verdict kSplit = {VerdictKind::kSplit, Reason::kRefused};
 constexpr Verdict kCut = {VerdictKind::kInDoubt, Reason::kConnectionCut};
 constexpr Verdict kUnreadable = {VerdictKind::kInDoubt, Reason::kAnswerUnreadable};
@@ -80,7 +82,7 @@ constexpr CodeCase kKnownCodes[] = {
     {294, 0, kPermissionHold},   {299, 0, kPermissionHold},
     {100, 33, kDatasetHold},     {100, 34, kDatasetHold},
     {100, 38, kDatasetHold},     {803, 0, kDatasetHold},
-    {2500, 0, kDatasetHold},     {2635, 0, kVersionHold},
+    {2500, 0, kPathHold},        {2635, 0, kVersionHold},
     {100, 2804001, kSplit},      {100, 2804003, kSplit},
     {100, 2804004, kSplit},      {100, 2804009, kSplit},
     {100, 2804019, kSplit},      {100, 2804036, kSplit},
@@ -182,7 +184,7 @@ INSTANTIATE_TEST_SUITE_P(
         BodyCase{"a gateway's error object", 502, R"({"error":{"message":"bad gateway"}})",
                  kServerRetry},
         BodyCase{"a gateway's own numbering", 413, R"({"error":{"message":"too large"}})",
-                 kSplit}));
+                 kTooLarge}));
 
 constexpr const char* kHtml = "<!DOCTYPE html><html><body>Sorry</body></html>";
 
@@ -197,7 +199,7 @@ INSTANTIATE_TEST_SUITE_P(
                     BodyCase{"not found", 404, "", kUnreadableRetry},
                     BodyCase{"proxy login", 407, "", kUnreadableRetry},
                     BodyCase{"request time-out", 408, "", kServerRetry},
-                    BodyCase{"too large", 413, kHtml, kSplit},
+                    BodyCase{"too large", 413, kHtml, kTooLarge},
                     BodyCase{"too many requests", 429, "", kSlowDown},
                     BodyCase{"last of its class", 499, "", kUnreadableRetry},
                     BodyCase{"internal error", 500, kHtml, kServerRetry},
@@ -294,6 +296,7 @@ TEST(Verdict, TransportDecidesBeforeAnyReply) {
     // A reply that says "delivered" must not be looked at if the transport did not finish.
     const std::pair<TransportResult, Verdict> cases[] = {
         {TransportResult::kNotSent, {VerdictKind::kRetry, Reason::kNotConnected}},
+        {TransportResult::kNotProcessed, {VerdictKind::kRetry, Reason::kNotProcessed}},
         {TransportResult::kMaybeDelivered, kCut},
         {TransportResult::kAnswerTooLarge, kUnreadable},
         {static_cast<TransportResult>(99), kUnreadable},

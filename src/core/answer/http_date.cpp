@@ -1,6 +1,7 @@
 // http_date.cpp - see http_date.hpp.
 #include "core/answer/http_date.hpp"
 
+#include "core/event/calendar.hpp"
 #include "core/text/ascii.hpp"
 
 namespace crm_capi {
@@ -37,15 +38,6 @@ int Number(std::string_view text, size_t at, size_t length) {
     return number;
 }
 
-// Days from 1970-01-01 on, by the Gregorian calendar. A year begins in March, so that the leap day
-// is its last.
-int64_t Days(int year, int month, int day) {
-    const int from_march = (month + 9) % 12;
-    const int64_t years = year - (month <= 2 ? 1 : 0);
-    const int64_t day_of_year = (153 * from_march + 2) / 5 + day - 1;
-    return years * 365 + years / 4 - years / 100 + years / 400 + day_of_year - 719468;
-}
-
 }  // namespace
 
 std::optional<UnixMicros> ReadHttpDate(std::string_view text) noexcept {
@@ -62,7 +54,7 @@ std::optional<UnixMicros> ReadHttpDate(std::string_view text) noexcept {
     if (!valid) {
         return std::nullopt;
     }
-    const int64_t days = Days(Number(text, 12, 4), static_cast<int>(month / 3) + 1, day);
+    const int64_t days = DayNumber(Number(text, 12, 4), static_cast<int>(month / 3) + 1, day);
     return (days * 86400 + hour * 3600 + minute * 60 + second) * kMicrosPerSecond;
 }
 

@@ -20,6 +20,8 @@ Json TextOrNull(std::string_view text) {
 bool IsHintFor(Reason reason) {
     switch (reason) {
         case Reason::kConnectionCut:
+        case Reason::kNotProcessed:
+        case Reason::kRequestTooLarge:
         case Reason::kServerError:
         case Reason::kCountMismatch:
         case Reason::kRefused:

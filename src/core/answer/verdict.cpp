@@ -19,6 +19,8 @@ constexpr Verdict kTokenHold = {VerdictKind::kHold, Reason::kTokenRefused};
 constexpr Verdict kPermissionHold = {VerdictKind::kHold, Reason::kPermissionMissing};
 constexpr Verdict kDatasetHold = {VerdictKind::kHold, Reason::kDatasetUnknown};
 constexpr Verdict kVersionHold = {VerdictKind::kHold, Reason::kVersionDead};
+constexpr Verdict kPathHold = {VerdictKind::kHold, Reason::kPathUnknown};
+constexpr Verdict kTooLargeSplit = {VerdictKind::kSplit, Reason::kRequestTooLarge};
 constexpr Verdict kRefusedSplit = {VerdictKind::kSplit, Reason::kRefused};
 constexpr Verdict kCutInDoubt = {VerdictKind::kInDoubt, Reason::kConnectionCut};
 constexpr Verdict kUnreadInDoubt = {VerdictKind::kInDoubt, Reason::kAnswerUnreadable};
@@ -75,7 +77,8 @@ constexpr CodeRule kCodeRules[] = {
     {Only(100), Only(34), kDatasetHold},
     {Only(100), Only(38), kDatasetHold},
     {Only(803), kAny, kDatasetHold},
-    {Only(2500), kAny, kDatasetHold},
+    // The address: unknown parts, a version that does not exist; also seen where no token arrived.
+    {Only(2500), kAny, kPathHold},
     {Only(2635), kAny, kVersionHold},
     // A bad event, although its type says OAuthException. All 2804xxx are permanent.
     {Only(100), {2804000, 2804999}, kRefusedSplit},
@@ -98,8 +101,8 @@ constexpr StatusRule kStatusRules[] = {
     {{300, 399}, kStrangerRetry},
     // The server gave up waiting for the request, so it has not acted on it.
     {Only(408), kServerRetry},
-    // Too large for somebody on the way; halves may fit.
-    {Only(413), kRefusedSplit},
+    // Too large for somebody on the way; smaller ones may fit.
+    {Only(413), kTooLargeSplit},
     {Only(429), kSlowDown},
     {{400, 499}, kStrangerRetry},
     // A time-out one hop further: the gateway passed the request on and heard nothing.
@@ -154,6 +157,8 @@ Verdict Judge(const Answer& answer) {
             return JudgeAnswered(answer);
         case TransportResult::kNotSent:
             return {VerdictKind::kRetry, Reason::kNotConnected};
+        case TransportResult::kNotProcessed:
+            return {VerdictKind::kRetry, Reason::kNotProcessed};
         case TransportResult::kMaybeDelivered:
             return kCutInDoubt;
         case TransportResult::kAnswerTooLarge:

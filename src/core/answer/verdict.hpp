@@ -14,9 +14,10 @@ namespace crm_capi {
 
 // What the transport can say about a request. net maps libcurl's codes to these.
 enum class TransportResult {
-    kAnswered,  // a complete HTTP response came
-    kNotSent,   // provably not delivered: DNS, connect, TLS failed before the request went out
-    kMaybeDelivered,  // time-out or loss after sending began
+    kAnswered,      // a complete HTTP response came
+    kNotSent,       // provably not delivered: DNS, connect, TLS failed before the request went out
+    kNotProcessed,  // provably not acted on: not all of it left, or the peer gave it back unread
+    kMaybeDelivered,  // time-out or loss after all of it was sent
     kAnswerTooLarge,  // the answer exceeded the cap and was abandoned
 };
 

@@ -45,6 +45,8 @@ constexpr CheckText kTable[] = {
      "Set a new access_token with ALTER USER MAPPING."},
     {Check::kHealth, "health",
      "Look at capi_requests for the answers of the endpoint."},
+    {Check::kRequestSize, "request_size",
+     "Look in capi_requests for what larger requests end with; if it stays, let the proxy take larger bodies, raise timeout, or lower batch_size."},
     {Check::kDeadline, "deadline",
      "Put right what keeps the dataset from sending: Meta refuses events older than seven days."},
     {Check::kParked, "parked",

@@ -37,6 +37,7 @@ enum class Check {
     kApiVersion,
     kTokenAccepted,
     kHealth,
+    kRequestSize,
     kDeadline,
     kParked,
     kUpload,
@@ -126,6 +127,7 @@ struct DatasetFacts {
     UnixMicros next_deadline = 0;    // 0 = nothing is owed
     UnixMicros last_success_at = 0;  // 0 = never
     int64_t parked_lately = 0;       // within a day
+    int64_t request_size = 0;        // events a request may carry; 0 = as many as are set
 };
 
 // Appends a finding for each check from kOptions to kToken, and from kHealth to kUpload; one about

@@ -131,6 +131,21 @@ void JudgeHealth(const DatasetFacts& facts, Findings* findings) {
     findings->push_back(std::move(finding));
 }
 
+// Whether requests carry as many events as are set.
+void JudgeRequestSize(const DatasetFacts& facts, Findings* findings) {
+    const bool is_reduced = facts.request_size != 0;
+    findings->push_back({facts.config.name,
+                         Check::kRequestSize,
+                         is_reduced ? CheckStatus::kWarning : CheckStatus::kOk,
+                         is_reduced
+                             ? "Requests carry " + std::to_string(facts.request_size) +
+                                   " events at most, since larger ones fail; " +
+                                   std::to_string(facts.config.batch_size) + " are set."
+                             : "Requests carry up to " + std::to_string(facts.config.batch_size) +
+                                   " events, as is set.",
+                         {}});
+}
+
 // How much of the seven days is left for what waits longest.
 void JudgeDeadline(const DatasetFacts& facts, UnixMicros now, Findings* findings) {
     Finding finding{facts.config.name, Check::kDeadline, CheckStatus::kOk, "Nothing is owed.", {}};
@@ -309,6 +324,7 @@ void JudgeDataset(const DatasetFacts& facts, UnixMicros now, Findings* findings)
     JudgeToken(facts, findings);
     JudgeTokenFile(facts, findings);
     JudgeHealth(facts, findings);
+    JudgeRequestSize(facts, findings);
     JudgeDeadline(facts, now, findings);
     JudgeParked(facts, findings);
     JudgeUpload(facts, now, findings);

@@ -4,32 +4,46 @@
 #include <charconv>
 #include <utility>
 
+#include "core/event/calendar.hpp"
+
 namespace crm_capi {
 
 namespace {
 
 struct Row {
     int major;
-    std::string_view ends;
-    UnixMicros ends_at;  // 0 = not fixed
+    std::string_view ends;  // "2028-07-29"; empty = Meta has fixed none
+};
+
+// Meta's list of versions, https://developers.facebook.com/docs/graph-api/changelog/versions, as it
+// stood in November 2026 after the release of v27.0. Newest first; a version that is older than the
+// last row has ended. The Conversions API follows this calendar of the Graph API, not the shorter
+// one of the Marketing API.
+constexpr Row kRows[] = {
+    {27, ""},           {26, ""},           {25, "2028-07-29"}, {24, "2028-02-18"},
+    {23, "2027-10-08"}, {22, "2027-05-20"}, {21, "2027-01-21"}, {20, "2026-09-24"},
 };
 
 constexpr UnixMicros kDay = 24 * 3600 * kMicrosPerSecond;
 
-// Meta announces two years ahead, so a quarter of a year is enough to change an option.
-constexpr UnixMicros kNotice = 90 * kDay;
+// Half a year: changing an option is quick, but a release of an application that sets it is not.
+constexpr UnixMicros kNotice = 183 * kDay;
 
-// As Meta's list of versions stood in September 2026. Newest first; an older one than the last has
-// ended. The Conversions API follows the calendar of the Graph API.
-constexpr Row kRows[] = {
-    {26, "", 0},
-    {25, "2028-07-29", 21394 * kDay},
-    {24, "2028-02-18", 21232 * kDay},
-    {23, "2027-10-08", 21099 * kDay},
-    {22, "2027-05-20", 20958 * kDay},
-    {21, "2027-01-21", 20839 * kDay},
-    {20, "2026-09-24", 20720 * kDay},
-};
+// The first moment at which the version is served no longer; 0 = not fixed.
+constexpr UnixMicros EndOf(const Row& row) {
+    if (row.ends.empty()) {
+        return 0;
+    }
+    const auto number = [&row](size_t at, size_t length) {
+        int value = 0;
+        for (const char digit : row.ends.substr(at, length)) {
+            value = 10 * value + (digit - '0');
+        }
+        return value;
+    };
+    return DayNumber(number(0, 4), number(5, 2), number(8, 2)) * kDay;
+}
+static_assert(EndOf({20, "2026-09-24"}) == 20720 * kDay);
 
 // Every version of the last years was a ".0".
 std::pair<int, int> Numbers(std::string_view version) {
@@ -55,13 +69,13 @@ VersionLife LifeOfVersion(std::string_view version, UnixMicros now) {
         if (row.major != major) {
             continue;
         }
-        const bool is_fixed = row.ends_at != 0;
-        if (is_fixed && now >= row.ends_at) {
+        const UnixMicros end = EndOf(row);
+        const bool is_fixed = end != 0;
+        if (is_fixed && now >= end) {
             return {VersionAge::kEnded, row.ends};
         }
-        return {
-            is_fixed && now >= row.ends_at - kNotice ? VersionAge::kEnding : VersionAge::kServed,
-            row.ends};
+        return {is_fixed && now >= end - kNotice ? VersionAge::kEnding : VersionAge::kServed,
+                row.ends};
     }
     return {VersionAge::kEnded, {}};
 }

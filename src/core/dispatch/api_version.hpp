@@ -9,7 +9,7 @@ namespace crm_capi {
 
 enum class VersionAge {
     kServed,   // no end is fixed, or it is far away
-    kEnding,   // it ends soon
+    kEnding,   // it ends within half a year
     kEnded,    // Meta answers in another version, or refuses
     kUnknown,  // newer than this release knows
 };
@@ -19,7 +19,7 @@ struct VersionLife {
     std::string_view ends;  // date as text, "2027-01-21"; empty = not fixed or not known
 };
 
-// `version` is of the form that the option api_version has: "v26.0".
+// `version` is of the form that the option api_version has: "v27.0".
 VersionLife LifeOfVersion(std::string_view version, UnixMicros now);
 
 }  // namespace crm_capi

@@ -9,29 +9,24 @@
 namespace crm_capi {
 
 Bisection::Bisection(std::vector<Event> refused) {
-    Halve(std::move(refused));
+    waiting_.push_back(Part{std::move(refused), false, true});
 }
 
-// A part that is at fault by elimination is halved unsent, down to a single event.
-bool Bisection::Next(std::vector<Event>* part) {
+bool Bisection::Next(size_t max_events, std::vector<Event>* part) {
     if (under_way_ || waiting_.empty()) {
         return false;
     }
-    while (waiting_.front().is_at_fault && waiting_.front().events.size() > 1) {
-        std::vector<Event> known = std::move(waiting_.front().events);
-        waiting_.pop_front();
-        Halve(std::move(known));
-    }
+    PartFront(std::max<size_t>(max_events, 1));
     under_way_ = true;
-    first_half_under_way_ = waiting_.front().is_first_half;
+    first_under_way_ = waiting_.front().is_first;
     *part = std::move(waiting_.front().events);
     waiting_.pop_front();
     return true;
 }
 
-// An accepted first half proves the fault of the second.
+// An accepted first part proves the fault of the second.
 void Bisection::Accepted() {
-    if (first_half_under_way_) {
+    if (first_under_way_) {
         waiting_.front().is_at_fault = true;
     }
     Ended();
@@ -39,16 +34,16 @@ void Bisection::Accepted() {
 
 void Bisection::Ended() {
     under_way_ = false;
-    first_half_under_way_ = false;
+    first_under_way_ = false;
 }
 
 void Bisection::Returned(std::vector<Event> part) {
-    waiting_.push_front(Part{std::move(part), first_half_under_way_, false});
+    waiting_.push_front(Part{std::move(part), first_under_way_, false});
     Ended();
 }
 
 void Bisection::Refused(std::vector<Event> part) {
-    Halve(std::move(part));
+    waiting_.push_front(Part{std::move(part), false, true});
     Ended();
 }
 
@@ -63,9 +58,9 @@ std::vector<Event> Bisection::Drop(const IdSet& ids) {
         part.events.erase(kept, part.events.end());
     }
     if (!dropped.empty()) {
-        first_half_under_way_ = false;
+        first_under_way_ = false;
         for (Part& part : waiting_) {
-            part.is_first_half = false;
+            part.is_first = false;
             part.is_at_fault = false;
         }
     }
@@ -101,14 +96,29 @@ void Bisection::AppendRechecks(std::vector<int64_t>* ids) const {
     }
 }
 
-// Puts the two halves in front of all that waits, the first half first.
-void Bisection::Halve(std::vector<Event> events) {
-    const auto middle = events.begin() + static_cast<std::ptrdiff_t>(events.size() / 2);
-    Part second;
-    second.events.assign(std::make_move_iterator(middle), std::make_move_iterator(events.end()));
-    events.erase(middle, events.end());
-    waiting_.push_front(std::move(second));
-    waiting_.push_front(Part{std::move(events), true, false});
+// Makes two parts of the one in front; the first gets so many events.
+void Bisection::CutFront(size_t events) {
+    std::vector<Event>& all = waiting_.front().events;
+    const auto cut = all.begin() + static_cast<std::ptrdiff_t>(events);
+    Part first;
+    first.events.assign(std::make_move_iterator(all.begin()), std::make_move_iterator(cut));
+    all.erase(all.begin(), cut);
+    waiting_.front().is_first = false;
+    waiting_.front().is_at_fault = false;
+    waiting_.push_front(std::move(first));
+}
+
+// What is known to hold a fault is parted unsent. What is merely too large for a request is cut,
+// and of such a piece nothing is concluded.
+void Bisection::PartFront(size_t max_events) {
+    const size_t count = waiting_.front().events.size();
+    if (waiting_.front().is_at_fault && count > 1) {
+        const size_t wanted = std::max<size_t>((3 * count + 5) / 10, 1);
+        CutFront(std::min(wanted, max_events));
+        waiting_.front().is_first = true;
+    } else if (count > max_events) {
+        CutFront(max_events);
+    }
 }
 
 }  // namespace crm_capi

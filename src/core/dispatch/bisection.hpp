@@ -1,9 +1,15 @@
 // bisection.hpp - finds the events at fault in a batch that was refused as a whole (reference 1.5).
 //
-// The batch goes again in halves, one part at a time and in order, since its leads' events must
-// not overtake each other. A part that is refused is halved in turn, down to single events. If the
-// first half of a refused part is accepted, the second is known to hold a fault without being sent:
-// so n events with k bad ones take at most k*(2*log2(n/k)+2)+1 requests, the first one included.
+// The batch goes again in two parts, one at a time and in order, since its leads' events must not
+// overtake each other. A part that is refused is parted in turn, down to single events. If the
+// first part is accepted, the second is known to hold a fault without being sent, and is parted
+// unsent: so n events with k bad ones take at most k*(2*log2(n/k)+2)+1 requests, the first one
+// included.
+//
+// The first part has three tenths of the events. Refused requests are what costs: Meta grants its
+// access tier to those of whose last 500 calls less than 15 % failed. A small part that is accepted
+// is cheap, and what lies behind a fault goes on as one suspect. Halves would need as many
+// requests, and nearly twice as many refused ones: at most k*(0.6*log2(n/k)+2.3)+1 are refused.
 #pragma once
 
 #include <cstddef>
@@ -21,9 +27,9 @@ public:
     // The batch has at least two events.
     explicit Bisection(std::vector<Event> refused);
 
-    // The part that is to be sent now, which is then under way; false while another one is, or if
-    // nothing is left.
-    bool Next(std::vector<Event>* part);
+    // The part that is to be sent now, of at most so many events, which is then under way; false
+    // while another one is, or if nothing is left.
+    bool Next(size_t max_events, std::vector<Event>* part);
 
     // What became of the part under way: accepted, done with in another way, to be sent again, or
     // refused. A refused part has at least two events; a single one is done with.
@@ -45,15 +51,16 @@ public:
 private:
     struct Part {
         std::vector<Event> events;
-        bool is_first_half = false;  // the part behind it is the other half
-        bool is_at_fault = false;    // by elimination
+        bool is_first = false;     // of two parts; the one behind it is the other
+        bool is_at_fault = false;  // it was refused, or is so by elimination
     };
 
-    void Halve(std::vector<Event> events);
+    void CutFront(size_t events);
+    void PartFront(size_t max_events);
 
     std::deque<Part> waiting_;
     bool under_way_ = false;
-    bool first_half_under_way_ = false;
+    bool first_under_way_ = false;
 };
 
 }  // namespace crm_capi

@@ -15,7 +15,7 @@
 namespace crm_capi {
 
 // Newest Graph API version known when this was released (reference 3.1).
-constexpr std::string_view kNewestApiVersion = "v26.0";
+constexpr std::string_view kNewestApiVersion = "v27.0";
 constexpr std::string_view kMetaEndpoint = "https://graph.facebook.com";
 
 enum class Mode { kLive, kDryRun, kPaused };

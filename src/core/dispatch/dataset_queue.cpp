@@ -77,10 +77,10 @@ void DatasetQueue::Load(Event event) {
     ready_.push_back(std::move(event));
 }
 
-bool DatasetQueue::NextBatch(size_t max_events, Batch* batch) {
+bool DatasetQueue::NextBatch(size_t max_events, size_t max_part, Batch* batch) {
     batch->events.clear();
     batch->split_of = 0;
-    if (NextPart(batch)) {
+    if (NextPart(max_part, batch)) {
         return true;
     }
     // What stays moves up: nothing moves at all if nothing may go, however much is ready.
@@ -102,10 +102,10 @@ bool DatasetQueue::NextBatch(size_t max_events, Batch* batch) {
     return !batch->events.empty();
 }
 
-// The next part of any batch in halves: order within its leads wants that it goes first.
-bool DatasetQueue::NextPart(Batch* batch) {
+// The next part of any refused batch: order within its leads wants that it goes first.
+bool DatasetQueue::NextPart(size_t max_part, Batch* batch) {
     for (SplitBatch& split : split_batches_) {
-        if (split.bisection.Next(&batch->events)) {
+        if (split.bisection.Next(max_part, &batch->events)) {
             batch->split_of = split.number;
             in_flight_.AddAll(IdsOf(batch->events));
             return true;
@@ -240,13 +240,13 @@ void DatasetQueue::Vacate(const std::vector<Event>& events) {
     }
 }
 
-// The batch in halves of that number, which is there as long as one of its parts is under way.
+// The refused batch of that number, which is there as long as one of its parts is under way.
 std::list<DatasetQueue::SplitBatch>::iterator DatasetQueue::FindSplit(uint64_t number) {
     return std::find_if(split_batches_.begin(), split_batches_.end(),
                         [number](const SplitBatch& split) { return split.number == number; });
 }
 
-// Drops a batch in halves of which nothing is left.
+// Drops a refused batch of which nothing is left.
 void DatasetQueue::ForgetIfOver(std::list<SplitBatch>::iterator split) {
     if (split->bisection.IsOver()) {
         split_batches_.erase(split);

@@ -2,7 +2,7 @@
 //
 //   backlog        ids known to be owed, not loaded yet; a quarter of a byte each, or a little more
 //   ready          loaded events, in the order in which they must go
-//   split batches  pieces of refused batches, to be sent one after the other
+//   split batches  parts of refused batches, to be sent one after the other
 //   in flight      batches handed out by NextBatch and not settled yet
 //
 // Order is kept by lanes: while an event of a lead is in flight or in a part, the lead's later
@@ -61,8 +61,8 @@ public:
 
     // Fills *batch with at most max_events that may go now, leaving out every event whose lead is
     // busy, and makes their leads busy. False if nothing may go. A part of a refused batch goes
-    // before everything else, whatever max_events says: it is smaller than what was refused.
-    bool NextBatch(size_t max_events, Batch* batch);
+    // before everything else, and has at most max_part events.
+    bool NextBatch(size_t max_events, size_t max_part, Batch* batch);
 
     // Meta has the batch's events.
     void Deliver(const Batch& batch);
@@ -73,8 +73,8 @@ public:
     // The batch goes again: its events return to the front, in order.
     void Return(Batch batch);
 
-    // The batch was refused for one of its events: its two halves are sent one after the other.
-    // Their leads stay busy until both are settled. The batch has at least two events.
+    // The batch was refused for one of its events: it goes again in parts, one after the other.
+    // Their leads stay busy until all are settled. The batch has at least two events.
     void Split(Batch batch);
 
     // These events are not to be sent; what is in flight stays so.
@@ -106,7 +106,7 @@ private:
         Bisection bisection;
     };
 
-    bool NextPart(Batch* batch);
+    bool NextPart(size_t max_part, Batch* batch);
     void Occupy(const std::vector<Event>& events);
     void Vacate(const std::vector<Event>& events);
     std::list<SplitBatch>::iterator FindSplit(uint64_t number);

@@ -52,6 +52,7 @@ void Dispatcher::Configure(std::vector<DatasetConfig> configs) {
         if (!SameSettings(dataset->config, config)) {
             ++dataset->era;
             dataset->failures = 0;
+            dataset->size = RequestSize();
             PauseUntil(dataset, 0);
             dataset->health = DatasetHealth();
         }
@@ -137,17 +138,22 @@ int Dispatcher::FreeSlots(const Dataset& dataset) const {
     return std::max(0, allowed - dataset.in_flight);
 }
 
+// As many events as are set, or as few as get through.
+size_t Dispatcher::LargestRequest(const Dataset& dataset) {
+    return dataset.size.Limit(static_cast<size_t>(dataset.config.batch_size));
+}
+
 // A held dataset is probed with a single event: if the operator's remedy was wrong, little is
 // sent in vain.
-size_t Dispatcher::BatchSize(const Dataset& dataset) const {
+size_t Dispatcher::BatchSize(const Dataset& dataset) {
     const bool probing = dataset.failures > 0 && dataset.health.health == Health::kHeld;
-    return probing ? 1 : static_cast<size_t>(dataset.config.batch_size);
+    return probing ? 1 : LargestRequest(dataset);
 }
 
 // How many more events to load now: what the next requests can carry, or, for a dataset that may
 // not send, what has to be looked at for its deadlines.
 size_t Dispatcher::CountToLoad(const Dataset& dataset, UnixMicros now) const {
-    const auto batch_size = static_cast<size_t>(dataset.config.batch_size);
+    const size_t batch_size = LargestRequest(dataset);
     const size_t ready = dataset.queue.ready_count();
     if (MaySend(dataset, now)) {
         const int slots = std::max(FreeSlots(dataset), std::min(dataset.in_flight, kSlotsAhead));
@@ -202,7 +208,7 @@ bool Dispatcher::HasFullBatch(UnixMicros now) const {
 
 // Whether loading more would not make the next request any fuller.
 bool Dispatcher::HasFullBatch(const Dataset& dataset) const {
-    return dataset.queue.ready_count() >= static_cast<size_t>(dataset.config.batch_size);
+    return dataset.queue.ready_count() >= LargestRequest(dataset);
 }
 
 void Dispatcher::Load(Event event) {
@@ -266,7 +272,7 @@ void Dispatcher::Prepare(UnixMicros now, int max_requests) {
 bool Dispatcher::PrepareOne(Dataset* dataset, UnixMicros now) {
     Batch batch;
     if (!MaySend(*dataset, now) || FreeSlots(*dataset) == 0 ||
-        !dataset->queue.NextBatch(BatchSize(*dataset), &batch)) {
+        !dataset->queue.NextBatch(BatchSize(*dataset), LargestRequest(*dataset), &batch)) {
         return false;
     }
     DropOverdue(dataset, &batch, now);

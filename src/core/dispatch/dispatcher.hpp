@@ -23,6 +23,7 @@
 #include "core/dispatch/dataset_config.hpp"
 #include "core/dispatch/dataset_queue.hpp"
 #include "core/dispatch/doubts.hpp"
+#include "core/dispatch/request_size.hpp"
 #include "core/answer/answer_record.hpp"
 #include "core/answer/http.hpp"
 #include "core/ids/id_bits.hpp"
@@ -52,6 +53,7 @@ struct DatasetHealth {
     Reason reason = Reason::kNone;
     std::string detail;
     UnixMicros next_attempt_at = 0;  // 0 = at once, or not before something changes
+    size_t request_size = 0;         // events a request may carry; 0 = as many as are set
 };
 
 struct HealthChange {
@@ -150,6 +152,7 @@ private:
         bool configured = false;  // named by the latest Configure
         int in_flight = 0;
         int failures = 0;  // in a row; > 0: one request at a time
+        RequestSize size;
         // Begins anew with each failure and each change of settings. What a request of an earlier
         // era meets does not tell how the dataset fares now.
         uint64_t era = 0;
@@ -185,9 +188,11 @@ private:
     bool MaySend(const Dataset& dataset, UnixMicros now) const;
     static void PauseUntil(Dataset* dataset, UnixMicros until);
     int FreeSlots(const Dataset& dataset) const;
-    size_t BatchSize(const Dataset& dataset) const;
+    static size_t LargestRequest(const Dataset& dataset);
+    static size_t BatchSize(const Dataset& dataset);
     bool PrepareOne(Dataset* dataset, UnixMicros now);
     void DropOverdue(Dataset* dataset, Batch* batch, UnixMicros now);
+    static void NoteSize(const Flight& flight, const Verdict& verdict);
     void Succeeded(const Flight& flight, const Pace& pace, UnixMicros now);
     void Failed(const Flight& flight, const Verdict& verdict, const AnswerRecord& ended,
                 UnixMicros pause, UnixMicros now, uint64_t random);

@@ -13,6 +13,21 @@ namespace {
 
 constexpr UnixMicros kMicrosPerMs = 1000;
 
+// Whether a smaller request might have fared better: the endpoint had trouble of its own, did not
+// answer in time or not in its own words, or the connection did not last. A request that found no
+// connection has met nobody who could mind its size.
+bool MayBeForItsSize(Reason reason) {
+    switch (reason) {
+        case Reason::kServerError:
+        case Reason::kConnectionCut:
+        case Reason::kNotProcessed:
+        case Reason::kAnswerUnreadable:
+            return true;
+        default:
+            return false;
+    }
+}
+
 }  // namespace
 
 // First how the dataset fares, then what becomes of the events: the time of the next attempt
@@ -34,6 +49,7 @@ void Dispatcher::Answered(const HttpAnswer& http, UnixMicros now, uint64_t rando
                      {dataset->config.access_token, dataset->config.app_secret}, &verdict);
     ended.request = flight.request;
     const Pace pace = PaceAskedFor(http);
+    NoteSize(flight, verdict);
     if (verdict.kind == VerdictKind::kDelivered || verdict.kind == VerdictKind::kSplit) {
         Succeeded(flight, pace, now);
     } else {
@@ -44,6 +60,20 @@ void Dispatcher::Answered(const HttpAnswer& http, UnixMicros now, uint64_t rando
     ended.next_attempt_at = is_over ? 0 : std::max(dataset->not_before, now);
     EndEvents(&flight, verdict, &ended);
     ended_.push_back(std::move(ended));
+}
+
+// What the answer says of the request's size. Of those that fail together one counts, as for the
+// dataset's failures.
+void Dispatcher::NoteSize(const Flight& flight, const Verdict& verdict) {
+    Dataset* const dataset = flight.dataset;
+    const size_t events = flight.batch.events.size();
+    if (verdict.reason == Reason::kRequestTooLarge) {
+        dataset->size.TooLarge(events);
+    } else if (verdict.kind == VerdictKind::kDelivered || verdict.kind == VerdictKind::kSplit) {
+        dataset->size.GotThrough(events, static_cast<size_t>(dataset->config.batch_size));
+    } else if (flight.era == dataset->era && MayBeForItsSize(verdict.reason)) {
+        dataset->size.Failed(events);
+    }
 }
 
 void Dispatcher::Withhold(UnixMicros now) {
@@ -111,7 +141,8 @@ void Dispatcher::PauseUntil(Dataset* dataset, UnixMicros until) {
     dataset->sweep_at = 0;
 }
 
-// What becomes of the events: final, again, or again in halves.
+// What becomes of the events: final, again, or again in parts. Where it was the size, all of them
+// simply go again, in requests that are smaller by then.
 void Dispatcher::EndEvents(Flight* flight, const Verdict& verdict, AnswerRecord* ended) {
     DatasetQueue& queue = flight->dataset->queue;
     switch (verdict.kind) {
@@ -120,6 +151,10 @@ void Dispatcher::EndEvents(Flight* flight, const Verdict& verdict, AnswerRecord*
             ForgetDoubts(flight->batch);
             break;
         case VerdictKind::kSplit:
+            if (flight->batch.events.size() > 1 && verdict.reason == Reason::kRequestTooLarge) {
+                ReturnBatch(flight->dataset, std::move(flight->batch));
+                break;
+            }
             if (flight->batch.events.size() > 1) {
                 queue.Split(std::move(flight->batch));
                 break;

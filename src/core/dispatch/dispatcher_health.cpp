@@ -25,16 +25,17 @@ const char* HealthName(Health health) {
 DatasetHealth Dispatcher::CurrentHealth(const Dataset& dataset, UnixMicros now) {
     DatasetHealth health = dataset.health;
     if (dataset.config.hold != Reason::kNone) {
-        health = {Health::kHeld, dataset.config.hold, dataset.config.hold_detail, 0};
+        health = {Health::kHeld, dataset.config.hold, dataset.config.hold_detail, 0, 0};
     } else if (dataset.config.mode == Mode::kPaused) {
-        health = {Health::kPaused, Reason::kPaused, {}, 0};
+        health = {Health::kPaused, Reason::kPaused, {}, 0, 0};
     } else if (dataset.not_before > now) {
         health.next_attempt_at = dataset.not_before;
     }
+    health.request_size = dataset.size.Reduced(static_cast<size_t>(dataset.config.batch_size));
     return health;
 }
 
-// A pause that merely ended is no news; a later next attempt is.
+// A pause that merely ended is no news; a later next attempt is, and another size of requests.
 std::vector<HealthChange> Dispatcher::TakeHealthChanges(UnixMicros now) {
     std::vector<HealthChange> changes;
     for (auto& dataset : datasets_) {
@@ -42,8 +43,9 @@ std::vector<HealthChange> Dispatcher::TakeHealthChanges(UnixMicros now) {
         DatasetHealth& reported = dataset->reported;
         const bool announce =
             current.health != reported.health || current.reason != reported.reason;
-        const bool more =
-            current.next_attempt_at > reported.next_attempt_at || current.detail != reported.detail;
+        const bool more = current.next_attempt_at > reported.next_attempt_at ||
+                          current.detail != reported.detail ||
+                          current.request_size != reported.request_size;
         if (dataset->configured && (announce || more || dataset->must_report)) {
             dataset->must_report = false;
             changes.push_back(

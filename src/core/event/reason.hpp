@@ -47,12 +47,14 @@ enum class Reason {
     kRefused,           // Meta refused this event for good; code and subcode stand beside it
     // Why a request is to be repeated.
     kNotConnected,   // provably never left: DNS, refused connection, TLS
+    kNotProcessed,   // left, but nobody can have acted on it: cut short, or given back by the peer
     kConnectionCut,  // may have been delivered: connection lost or time-out after sending began
     kServerError,
     kThrottled,
     kUsageHigh,  // not refused yet, but soon: requests go with pauses
     kAnswerUnreadable,
     kCountMismatch,
+    kRequestTooLarge,  // goes again in smaller requests; a single event is parked
     kShipperStopped,
     kWithheld,  // provably never left: its record may be lost with this server
     kStalled,   // the shipper is in one turn and does not get on
@@ -61,6 +63,7 @@ enum class Reason {
     kTokenRefused,
     kPermissionMissing,
     kDatasetUnknown,
+    kPathUnknown,  // code 2500, which Meta gives for several causes
     kVersionDead,
     kOptionMissing,
     kPaused,

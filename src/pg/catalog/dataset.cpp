@@ -138,6 +138,7 @@ insert_dataset(const Relations* relations, const ForeignServer* server, int32 nu
     set(dataset_column::kHealthSince, TimestampTzGetDatum(GetCurrentTimestamp()));
     set(dataset_column::kHereSince, TimestampTzGetDatum(GetCurrentTimestamp()));
     set_null(dataset_column::kNextAttemptAt);
+    set_null(dataset_column::kRequestSize);
     return insert_row(&registrations, relations->dataset, values, nulls, lengthof(values));
 }
 

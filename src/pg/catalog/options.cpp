@@ -227,7 +227,7 @@ constexpr OptionRule kRules[] = {
     {"dataset_id", kServer, false, is_dataset_id, "the digits of a dataset (pixel) id"},
     {"lead_event_source", kServer, false, is_short_text,
      "the name of the CRM, 1 to 100 characters"},
-    {"api_version", kServer, false, is_api_version, "a version such as \"v26.0\""},
+    {"api_version", kServer, false, is_api_version, "a version such as \"v27.0\""},
     {"endpoint", kServer, true, is_endpoint,
      "a URL such as \"https://graph.facebook.com\"; plain http is for loopback addresses only"},
     {"ca_file", kServer, true, is_absolute_file, "an absolute path"},

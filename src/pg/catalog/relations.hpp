@@ -101,6 +101,7 @@ enum {
     kHealthSince,
     kHereSince,
     kNextAttemptAt,
+    kRequestSize,
     kEnd
 };
 }

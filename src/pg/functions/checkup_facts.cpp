@@ -140,6 +140,7 @@ struct StatusRow {
     int64 parked_lately;
     UnixMicros next_deadline;
     UnixMicros last_success_at;
+    int64 request_size;     /* 0 = as set */
     const char* here_since; /* empty if that is not known */
     const char* held_since;
 };
@@ -159,6 +160,7 @@ MakeFacts(const StatusRow& row, const Checkup& checkup)
     facts.next_deadline = row.next_deadline;
     facts.last_success_at = row.last_success_at;
     facts.parked_lately = row.parked_lately;
+    facts.request_size = row.request_size;
     return facts;
 }
 
@@ -195,6 +197,7 @@ gather_datasets(Oid schema, Checkup* checkup)
         " CASE s.health WHEN 'stalled' THEN s.health ELSE k.reason_code END, s.owed::bigint,"
         " coalesce(p.parked, 0), coalesce(s.next_deadline, 'epoch'),"
         " coalesce(s.last_success_at, 'epoch'),"
+        " coalesce(k.request_size::bigint, 0),"
         " to_char(k.here_since AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI \"UTC\"'),"
         " to_char(CASE WHEN k.reason_code = 'cloned' THEN k.health_since END AT TIME ZONE 'UTC',"
         " 'YYYY-MM-DD HH24:MI \"UTC\"')"
@@ -205,7 +208,8 @@ gather_datasets(Oid schema, Checkup* checkup)
         " JOIN @.capi_dataset d ON d.number = u.dataset"
         " WHERE u.status = 'parked' AND u.settled_at > now() - interval '1 day'"
         " GROUP BY d.name) p ON p.name = s.dataset"
-        " LEFT JOIN LATERAL (SELECT d.reason_code, d.health_since, d.here_since"
+        " LEFT JOIN LATERAL (SELECT d.reason_code, d.health_since, d.here_since,"
+        " d.request_size"
         " FROM @.capi_dataset d WHERE d.name = s.dataset"
         " ORDER BY d.health_since DESC, d.number LIMIT 1) k ON true ORDER BY s.dataset",
         nullptr, InvalidOid};
@@ -217,7 +221,8 @@ gather_datasets(Oid schema, Checkup* checkup)
             schema,
             {static_cast<Oid>(result_int8(row, 1)), utf8_result(row, 2), utf8_result(row, 3),
              utf8_result(row, 4), utf8_result(row, 5), result_int8(row, 6), result_int8(row, 7),
-             time_result(row, 8), time_result(row, 9), utf8_result(row, 10), utf8_result(row, 11)},
+             time_result(row, 8), time_result(row, 9), result_int8(row, 10), utf8_result(row, 11),
+             utf8_result(row, 12)},
             checkup);
     checkup->server.datasets = static_cast<int>(checkup->datasets.size());
 }

@@ -348,7 +348,8 @@ write_health(Oid schema, const HealthChange& change)
 {
     static Statement statement = {
         "UPDATE @.capi_dataset SET health = $2, reason_code = $3, detail = $4,"
-        " next_attempt_at = $5, name = $6, health_since = CASE WHEN health = $2"
+        " next_attempt_at = $5, name = $6, request_size = $9::integer, health_since = CASE WHEN "
+        "health = $2"
         " AND reason_code IS NOT DISTINCT FROM $3 THEN health_since"
         " ELSE pg_catalog.clock_timestamp() END WHERE name = $6"
         " OR (server = $1 AND system_identifier = $7 AND database = $8)",
@@ -363,6 +364,8 @@ write_health(Oid schema, const HealthChange& change)
     add(&parameters, NAMEOID, DirectFunctionCall1(namein, CStringGetDatum(change.name.c_str())));
     add_number(&parameters, static_cast<int64>(GetSystemIdentifier()), true);
     add(&parameters, OIDOID, ObjectIdGetDatum(MyDatabaseId));
+    add_number(&parameters, static_cast<int64>(change.now.request_size),
+               change.now.request_size != 0);
     execute(schema, &statement, &parameters, SPI_OK_UPDATE);
 }
 
