@@ -36,6 +36,7 @@ CREATE TABLE capi_dataset (
     reason_code       text,
     detail            text,
     health_since      timestamptz NOT NULL,
+    here_since        timestamptz NOT NULL,
     next_attempt_at   timestamptz,
     request_size      integer
 ) USING heap;
@@ -53,6 +54,7 @@ COMMENT ON COLUMN capi_dataset.health IS 'ok, slowed, retrying, held or paused';
 COMMENT ON COLUMN capi_dataset.reason_code IS 'why the dataset is not ok';
 COMMENT ON COLUMN capi_dataset.detail IS 'what the reason leaves open';
 COMMENT ON COLUMN capi_dataset.health_since IS 'when the health last changed';
+COMMENT ON COLUMN capi_dataset.here_since IS 'when the dataset was registered in this database, or accepted here by capi_resume';
 COMMENT ON COLUMN capi_dataset.next_attempt_at IS 'when a dataset that is not ok is tried again';
 COMMENT ON COLUMN capi_dataset.request_size IS 'events that a request carries at most while larger ones fail; NULL = batch_size';
 
@@ -244,7 +246,8 @@ COMMENT ON COLUMN capi_tombstone.forgotten_at IS 'when capi_forget was last call
 COMMENT ON COLUMN capi_tombstone.unseen_from IS 'from this event id on there may be events that the erasing transaction did not see; NULL once the shipper has looked';
 COMMENT ON COLUMN capi_tombstone.events IS 'ids of the erased events, until the shipper has dropped them';
 
--- A dump carries the queue; the identity in capi_dataset keeps a restored copy from sending.
+-- A dump carries the queue; the identity in capi_dataset, beside the option "origin" of the server,
+-- keeps a restored copy from sending.
 SELECT pg_catalog.pg_extension_config_dump('capi_dataset_number', '');
 SELECT pg_catalog.pg_extension_config_dump('capi_dataset', '');
 SELECT pg_catalog.pg_extension_config_dump('capi_event_id', '');
@@ -781,6 +784,14 @@ COMMENT ON COLUMN capi_counters.last_success_at IS 'when Meta last confirmed a r
 
 -- Answered from shared memory and from small tables, however much is owed and however long the
 -- history is. Without a shipper, or with very many datasets, what is owed is counted in the log.
+CREATE FUNCTION capi_hold(dataset name, OUT reason_code text, OUT detail text)
+RETURNS record
+LANGUAGE C STRICT STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_hold(name) IS
+'why nothing is sent to a dataset from this host and database: reason code and detail; NULL if it may be';
+
 CREATE VIEW capi_status AS
 WITH figures AS MATERIALIZED (
     SELECT f.dataset, f.owed, f.in_flight, f.in_doubt, f.oldest_owed_at, f.earliest_event_time
@@ -827,11 +838,14 @@ WITH figures AS MATERIALIZED (
 SELECT s.name AS dataset,
        CASE WHEN @extschema@.capi_shipper_pid() IS NULL THEN 'stopped'
             WHEN stall.since IS NOT NULL THEN 'stalled'
+            WHEN h.reason_code IS NOT NULL THEN 'held'
             ELSE coalesce(d.health, 'ok')
        END AS health,
        CASE WHEN @extschema@.capi_shipper_pid() IS NULL
             THEN 'no shipper is running in this database'
             WHEN stall.since IS NOT NULL THEN @extschema@.capi_reason('stalled', stall.waits_for)
+            WHEN h.reason_code IS NOT NULL
+            THEN @extschema@.capi_reason(h.reason_code, h.detail)
             ELSE @extschema@.capi_reason(d.reason_code, d.detail)
        END AS reason,
        coalesce(owed.owed, 0) AS owed,
@@ -846,6 +860,7 @@ SELECT s.name AS dataset,
        e.last_error_at,
        e.last_error
 FROM dataset s
+     CROSS JOIN LATERAL @extschema@.capi_hold(s.name) h
      CROSS JOIN stall
      LEFT JOIN owed ON owed.name = s.name
      LEFT JOIN @extschema@.capi_counters c ON c.dataset = s.name
@@ -901,6 +916,15 @@ COMMENT ON FUNCTION capi_resume(name) IS
 'continues sending to a dataset at once, also to one that is held because the database is a copy';
 REVOKE ALL ON FUNCTION capi_resume(name) FROM PUBLIC;
 
+CREATE FUNCTION capi_resume()
+RETURNS bigint
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'capi_resume_all';
+COMMENT ON FUNCTION capi_resume() IS
+'the same for every dataset of this database; returns how many there are';
+REVOKE ALL ON FUNCTION capi_resume() FROM PUBLIC;
+
 CREATE FUNCTION capi_retry(event_ids bigint[])
 RETURNS bigint
 LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -918,6 +942,15 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_cancel(bigint[]) IS
 'cancels owed events that are not being sent at the moment, and gives up parked ones; returns how many';
 REVOKE ALL ON FUNCTION capi_cancel(bigint[]) FROM PUBLIC;
+
+CREATE FUNCTION capi_cancel(dataset name)
+RETURNS bigint
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'capi_cancel_dataset';
+COMMENT ON FUNCTION capi_cancel(name) IS
+'cancels every owed event of a dataset that is not being sent at the moment; returns how many';
+REVOKE ALL ON FUNCTION capi_cancel(name) FROM PUBLIC;
 
 ----------------------------------------------------------------------------------------------------
 -- History

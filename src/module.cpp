@@ -8,6 +8,7 @@
 #include "pg/shipper/launcher.hpp"
 #include "pg/base/pg_prelude.hpp"
 #include "pg/base/settings.hpp"
+#include "pg/shared/copy_mark.hpp"
 #include "pg/shared/shared_memory.hpp"
 #include "pg/shared/published_totals.hpp"
 
@@ -30,6 +31,7 @@ void _PG_init(void) {
     if (!process_shared_preload_libraries_in_progress)
         return;
     crm_capi::reserve_shared_memory();
+    crm_capi::mark_copies();
     crm_capi::register_totals();
     crm_capi::register_launcher();
     crm_capi::watch_database_ddl();

@@ -3,7 +3,7 @@
 #
 # Source it from a script in the same folder, then call, in this order:
 #
-#     set_up_machine KIND             demo, test, fuzz or bench: installs what is missing; sets
+#     set_up_machine KIND             demo, test, fuzz, bench or ha: installs what is missing; sets
 #                                     PG_MAJOR, PG_BIN, TESTER
 #     open_workplace                  makes $WORK, a fresh private folder of the account $TESTER
 #     copy_tree "$ROOT"               the checkout, without build products, as $WORK/tree
@@ -27,6 +27,7 @@ PACKAGES_TEST='clang libgtest-dev libipc-run-perl perl nghttp2-proxy procps
 prometheus prometheus-postgres-exporter'
 PACKAGES_FUZZ='clang libclang-rt-dev'
 PACKAGES_BENCH='libpq-dev python3-psycopg2'
+PACKAGES_HA='patroni etcd-server python3-etcd python3-psycopg2'
 # Only where no node and no npm is: whoever has them from elsewhere keeps them.
 PACKAGES_NODE='nodejs npm'
 # In the main archive of both Debian 12 and 13, so both check the same format.
@@ -152,7 +153,7 @@ hold_services() {
         cat >"$POLICY" <<'END'
 #!/bin/sh
 # Made by crm_capi's test/setup.sh for the time of one apt-get run; safe to delete.
-case $1 in postgresql* | nghttpx* | prometheus*) exit 101 ;; esac
+case $1 in postgresql* | nghttpx* | prometheus* | etcd* | patroni*) exit 101 ;; esac
 exit 0
 END
         chmod 755 "$POLICY"
@@ -231,7 +232,8 @@ needed_packages() {
         test) say "$PACKAGES_BUILD $PACKAGES_RUN $PACKAGES_TEST $PACKAGES_BENCH $(node_packages) $server" ;;
         fuzz) say "$PACKAGES_BUILD $PACKAGES_FUZZ $server" ;;
         bench) say "$PACKAGES_BUILD $PACKAGES_RUN $PACKAGES_BENCH $server" ;;
-        *) stop_with "set_up_machine: demo, test, fuzz or bench?" ;;
+        ha) say "$PACKAGES_BUILD $PACKAGES_RUN $PACKAGES_HA $server" ;;
+        *) stop_with "set_up_machine: demo, test, fuzz, bench or ha?" ;;
     esac
 }
 
@@ -250,6 +252,8 @@ install_missing() {
     case " $* " in *" prometheus-postgres-exporter "*)
         install_daemon_quietly prometheus-postgres-exporter prometheus-postgres-exporter ;;
     esac
+    case " $* " in *" etcd-server "*) install_daemon_quietly etcd-server etcd ;; esac
+    case " $* " in *" patroni "*) install_daemon_quietly patroni patroni ;; esac
     case " $* " in *" prometheus "*) install_daemon_quietly prometheus prometheus ;; esac
     # shellcheck disable=SC2046
     set -- $(missing_of "$@")

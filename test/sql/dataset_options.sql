@@ -177,7 +177,7 @@ SELECT pg_temp.attempt($$ALTER SERVER options_dataset OPTIONS (DROP dataset_id)$
 SELECT pg_temp.attempt($$ALTER SERVER options_dataset OPTIONS (DROP lead_event_source)$$);
 SELECT pg_temp.attempt($$ALTER SERVER options_dataset OPTIONS (SET lead_event_source 'SAP', ADD batch_size '7')$$);
 SELECT pg_temp.attempt($$ALTER SERVER options_dataset OPTIONS (DROP batch_size)$$);
-SELECT srvoptions FROM pg_foreign_server WHERE srvname = 'options_dataset';
+SELECT array(SELECT o FROM unnest(srvoptions) o WHERE o NOT LIKE 'origin=%') FROM pg_foreign_server WHERE srvname = 'options_dataset';
 
 --
 -- Credentials. No error repeats a token or a secret: errors end in logs.

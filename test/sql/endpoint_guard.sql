@@ -59,7 +59,8 @@ ALTER USER MAPPING FOR PUBLIC SERVER guard_given OPTIONS (SET access_token_file 
 ALTER SERVER guard_given OPTIONS (DROP endpoint, DROP ca_file);
 ALTER SERVER guard_given RENAME TO guard_renamed;
 RESET ROLE;
-SELECT srvname, srvoptions FROM pg_foreign_server WHERE srvname LIKE 'guard%' ORDER BY srvname;
+SELECT srvname, array(SELECT o FROM unnest(srvoptions) o WHERE o NOT LIKE 'origin=%') AS srvoptions
+FROM pg_foreign_server WHERE srvname LIKE 'guard%' ORDER BY srvname;
 
 DROP USER MAPPING FOR PUBLIC SERVER guard_sales;
 DROP USER MAPPING FOR PUBLIC SERVER guard_renamed;

@@ -172,7 +172,7 @@ ok($crm->until_true('SELECT NOT EXISTS (SELECT FROM capi_owed)'), 'and arrive');
 # --- A copy
 
 $crm->sql('UPDATE capi_dataset SET system_identifier = 1');
-like(failure($call), qr/cannot send to dataset "sales": queue is a copy of another database's queue/,
+like(failure($call), qr/cannot send to dataset "sales": database is a copy of another one/,
 	'a copy of a database sends no test event');
 
 done_testing();

@@ -1,4 +1,5 @@
-# Wrong settings are refused, and the doctor warns of too few workers.
+# Ordinary administrator's work beside the shippers: wrong settings, a locked catalog while the
+# launcher starts again, ANALYZE, a long history of requests, sessions that end in the middle.
 
 use strict;
 use warnings FATAL => 'all';
@@ -11,7 +12,7 @@ my $crm = CrmCapi->new(
 	'administrator',
 	bare => 1,
 	conf => "crm_capi.poll_interval = '1h'\nmax_worker_processes = 8\nmax_parallel_workers = 8\n"
-	  . "crm_capi.max_shippers = 16\n");
+	  . "crm_capi.max_shippers = 16\nshared_buffers = '4MB'\n");
 my $node = $crm->node;
 my $endpoint = $crm->endpoint;
 $crm->sql('CREATE EXTENSION crm_capi');
@@ -66,6 +67,102 @@ is( $crm->sql("SELECT status, detail, hint FROM capi_check() WHERE check_name = 
 	'warning|With 16 shippers running, 0 workers are left for a parallel query, which wants 2.'
 	  . '|Set max_worker_processes to 26 at least.',
 	'the doctor warns of shippers that can take the last workers');
+
+# --- The launcher starts while nobody may read pg_database, nor pg_stat_activity therefore
+
+$crm->sql('CREATE DATABASE second');
+$crm->sql('CREATE EXTENSION crm_capi', 'second');
+my @shippers = ($crm->shipper_pid, $crm->shipper_pid('second'));
+my $launcher = $crm->launcher_pid;
+my $locker = $node->background_psql('postgres');
+my $session = $node->background_psql('postgres');
+$locker->query_safe('BEGIN; LOCK TABLE pg_database IN ACCESS EXCLUSIVE MODE');
+kill 'TERM', $launcher;
+my $successor = '';
+ok( $crm->wait_until(
+		sub {
+			$successor = $session->query_safe(
+				"SELECT pid FROM pg_stat_get_activity(NULL)
+				 WHERE pid <> $launcher AND application_name = 'crm_capi launcher'");
+			return $successor =~ /^\d+$/;
+		}),
+	'another launcher starts');
+# It sleeps when it has looked at everybody.
+ok( $crm->wait_until(
+		sub {
+			return $session->query_safe(
+				"SELECT wait_event_type FROM pg_stat_get_activity($successor)") eq 'Extension';
+		}),
+	'and looks around');
+$session->query_safe('SELECT change(2)');
+ok($endpoint->wait_for('accepted', 2), 'the shipper goes on');
+is( $session->query_safe(
+		"SELECT count(*) FROM pg_stat_get_activity(NULL) WHERE pid IN ($shippers[0], $shippers[1])"),
+	2, 'and none was asked to stop');
+$locker->query_safe('ROLLBACK');
+$crm->arrived_as_committed('all arrives');
+
+# --- A session that has reserved a database ends in the middle
+
+my $renaming = $node->background_psql('postgres', on_error_stop => 0);
+my $backend = $renaming->query_safe('SELECT pg_backend_pid()');
+$renaming->query_safe('BEGIN; ALTER DATABASE second RENAME TO other');
+is($crm->sql("SELECT count(*) FROM pg_stat_activity WHERE pid = $shippers[1]"),
+	0, 'a shipper steps aside for ALTER DATABASE');
+$crm->sql("SELECT pg_terminate_backend($backend)");
+ok($crm->shipper_pid('second'), 'and comes back when the session that needed it is gone');
+$renaming->{run}->kill_kill;
+
+# --- ANALYZE is no news
+
+$crm->sql('SELECT capi_cancel(array[0::bigint])'); # has the shipper look at all decisions once more
+$crm->change(3);
+$crm->arrived_as_committed('the shipper has looked at everything');
+my $looks = "SELECT seq_scan + coalesce(idx_scan, 0) FROM pg_stat_all_tables
+             WHERE relname = 'capi_settlement'";
+my $looks_before = $crm->sql($looks);
+my $accepted = $endpoint->state->{accepted};
+$crm->sql('ANALYZE capi_settlement; ANALYZE capi_tombstone; ANALYZE capi_dataset;
+           VACUUM capi_settlement');
+$crm->change(4);
+$endpoint->wait_for('accepted', $accepted + 1);
+$crm->until_true('SELECT NOT EXISTS (SELECT FROM capi_request_log WHERE finished_at IS NULL)');
+is($crm->sql($looks), $looks_before,
+	'after ANALYZE the shipper does not read again what was decided');
+$crm->sql('SELECT capi_cancel(array[0::bigint])');
+ok( $crm->until_true("SELECT ($looks) > $looks_before"),
+	'as it does when somebody decides');
+
+# --- A long history of requests since the cursor was written
+
+sub peak
+{
+	my ($kilobytes) = slurp_file('/proc/' . $crm->shipper_pid . '/status') =~ /^VmHWM:\s+(\d+)/m;
+	return $kilobytes;
+}
+
+sub restart_shipper
+{
+	my $pid = $crm->shipper_pid;
+	$crm->sql("SELECT pg_terminate_backend($pid)");
+	$crm->until_true("SELECT capi_shipper_pid() <> $pid") or die 'no other shipper';
+	$crm->until_true('SELECT capi_read_up_to() IS NOT NULL') or die 'it does not start';
+	return;
+}
+
+restart_shipper();
+my $small = peak();
+$crm->sql("SELECT capi_pause('sales')");
+my $number = $crm->sql("SELECT number FROM capi_dataset WHERE name = 'sales'");
+$crm->sql("INSERT INTO capi_request_log (id, started_at, finished_at, dataset, event_count, events,
+                                         outcome)
+           SELECT nextval('capi_request_id'), now(), now(), $number, 1,
+                  int8multirange(int8range(1000000 + i, 1000000 + i, '[]')), 'delivered'
+           FROM generate_series(1, 200000) i");
+restart_shipper();
+my $large = peak();
+note "peak memory: $small kB with few requests, $large kB with 200000 more";
+cmp_ok($large - $small, '<', 16 * 1024, 'are read without being held in memory as a whole');
 
 unlike(slurp_file($node->logfile), qr/PANIC:|TRAP:|was terminated by signal/, 'no crash');
 

@@ -103,8 +103,8 @@ sub copy_behaves
 	$endpoint->forget;
 	ok( $there->until_true(
 			"SELECT count(*) = 2 FROM capi_status WHERE health = 'held'
-			 AND reason LIKE 'queue is a copy of another database%'", $database),
-		"$name: both datasets are held, since the queue is a copy");
+			 AND reason LIKE 'database is a copy of another one%'", $database),
+		"$name: both datasets are held, since the database is a copy");
 	# A new change, and a new dataset: the shipper sees the one before the other.
 	$there->sql("SELECT change(1); SELECT change(32)", $database);
 	$there->create_dataset('canary', dataset_id => $canary_dataset, database => $database);

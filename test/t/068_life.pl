@@ -70,7 +70,7 @@ $crm->sql("SELECT capi_send_lead_event(12345678901234567, 'not from here')", 'co
 ok( $crm->until_true(
 		"SELECT count(*) = 1 FROM capi_events WHERE event_name = 'not from here'
 		 AND status = 'held' AND reason_code = 'cloned'", 'copied'),
-	'which holds what it finds, since its queue is a copy');
+	'which holds what it finds, since it is a copy');
 is($endpoint->state->{accepted}, 0, 'and sends nothing');
 $crm->sql('DROP DATABASE copied WITH (FORCE)');
 shippers_become('postgres second', 'DROP DATABASE WITH (FORCE) takes its shipper away');

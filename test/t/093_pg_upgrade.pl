@@ -72,7 +72,7 @@ subtest 'pg_upgrade: nothing is lost, and nothing is sent by itself' => sub {
 	is($there->sql($states), $states_before, 'the queue is as it was');
 	is($there->sql($owed), $owed_before, 'the same events are owed');
 	ok( $there->until_true(
-			"SELECT health = 'held' AND reason LIKE 'queue is a copy%' FROM capi_status"),
+			"SELECT health = 'held' AND reason LIKE 'database is a copy%' FROM capi_status"),
 		'the dataset is held: the queue was made elsewhere');
 	$there->change(50);
 	ok( $there->until_true("SELECT status = 'held' AND reason_code = 'cloned' FROM capi_events

@@ -94,6 +94,9 @@ TEST(CheckupTest, TheServer) {
              f->launcher_runs = false;
          },
          Check::kLauncher, CheckStatus::kOk},
+        {"any host", [](ServerFacts*) {}, Check::kHost, CheckStatus::kOk},
+        {"another host", [](ServerFacts* f) { f->is_host_allowed = false; }, Check::kHost,
+         CheckStatus::kError},
         {"no dataset", [](ServerFacts* f) { f->datasets = 0; }, Check::kDatasets,
          CheckStatus::kWarning},
         {"no watch", [](ServerFacts* f) { f->watches = 0; }, Check::kWatches,
@@ -104,7 +107,7 @@ TEST(CheckupTest, TheServer) {
         row.change(&facts);
         Findings findings;
         JudgeServer(facts, &findings);
-        EXPECT_EQ(findings.size(), 6u);
+        EXPECT_EQ(findings.size(), 7u);
         EXPECT_EQ(StatusOf(findings, row.check), row.status) << row.name;
     }
 }
@@ -158,6 +161,11 @@ TEST(CheckupTest, ADataset) {
         CheckStatus status;
     } rows[] = {
         {"good", [](DatasetFacts*) {}, Check::kHealth, CheckStatus::kOk},
+        {"at home", [](DatasetFacts*) {}, Check::kOrigin, CheckStatus::kOk},
+        {"a copy", [](DatasetFacts* f) { f->place_reason = Reason::kCloned; }, Check::kOrigin,
+         CheckStatus::kError},
+        {"another host", [](DatasetFacts* f) { f->place_reason = Reason::kHostNotAllowed; },
+         Check::kOrigin, CheckStatus::kOk},
         {"option", [](DatasetFacts* f) { f->config.hold = Reason::kOptionMissing; },
          Check::kOptions, CheckStatus::kError},
         {"paused", [](DatasetFacts* f) { f->config.mode = Mode::kPaused; }, Check::kMode,

@@ -112,12 +112,14 @@ TEST(DispatcherOverdue, WhileADatasetWaitsForItsNextAttemptItsEventsExpireWhenTh
 }
 
 TEST(DispatcherOverdue, ACopysEventsAreLeftAlone) {
-    DatasetConfig config = BatchesOfThree();
-    config.hold = Reason::kCloned;
-    Turns turns(config, {kNow - kMaxEventAge});
-    EXPECT_EQ(turns.Take(kNow), Ids{});
-    EXPECT_EQ(turns.core().NextDue(kNow), 0);
-    EXPECT_EQ(turns.core().Owed().ToMultirange(), "{[1,2)}");
+    for (const Reason hold : {Reason::kCloned, Reason::kHostNotAllowed}) {
+        DatasetConfig config = BatchesOfThree();
+        config.hold = hold;
+        Turns turns(config, {kNow - kMaxEventAge});
+        EXPECT_EQ(turns.Take(kNow), Ids{});
+        EXPECT_EQ(turns.core().NextDue(kNow), 0);
+        EXPECT_EQ(turns.core().Owed().ToMultirange(), "{[1,2)}");
+    }
 }
 
 TEST(DispatcherOverdue, WhatWasLoadedToExpireIsSentWhenTheDatasetGoesOn) {

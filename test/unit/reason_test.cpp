@@ -17,7 +17,7 @@ std::vector<ReasonText> Rows() {
 }
 
 TEST(Reason, EveryEnumeratorHasItsRow) {
-    EXPECT_EQ(Rows().size(), static_cast<size_t>(Reason::kCloned) + 1);
+    EXPECT_EQ(Rows().size(), static_cast<size_t>(Reason::kHostNotAllowed) + 1);
     for (const ReasonText& row : Rows()) {
         EXPECT_EQ(Describe(row.reason).code, row.code);
         EXPECT_EQ(ReasonFromCode(row.code), row.reason) << row.code;
@@ -128,6 +128,7 @@ TEST(Reason, PublishedCodesStay) {
         {Reason::kOptionMissing, "option_missing"},
         {Reason::kPaused, "paused"},
         {Reason::kCloned, "cloned"},
+        {Reason::kHostNotAllowed, "host_not_allowed"},
     };
     for (const auto& [reason, code] : published) {
         EXPECT_EQ(Describe(reason).code, code);

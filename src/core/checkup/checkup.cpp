@@ -17,10 +17,14 @@ constexpr CheckText kTable[] = {
      "Look for crm_capi in the server log; max_worker_processes may be too small."},
     {Check::kShipper, "shipper",
      "Look for crm_capi in the server log; raise crm_capi.max_shippers or max_worker_processes."},
+    {Check::kHost, "host",
+     "Add the host to crm_capi.hosts and reload, if events are to be sent from here."},
     {Check::kWorkers, "workers",
      "Raise max_worker_processes, or lower crm_capi.max_shippers."},
     {Check::kDatasets, "datasets",
      "Use CREATE SERVER ... FOREIGN DATA WRAPPER crm_capi to create a dataset."},
+    {Check::kOrigin, "origin",
+     "Call capi_resume only if this database is to send from now on; see docs/copies.md."},
     {Check::kOptions, "options",
      "Set dataset_id and lead_event_source with ALTER SERVER."},
     {Check::kMode, "mode",
@@ -118,7 +122,17 @@ void JudgeShipper(const ServerFacts& facts, Findings* findings) {
     findings->push_back(std::move(finding));
 }
 
-// For what there should be at least one of; `none` is said if there is none.
+// Where the server runs decides for all of its datasets.
+void JudgeHost(const ServerFacts& facts, Findings* findings) {
+    findings->push_back({kServer,
+                         Check::kHost,
+                         facts.is_host_allowed ? CheckStatus::kOk : CheckStatus::kError,
+                         facts.is_host_allowed
+                             ? "Events may be sent from this host, " + facts.host + '.'
+                             : "crm_capi.hosts does not name this host, " + facts.host + '.',
+                         {}});
+}
+
 // Whether a parallel query still finds the workers that it wants when every shipper runs. The
 // number to set leaves all of max_parallel_workers to others.
 void JudgeWorkers(const WorkerFacts& facts, Findings* findings) {
@@ -144,6 +158,7 @@ void JudgeWorkers(const WorkerFacts& facts, Findings* findings) {
     findings->push_back(std::move(finding));
 }
 
+// For what there should be at least one of; `none` is said if there is none.
 void JudgeCount(Check check, int count, const char* none, Findings* findings) {
     const bool is_none = count == 0;
     findings->push_back({kServer,
@@ -182,6 +197,7 @@ void JudgeServer(const ServerFacts& facts, Findings* findings) {
                       {}});
     JudgeLauncher(facts, findings);
     JudgeShipper(facts, findings);
+    JudgeHost(facts, findings);
     JudgeWorkers(facts.workers, findings);
     JudgeCount(Check::kDatasets, facts.datasets, "There is no dataset.", findings);
     JudgeCount(Check::kWatches, facts.watches,

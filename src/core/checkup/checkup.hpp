@@ -23,8 +23,10 @@ enum class Check {
     kPreload,
     kLauncher,
     kShipper,
+    kHost,
     kWorkers,
     kDatasets,
+    kOrigin,
     kOptions,
     kMode,
     kToken,
@@ -90,6 +92,8 @@ struct ServerFacts {
     bool shipper_runs = false;
     bool is_chosen = false;      // crm_capi.databases names this database, or none
     bool is_connectable = true;  // neither a template nor closed to connections
+    std::string host;
+    bool is_host_allowed = true;  // by crm_capi.hosts
     int datasets = 0;
     int watches = 0;
     WorkerFacts workers;
@@ -110,6 +114,11 @@ struct DatasetFacts {
     DatasetConfig config;
     std::optional<TokenFile> token_file;
     bool is_standby = false;
+    // Where this is, and whether the dataset belongs here: kNone, kCloned or kHostNotAllowed.
+    std::string place;
+    Reason place_reason = Reason::kNone;
+    std::string place_detail;
+    std::string place_since;  // as people read it; empty = not known
     // As capi_status has it.
     std::string health;
     std::string health_reason;  // for people

@@ -32,6 +32,19 @@ std::string Hours(UnixMicros span) {
     return std::to_string(span / kHour) + " hours";
 }
 
+// A copy is held, and tells where it came from.
+void JudgeOrigin(const DatasetFacts& facts, Findings* findings) {
+    const bool is_elsewhere = facts.place_reason == Reason::kCloned;
+    const std::string since = facts.place_since.empty() ? "" : " since " + facts.place_since;
+    findings->push_back({facts.config.name,
+                         Check::kOrigin,
+                         is_elsewhere ? CheckStatus::kError : CheckStatus::kOk,
+                         is_elsewhere ? "Held" + since + ": this is " + facts.place + ", and " +
+                                            facts.place_detail + '.'
+                                      : "The dataset belongs to " + facts.place + since + '.',
+                         {}});
+}
+
 // Nothing is sent while an option that Meta needs is missing.
 void JudgeOptions(const DatasetFacts& facts, Findings* findings) {
     const DatasetConfig& config = facts.config;
@@ -305,6 +318,7 @@ void JudgeTokenAnswer(const ProbeFacts& facts, const Verdict& verdict, Findings*
 }  // namespace
 
 void JudgeDataset(const DatasetFacts& facts, UnixMicros now, Findings* findings) {
+    JudgeOrigin(facts, findings);
     JudgeOptions(facts, findings);
     JudgeMode(facts.config, findings);
     JudgeToken(facts, findings);

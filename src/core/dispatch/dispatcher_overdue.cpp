@@ -19,10 +19,11 @@ UnixMicros MarginOf(const DatasetConfig& config) {
 
 // Events of a dataset that may not send now end, too: it is paused, cannot send as it is set, or
 // waits for its next attempt. Its first events are loaded for that, and the next when those are
-// gone: whoever waits longest ends first, near enough. A copy's events are another database's.
+// gone: whoever waits longest ends first, near enough. A copy's events are another database's, and
+// so may be those on a host that must not send.
 bool Dispatcher::MayEndUnsent(const Dataset& dataset, UnixMicros now) const {
     return dataset.configured && !MaySend(dataset, now) && dataset.config.hold != Reason::kCloned &&
-           dataset.queue.HasWaiting();
+           dataset.config.hold != Reason::kHostNotAllowed && dataset.queue.HasWaiting();
 }
 
 // Whether a loaded event of a dataset that may not send is due to end.

@@ -176,8 +176,11 @@ constexpr ReasonText kTable[] = {
      "dataset is paused",
      "Call capi_resume, or set the option mode to live if it says paused."},
     {Reason::kCloned, "cloned",
-     "queue is a copy of another database's queue",
-     "Call capi_resume only if this database is to send from now on."},
+     "database is a copy of another one",
+     "Call capi_resume only if this database is to send from now on; see docs/copies.md."},
+    {Reason::kHostNotAllowed, "host_not_allowed",
+     "crm_capi.hosts does not name this host",
+     "Add the host to crm_capi.hosts and reload, if events are to be sent from here."},
 };
 // clang-format on
 
@@ -188,7 +191,7 @@ constexpr bool RowsFollowTheEnum() {
             return false;
         }
     }
-    return std::size(kTable) == static_cast<size_t>(Reason::kCloned) + 1;
+    return std::size(kTable) == static_cast<size_t>(Reason::kHostNotAllowed) + 1;
 }
 static_assert(RowsFollowTheEnum(), "a reason lacks its row, or rows are out of order");
 

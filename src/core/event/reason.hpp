@@ -68,6 +68,7 @@ enum class Reason {
     kOptionMissing,
     kPaused,
     kCloned,
+    kHostNotAllowed,
 };
 
 struct ReasonText {

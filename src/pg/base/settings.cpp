@@ -3,11 +3,15 @@
  */
 #include "pg/base/settings.hpp"
 
+#include <unistd.h>
+
+#include "core/text/host_list.hpp"
 #include "pg/base/pg_prelude.hpp"
 
 namespace crm_capi {
 
 char* setting_databases = nullptr;
+char* setting_hosts = nullptr;
 int setting_poll_interval = 5000;
 int setting_retention = 30 * SECS_PER_DAY;
 int setting_max_shippers = 4;
@@ -102,6 +106,23 @@ is_chosen_database(const char* database)
     return *setting_databases == '\0' || is_named(database);
 }
 
+/* Asked for anew each time: a container can be given its name when it already runs. */
+const char*
+host_name()
+{
+    char name[256] = "";
+
+    if (gethostname(name, sizeof name - 1) != 0)
+        return pstrdup("");
+    return pstrdup(name);
+}
+
+bool
+is_allowed_host()
+{
+    return ListNamesHost(setting_hosts, host_name());
+}
+
 namespace {
 
 /* Those that can be set at any time. */
@@ -112,6 +133,11 @@ define_common_settings()
         "crm_capi.databases", "Sets the databases whose events are shipped.",
         "A list of names, separated by commas. Empty means every database that has the extension.",
         &setting_databases, "", PGC_SIGHUP, GUC_LIST_INPUT, check_databases, nullptr, nullptr);
+    DefineCustomStringVariable("crm_capi.hosts", "Sets the hosts from which events are sent.",
+                               "A list of host names and patterns with * and ?, separated by "
+                               "commas. Empty means every host.",
+                               &setting_hosts, "", PGC_SIGHUP, GUC_LIST_INPUT, nullptr, nullptr,
+                               nullptr);
     DefineCustomIntVariable("crm_capi.poll_interval",
                             "Sets the longest time after which a sleeping worker looks again.",
                             "A commit wakes the shipper at once; this is the safety net, and what "

@@ -136,6 +136,7 @@ insert_dataset(const Relations* relations, const ForeignServer* server, int32 nu
     set_null(dataset_column::kReasonCode);
     set_null(dataset_column::kDetail);
     set(dataset_column::kHealthSince, TimestampTzGetDatum(GetCurrentTimestamp()));
+    set(dataset_column::kHereSince, TimestampTzGetDatum(GetCurrentTimestamp()));
     set_null(dataset_column::kNextAttemptAt);
     set_null(dataset_column::kRequestSize);
     return insert_row(&registrations, relations->dataset, values, nulls, lengthof(values));
@@ -160,28 +161,31 @@ register_dataset(const Relations* relations, const ForeignServer* server)
 Oid
 find_only_dataset()
 {
+    List* const all = all_datasets();
+
+    return list_length(all) == 1 ? linitial_oid(all) : InvalidOid;
+}
+
+}  // namespace
+
+List*
+all_datasets()
+{
     const Oid wrapper = get_foreign_data_wrapper_oid("crm_capi", true);
     const Relation catalog = table_open(ForeignServerRelationId, AccessShareLock);
     const SysScanDesc scan =
         systable_beginscan(catalog, ForeignServerOidIndexId, true, nullptr, 0, nullptr);
-    Oid only = InvalidOid;
+    List* all = NIL;
     for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple);
          tuple = systable_getnext(scan)) {
         const auto server = reinterpret_cast<Form_pg_foreign_server>(GETSTRUCT(tuple));
-        if (server->srvfdw != wrapper)
-            continue;
-        if (OidIsValid(only)) {
-            only = InvalidOid;
-            break;
-        }
-        only = server->oid;
+        if (server->srvfdw == wrapper)
+            all = lappend_oid(all, server->oid);
     }
     systable_endscan(scan);
     table_close(catalog, AccessShareLock);
-    return only;
+    return all;
 }
-
-}  // namespace
 
 Oid
 find_dataset(const char* name)

@@ -12,7 +12,11 @@ namespace crm_capi {
  * without a name, several. */
 Oid find_dataset(const char* name);
 
-/* The same with an ERROR that says what is missing, and a check that the current user has USAGE. */
+/* OIDs of all of them. */
+List* all_datasets();
+
+/* find_dataset() with an ERROR that says what is missing, and a check that the current user has
+ * USAGE. */
 Oid require_dataset(const char* name);
 
 /* The number of a dataset in the log; registers the dataset at its first use. */

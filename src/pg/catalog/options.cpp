@@ -6,6 +6,7 @@
  */
 #include "pg/catalog/options.hpp"
 #include "pg/catalog/dataset.hpp"
+#include "pg/catalog/origin.hpp"
 #include "pg/catalog/phone_country.hpp"
 
 #include <string_view>
@@ -244,6 +245,8 @@ constexpr OptionRule kRules[] = {
     {"max_in_flight", kServer, false, is_max_in_flight, "a number from 1 to 64"},
     {"timeout", kServer, false, is_timeout, "a time from 1s to 600s"},
     {"token_in", kServer, false, is_token_in, "\"header\", \"body\" or \"query\""},
+    {"origin", kServer, false, is_origin,
+     "the origin of a dataset; it is set by the extension, and accepted by capi_resume"},
     {"access_token", kMapping, false, is_secret, "a token without blanks"},
     {"access_token_file", kMapping, true, is_absolute_file, "an absolute path"},
     {"app_secret", kMapping, false, is_secret, "a secret without blanks"},
@@ -384,6 +387,8 @@ capi_fdw_validator(PG_FUNCTION_ARGS)
         check_option(rule, option->arg ? defGetString(option) : "");
     }
     check_together(options, catalog);
+    if (catalog == kServer)
+        stamp_origins_at_commit();
 
     /* A held dataset goes on as soon as its token or its options have been put right. */
     wake_shipper_on_settings_change();

@@ -99,6 +99,7 @@ enum {
     kReasonCode,
     kDetail,
     kHealthSince,
+    kHereSince,
     kNextAttemptAt,
     kRequestSize,
     kEnd

@@ -52,14 +52,14 @@ AddProbe(const DatasetConfig& config, bool with_token, Checkup* checkup)
 /* Asks the endpoint of each dataset. Only if the caller says so a token goes with the question, and
  * never from a copy of the database. */
 void
-probe_endpoints(Oid schema, Checkup* checkup, bool send)
+probe_endpoints(Checkup* checkup, bool send)
 {
     for (const DatasetFacts& facts : checkup->datasets) {
         const DatasetConfig& config = facts.config;
         if (config.hold == Reason::kOptionMissing)
             continue;
         const bool with_token =
-            send && !config.access_token.empty() && !is_registered_elsewhere(schema, config.server);
+            send && !config.access_token.empty() && facts.place_reason == Reason::kNone;
         call_cpp("prepare a probe", [&] { AddProbe(config, with_token, checkup); });
     }
     if (checkup->probes.empty())
@@ -131,7 +131,7 @@ check_up(Oid schema, bool send, Tuplestorestate* results, TupleDesc columns)
     SPI_connect();
     gather_facts(schema, checkup);
     SPI_finish();
-    probe_endpoints(schema, checkup, send);
+    probe_endpoints(checkup, send);
     const UnixMicros now = now_micros();
     call_cpp("judge what was found", [&] { Judge(checkup, now); });
     for (const Finding& finding : checkup->findings)

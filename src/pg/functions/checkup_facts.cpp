@@ -13,7 +13,9 @@
 #include "pg/base/guard.hpp"
 #include "pg/base/settings.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/catalog/dataset.hpp"
 #include "pg/catalog/dataset_settings.hpp"
+#include "pg/catalog/origin.hpp"
 #include "pg/queue/event_log.hpp"
 #include "pg/shared/shared_memory.hpp"
 #include "pg/shared/slots.hpp"
@@ -80,6 +82,9 @@ gather_server(Oid schema, Checkup* checkup)
     facts->launcher_runs = launcher_runs();
     facts->shipper_runs = shipper_pid(MyDatabaseId) != 0;
     facts->is_chosen = is_chosen_database(result_text(0, 2));
+    facts->is_host_allowed = is_allowed_host();
+    const char* const host = host_name();
+    call_cpp("note the host", [&] { facts->host = host; });
 }
 
 /* Who may read the file of the token, if there is one. */
@@ -135,6 +140,8 @@ struct StatusRow {
     int64 parked_lately;
     UnixMicros next_deadline;
     UnixMicros last_success_at;
+    const char* here_since; /* empty if that is not known */
+    const char* held_since;
     int64 request_size; /* 0 = as set */
 };
 
@@ -159,7 +166,7 @@ MakeFacts(const StatusRow& row, const Checkup& checkup)
 
 /* One dataset: how it is set, with its credentials, and how its queue stands. */
 void
-gather_dataset(const StatusRow& row, Checkup* checkup)
+gather_dataset(Oid schema, const StatusRow& row, Checkup* checkup)
 {
     if (!OidIsValid(row.server)) {
         call_cpp("note a dataset that is gone",
@@ -168,9 +175,17 @@ gather_dataset(const StatusRow& row, Checkup* checkup)
     }
     DatasetSettings settings = read_dataset_settings(row.server, Credentials::kRead);
     const FileFacts file = look_at_file(settings.access_token_file);
+    const Hold hold = place_hold(row.server, is_registered_elsewhere(schema, row.server));
+    const char* const place = this_place();
     settings.name = row.dataset;
-    call_cpp("note a dataset",
-             [&] { AddDataset(settings, file, MakeFacts(row, *checkup), checkup); });
+    call_cpp("note a dataset", [&] {
+        DatasetFacts facts = MakeFacts(row, *checkup);
+        facts.place = place;
+        facts.place_reason = hold.reason;
+        facts.place_detail = hold.detail ? hold.detail : "";
+        facts.place_since = hold.reason == Reason::kCloned ? row.held_since : row.here_since;
+        AddDataset(settings, file, std::move(facts), checkup);
+    });
 }
 
 /* All servers of the wrapper, and those that are gone while something is owed to them. */
@@ -179,29 +194,34 @@ gather_datasets(Oid schema, Checkup* checkup)
 {
     static Statement statement = {
         "SELECT coalesce(f.oid, 0)::bigint, s.dataset, s.health, s.reason,"
-        " CASE s.health WHEN 'stalled' THEN s.health ELSE"
-        " (SELECT k.reason_code FROM @.capi_dataset k WHERE k.name = s.dataset"
-        " ORDER BY k.health_since DESC, k.number LIMIT 1) END, s.owed::bigint,"
+        " CASE s.health WHEN 'stalled' THEN s.health ELSE k.reason_code END, s.owed::bigint,"
         " coalesce(p.parked, 0), coalesce(s.next_deadline, 'epoch'),"
         " coalesce(s.last_success_at, 'epoch'),"
-        " coalesce((SELECT k.request_size::bigint FROM @.capi_dataset k WHERE k.name = s.dataset"
-        " ORDER BY k.health_since DESC, k.number LIMIT 1), 0)"
+        " to_char(k.here_since AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI \"UTC\"'),"
+        " to_char(CASE WHEN k.reason_code = 'cloned' THEN k.health_since END AT TIME ZONE 'UTC',"
+        " 'YYYY-MM-DD HH24:MI \"UTC\"'), coalesce(k.request_size, 0)::bigint"
         " FROM @.capi_status s LEFT JOIN (pg_catalog.pg_foreign_server f"
         " JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = f.srvfdw AND w.fdwname = 'crm_capi')"
         " ON f.srvname = s.dataset"
         " LEFT JOIN (SELECT d.name, count(*) AS parked FROM @.capi_settlement u"
         " JOIN @.capi_dataset d ON d.number = u.dataset"
         " WHERE u.status = 'parked' AND u.settled_at > now() - interval '1 day'"
-        " GROUP BY d.name) p ON p.name = s.dataset ORDER BY s.dataset",
+        " GROUP BY d.name) p ON p.name = s.dataset"
+        " LEFT JOIN LATERAL (SELECT d.reason_code, d.health_since, d.here_since,"
+        " d.request_size"
+        " FROM @.capi_dataset d WHERE d.name = s.dataset"
+        " ORDER BY d.health_since DESC, d.number LIMIT 1) k ON true ORDER BY s.dataset",
         nullptr, InvalidOid};
     Parameters none = {};
 
     execute(schema, &statement, &none, SPI_OK_SELECT);
     for (uint64 row = 0; row < SPI_processed; row++)
         gather_dataset(
+            schema,
             {static_cast<Oid>(result_int8(row, 1)), utf8_result(row, 2), utf8_result(row, 3),
              utf8_result(row, 4), utf8_result(row, 5), result_int8(row, 6), result_int8(row, 7),
-             time_result(row, 8), time_result(row, 9), result_int8(row, 10)},
+             time_result(row, 8), time_result(row, 9), utf8_result(row, 10), utf8_result(row, 11),
+             result_int8(row, 12)},
             checkup);
     checkup->server.datasets = static_cast<int>(checkup->datasets.size());
 }

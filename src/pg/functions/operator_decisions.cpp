@@ -8,14 +8,17 @@
 #include "pg/catalog/bells.hpp"
 #include "pg/base/statement.hpp"
 #include "pg/catalog/dataset.hpp"
+#include "pg/catalog/origin.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/shared/wakeup.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(capi_pause);
 PG_FUNCTION_INFO_V1(capi_resume);
+PG_FUNCTION_INFO_V1(capi_resume_all);
 PG_FUNCTION_INFO_V1(capi_retry);
 PG_FUNCTION_INFO_V1(capi_cancel);
+PG_FUNCTION_INFO_V1(capi_cancel_dataset);
 }
 
 namespace crm_capi {
@@ -23,39 +26,86 @@ namespace crm_capi {
 namespace {
 
 /* Runs an UPDATE of capi_dataset that takes server ($1), name ($2), and this database's identity
- * ($3, $4), and tells the shipper. */
+ * ($3, $4), and tells the shipper. A server's OID means something beside that identity only: in a
+ * restored queue another dataset may have it. */
 void
-update_dataset(FunctionCallInfo fcinfo, const char* assignments)
+update_dataset(Oid schema, Oid server, const char* assignments)
 {
-    const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
-    const Oid server = require_dataset(NameStr(*PG_GETARG_NAME(0)));
     Parameters parameters = {};
+    NameData name;
 
     (void)dataset_number(schema, server); /* a dataset that was never used has no row yet */
     CommandCounterIncrement();
     add(&parameters, OIDOID, ObjectIdGetDatum(server));
-    add(&parameters, NAMEOID, PG_GETARG_DATUM(0));
+    namestrcpy(&name, GetForeignServer(server)->servername);
+    add(&parameters, NAMEOID, NameGetDatum(&name));
     add_number(&parameters, static_cast<int64>(GetSystemIdentifier()), true);
     add(&parameters, OIDOID, ObjectIdGetDatum(MyDatabaseId));
     SPI_connect();
-    execute_once(
-        schema,
-        psprintf("UPDATE @.capi_dataset SET %s WHERE server = $1 OR name = $2", assignments),
-        &parameters, SPI_OK_UPDATE);
+    execute_once(schema,
+                 psprintf("UPDATE @.capi_dataset SET %s WHERE name = $2"
+                          " OR (server = $1 AND system_identifier = $3 AND database = $4)",
+                          assignments),
+                 &parameters, SPI_OK_UPDATE);
     SPI_finish();
     CacheInvalidateRelcacheByRelid(relations_in(schema)->dataset);
     ring(schema, Bell::kSettings);
     wake_shipper_on_settings_change();
 }
 
-/* Runs a statement about the events in $1, tells the shipper, and returns how many it was about. */
+/* Whatever has filled the tables may have left the sequences behind: logical replication does. A
+ * number that is taken would then be given again. */
+void
+level_numbers(Oid schema)
+{
+    constexpr const char* kNumbers[][3] = {
+        {"capi_dataset_number", "capi_dataset", "number"},
+        {"capi_event_id", "capi_event_log", "id"},
+        {"capi_request_id", "capi_request_log", "id"},
+    };
+    const char* const name = quote_identifier(get_namespace_name(schema));
+
+    SPI_connect();
+    for (const auto& [sequence, table, column] : kNumbers) {
+        const char* const regclass = quote_literal_cstr(psprintf("%s.%s", name, sequence));
+        const char* const sql = psprintf(
+            "SELECT setval(%s, m.used) FROM (SELECT max(%s) AS used FROM %s.%s) m, %s.%s s"
+            " WHERE m.used >= s.last_value",
+            regclass, column, name, table, name, sequence);
+        if (SPI_execute(sql, false, 0) != SPI_OK_SELECT)
+            elog(ERROR, "unexpected result of \"%s\"", sql);
+    }
+    SPI_finish();
+}
+
+/* Also makes a dataset at home that came from elsewhere (the clone guard), and has one that waits
+ * after failures tried at once. */
+void
+resume_dataset(Oid schema, Oid server)
+{
+    const bool comes_home =
+        place_hold(server, is_registered_elsewhere(schema, server)).reason == Reason::kCloned;
+
+    if (comes_home)
+        level_numbers(schema); /* before the dataset gets a number here */
+    update_dataset(schema, server,
+                   comes_home
+                       ? "paused = false, resumes = resumes + 1, server = $1,"
+                         " system_identifier = $3, database = $4, here_since = clock_timestamp()"
+                       : "paused = false, resumes = resumes + 1, server = $1,"
+                         " system_identifier = $3, database = $4");
+    accept_origin(server);
+}
+
+/* Runs a statement about the events or the dataset in $1, tells the shipper, and returns how many
+ * events it was about. */
 int64
-decide_events(FunctionCallInfo fcinfo, const char* sql, int expected)
+decide_events(FunctionCallInfo fcinfo, Oid type, const char* sql, int expected)
 {
     const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
     Parameters parameters = {};
 
-    add(&parameters, INT8ARRAYOID, PG_GETARG_DATUM(0));
+    add(&parameters, type, PG_GETARG_DATUM(0));
     SPI_connect();
     execute_once(schema, sql, &parameters, expected);
     const auto count = static_cast<int64>(SPI_processed);
@@ -75,19 +125,29 @@ using namespace crm_capi;
 extern "C" Datum
 capi_pause(PG_FUNCTION_ARGS)
 {
-    update_dataset(fcinfo, "paused = true");
+    update_dataset(get_func_namespace(fcinfo->flinfo->fn_oid),
+                   require_dataset(NameStr(*PG_GETARG_NAME(0))), "paused = true");
     PG_RETURN_VOID();
 }
 
-/* Also makes a dataset at home that was registered elsewhere (the clone guard), and has one that
- * waits after failures tried at once. */
 extern "C" Datum
 capi_resume(PG_FUNCTION_ARGS)
 {
-    update_dataset(fcinfo,
-                   "paused = false, resumes = resumes + 1, server = $1, system_identifier = $3, "
-                   "database = $4");
+    resume_dataset(get_func_namespace(fcinfo->flinfo->fn_oid),
+                   require_dataset(NameStr(*PG_GETARG_NAME(0))));
     PG_RETURN_VOID();
+}
+
+extern "C" Datum
+capi_resume_all(PG_FUNCTION_ARGS)
+{
+    const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+    List* const servers = all_datasets();
+    ListCell* cell;
+
+    foreach (cell, servers)
+        resume_dataset(schema, lfirst_oid(cell));
+    PG_RETURN_INT64(list_length(servers));
 }
 
 /* What was parked when it was enqueued can never be sent, and nothing can after seven days. */
@@ -95,7 +155,7 @@ extern "C" Datum
 capi_retry(PG_FUNCTION_ARGS)
 {
     PG_RETURN_INT64(decide_events(
-        fcinfo,
+        fcinfo, INT8ARRAYOID,
         "UPDATE @.capi_settlement s SET status = 'retry', settled_at = clock_timestamp()"
         " FROM @.capi_event_log e WHERE e.id = s.event AND s.event = ANY ($1)"
         " AND s.status IN ('parked', 'expired', 'cancelled') AND NOT e.parked"
@@ -109,7 +169,7 @@ extern "C" Datum
 capi_cancel(PG_FUNCTION_ARGS)
 {
     PG_RETURN_INT64(decide_events(
-        fcinfo,
+        fcinfo, INT8ARRAYOID,
         "INSERT INTO @.capi_settlement AS s (event, settled_at, dataset, status, reason_code)"
         " SELECT e.id, clock_timestamp(), e.dataset, 'cancelled', 'cancelled' FROM "
         "@.capi_event_log e"
@@ -121,4 +181,30 @@ capi_cancel(PG_FUNCTION_ARGS)
         " request = NULL, error_code = NULL, error_subcode = NULL"
         " WHERE s.status IN ('retry', 'parked')",
         SPI_OK_INSERT));
+}
+
+/* What is owed to a dataset, all of it: before a copy is resumed, say. The dataset may be gone. */
+extern "C" Datum
+capi_cancel_dataset(PG_FUNCTION_ARGS)
+{
+    const int64 count = decide_events(
+        fcinfo, NAMEOID,
+        "INSERT INTO @.capi_settlement AS s (event, settled_at, dataset, status, reason_code)"
+        " SELECT o.id, clock_timestamp(), o.dataset, 'cancelled', 'cancelled' FROM @.capi_owed o"
+        " JOIN @.capi_dataset d ON d.number = o.dataset WHERE d.name = $1 AND NOT EXISTS (SELECT 1"
+        " FROM @.capi_request_log r WHERE r.events @> o.id"
+        " AND (r.finished_at IS NULL OR r.outcome IN ('delivered', 'dry_run')))"
+        " ON CONFLICT (event) DO UPDATE SET status = excluded.status,"
+        " settled_at = excluded.settled_at, reason_code = excluded.reason_code, detail = NULL,"
+        " request = NULL, error_code = NULL, error_subcode = NULL WHERE s.status = 'retry'",
+        SPI_OK_INSERT);
+    const char* const name = NameStr(*PG_GETARG_NAME(0));
+
+    if (count == 0 && !OidIsValid(find_dataset(name)))
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("dataset \"%s\" does not exist", name),
+                 errdetail("Nothing is owed to a dataset of this name, either."),
+                 errhint("Single events are cancelled by an array of their ids: "
+                         "capi_cancel(ARRAY[1, 2]).")));
+    PG_RETURN_INT64(count);
 }

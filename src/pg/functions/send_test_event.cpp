@@ -20,6 +20,7 @@
 #include "pg/catalog/dataset.hpp"
 #include "pg/catalog/dataset_settings.hpp"
 #include "pg/catalog/options.hpp"
+#include "pg/catalog/origin.hpp"
 #include "pg/functions/session_requests.hpp"
 #include "pg/functions/unsendable.hpp"
 #include "pg/queue/event_log.hpp"
@@ -75,12 +76,14 @@ read_settings(Oid schema, Oid server)
 
     if (settings.hold == Reason::kNone && settings.access_token == nullptr)
         settings.hold = Reason::kTokenMissing; /* a dry run needs none */
-    if (is_registered_elsewhere(schema, server))
-        settings.hold = Reason::kCloned;
+    const Hold place = place_hold(server, is_registered_elsewhere(schema, server));
+    if (place.reason != Reason::kNone) {
+        settings.hold = place.reason;
+        settings.hold_detail = psprintf("This is %s: %s.", this_place(), place.detail);
+    }
     if (settings.hold != Reason::kNone) {
         const ReasonText& why = Describe(settings.hold);
-        const char* const detail =
-            settings.hold == Reason::kCloned ? nullptr : settings.hold_detail;
+        const char* const detail = settings.hold_detail;
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("cannot send to dataset \"%s\": %.*s", settings.name,
                                static_cast<int>(why.text.size()), why.text.data()),

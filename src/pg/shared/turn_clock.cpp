@@ -101,13 +101,15 @@ find_stall(int slot, Stall* stall)
 long
 milliseconds_until_stall(int slot)
 {
+    /* Whoever is seen in a turn is mostly in an ordinary one: an idle server must not be woken up
+     * to see it over. */
+    constexpr long kOrdinaryTurnMs = 1000;
     const TimestampTz began_at = turn_began_at(slot);
-    const long rest = began_at == 0 ? 0
-                                    : TimestampDifferenceMilliseconds(
-                                          GetCurrentTimestamp(),
-                                          TimestampTzPlusMilliseconds(began_at, kLongestTurnMs));
 
-    return rest > 0 ? Min(rest, kLongestTurnMs) : kLongestTurnMs;
+    if (began_at == 0)
+        return PG_INT32_MAX;
+    const long age = TimestampDifferenceMilliseconds(began_at, GetCurrentTimestamp());
+    return age < kOrdinaryTurnMs || age > kLongestTurnMs ? PG_INT32_MAX : kLongestTurnMs - age;
 }
 
 }  // namespace crm_capi

@@ -35,8 +35,8 @@ struct Stall {
 /* Anybody: false if the shipper of the slot gets on, or if `slot` is -1. */
 bool find_stall(int slot, Stall* stall);
 
-/* Launcher: after how many milliseconds the shipper of a slot would be stalled if it did not get
- * on; kLongestTurnMs if it is in no turn, or is stalled already. */
+/* Launcher: after how many milliseconds the shipper of a slot would be stalled; the greatest int if
+ * it is in no turn, or in one so young that it is none to wait for, or stalled already. */
 long milliseconds_until_stall(int slot);
 
 }  // namespace crm_capi

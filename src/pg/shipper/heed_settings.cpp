@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "pg/catalog/origin.hpp"
 #include "pg/queue/event_log.hpp"
 #include "pg/base/guard.hpp"
 #include "pg/shipper/ledger.hpp"
@@ -23,8 +24,10 @@ AddConfig(const RegisteredDataset& registered, std::vector<DatasetConfig>* confi
     for (DatasetConfig& known : *configs) {
         if (known.server == registered.settings.server && known.name == registered.settings.name) {
             known.numbers.push_back(registered.number);
-            if (registered.settings.hold == Reason::kCloned)
+            if (registered.settings.hold == Reason::kCloned) {
                 known.hold = Reason::kCloned;
+                known.hold_detail = MakeConfig(registered.settings).hold_detail;
+            }
             return;
         }
     }
@@ -108,6 +111,7 @@ configure(Shipper* shipper)
     shipper->changed.settings = false;
     shipper->must_start_anew = !are_tables_ours(shipper);
     refresh_names(shipper->extension.schema);
+    stamp_old_servers(shipper->extension.schema);
     const RegisteredDataset* const datasets = read_datasets(shipper->extension.schema, &count);
     watch_for_copies(shipper, datasets, count);
     call_cpp("take over the settings of the datasets", [&] {

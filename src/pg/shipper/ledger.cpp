@@ -7,6 +7,7 @@
 #include "pg/shipper/ledger.hpp"
 
 #include "pg/catalog/dataset.hpp"
+#include "pg/catalog/origin.hpp"
 #include "pg/queue/event_log.hpp"
 #include "pg/base/multirange.hpp"
 #include "pg/catalog/numbers.hpp"
@@ -18,8 +19,8 @@ namespace crm_capi {
 
 namespace {
 
-/* A dataset whose identity is that of another cluster or database is a copy: a dump restored
- * elsewhere must not send production's events. */
+/* Of a dataset as it is registered: a queue with the identity of another cluster or database is a
+ * copy, whatever its server says. */
 DatasetSettings
 settings_of(Oid server, const char* name, bool is_copy)
 {
@@ -34,9 +35,10 @@ settings_of(Oid server, const char* name, bool is_copy)
         return settings;
     }
     settings = read_dataset_settings(server, Credentials::kRead);
-    if (is_copy) {
-        settings.hold = Reason::kCloned;
-        settings.hold_detail = nullptr;
+    const Hold place = place_hold(server, is_copy);
+    if (place.reason != Reason::kNone) {
+        settings.hold = place.reason;
+        settings.hold_detail = place.detail;
     }
     return settings;
 }
@@ -339,15 +341,18 @@ write_settlement(Oid schema, const EndedEvent& ended)
     execute(schema, &statement, &parameters, SPI_OK_INSERT);
 }
 
+/* By its OID a dataset is found after it was renamed. In a restored queue the OID of another one
+ * may happen to be the same. */
 void
 write_health(Oid schema, const HealthChange& change)
 {
     static Statement statement = {
         "UPDATE @.capi_dataset SET health = $2, reason_code = $3, detail = $4,"
-        " next_attempt_at = $5, name = $6, request_size = $7::integer, health_since = CASE WHEN "
-        "health = $2"
+        " next_attempt_at = $5, name = $6, request_size = $9::integer,"
+        " health_since = CASE WHEN health = $2"
         " AND reason_code IS NOT DISTINCT FROM $3 THEN health_since"
-        " ELSE pg_catalog.clock_timestamp() END WHERE server = $1 OR name = $6",
+        " ELSE pg_catalog.clock_timestamp() END WHERE name = $6"
+        " OR (server = $1 AND system_identifier = $7 AND database = $8)",
         nullptr, InvalidOid};
     Parameters parameters = {};
 
@@ -357,6 +362,8 @@ write_health(Oid schema, const HealthChange& change)
     add_text(&parameters, change.now.detail);
     add_time(&parameters, change.now.next_attempt_at);
     add(&parameters, NAMEOID, DirectFunctionCall1(namein, CStringGetDatum(change.name.c_str())));
+    add_number(&parameters, static_cast<int64>(GetSystemIdentifier()), true);
+    add(&parameters, OIDOID, ObjectIdGetDatum(MyDatabaseId));
     add_number(&parameters, static_cast<int64>(change.now.request_size),
                change.now.request_size != 0);
     execute(schema, &statement, &parameters, SPI_OK_UPDATE);

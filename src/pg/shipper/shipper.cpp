@@ -173,6 +173,7 @@ heed_signals()
         ConfigReloadPending = false;
         ProcessConfigFile(PGC_SIGHUP);
         reconsider_history(&shipper->history);
+        shipper->changed.settings = true; /* crm_capi.hosts */
     }
 }
 
