@@ -348,8 +348,8 @@ write_health(Oid schema, const HealthChange& change)
 {
     static Statement statement = {
         "UPDATE @.capi_dataset SET health = $2, reason_code = $3, detail = $4,"
-        " next_attempt_at = $5, name = $6, request_size = $9::integer, health_since = CASE WHEN "
-        "health = $2"
+        " next_attempt_at = $5, name = $6, request_size = $9::integer,"
+        " health_since = CASE WHEN health = $2"
         " AND reason_code IS NOT DISTINCT FROM $3 THEN health_since"
         " ELSE pg_catalog.clock_timestamp() END WHERE name = $6"
         " OR (server = $1 AND system_identifier = $7 AND database = $8)",
