@@ -89,7 +89,7 @@ ok( $crm->wait_until(
 # --- Somebody locks a table of ours
 
 my $locker = $node->background_psql('postgres');
-$locker->query_safe('BEGIN; LOCK TABLE capi_cursor IN ACCESS EXCLUSIVE MODE');
+$locker->query_safe('BEGIN; LOCK TABLE capi_counter IN SHARE MODE');
 $crm->change(1, 2);
 ok($crm->until_true("SELECT health = 'stalled' FROM capi_status"), 'a lock is told of as well');
 is( $crm->sql($status),
