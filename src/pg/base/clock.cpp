@@ -33,6 +33,19 @@ now_micros()
     return to_unix_micros(GetCurrentTimestamp());
 }
 
+const char*
+utc_minute(TimestampTz time)
+{
+    pg_tm parts;
+    fsec_t fraction;
+
+    if (TIMESTAMP_NOT_FINITE(time) ||
+        timestamp2tm(time, nullptr, &parts, &fraction, nullptr, nullptr) != 0)
+        return "";
+    return psprintf("%04d-%02d-%02d %02d:%02d UTC", parts.tm_year, parts.tm_mon, parts.tm_mday,
+                    parts.tm_hour, parts.tm_min);
+}
+
 int
 current_year()
 {

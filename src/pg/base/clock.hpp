@@ -16,6 +16,10 @@ TimestampTz from_unix_micros(UnixMicros time);
 /* The time of day, whenever the transaction began. */
 UnixMicros now_micros();
 
+/* As people read it, to the minute and in UTC; "" if it is infinite. Not by to_char(), which fails
+ * in databases of an encoding that nothing converts: it reads the names of months in any case. */
+const char* utc_minute(TimestampTz time);
+
 /* The year it is, in UTC. */
 int current_year();
 

@@ -12,7 +12,8 @@ namespace crm_capi {
 
 /* From now on the listener is called for each relation that changes or goes, with InvalidOid if it
  * may be any of them. It must not look anything up: the message may come in the middle of a
- * look-up. At most four listen. Who listens already goes on. */
+ * look-up. At most four listen, which is known when the library is built: each is a function of
+ * ours. Who listens already goes on. */
 void on_relation_change(void (*listener)(Oid relation));
 
 }  // namespace crm_capi

@@ -13,6 +13,7 @@
 #include "pg/base/row_insert.hpp"
 
 #include "pg/base/primary_key.hpp"
+#include "pg/base/relation_changes.hpp"
 
 extern "C" {
 #include "access/heapam.h"
@@ -40,7 +41,7 @@ is_about(const InsertTarget* target, Oid relation)
 
 /* An index that comes or goes invalidates its table, too. */
 void
-at_relation_change(Datum, Oid relation)
+at_relation_change(Oid relation)
 {
     for (InsertTarget* target = targets; target != nullptr; target = target->next) {
         if (is_about(target, relation))
@@ -52,7 +53,7 @@ void
 enlist(InsertTarget* target)
 {
     if (targets == nullptr)
-        CacheRegisterRelcacheCallback(at_relation_change, 0);
+        on_relation_change(at_relation_change);
     target->memory =
         AllocSetContextCreate(TopMemoryContext, "crm_capi insert target", ALLOCSET_SMALL_SIZES);
     target->next = targets;

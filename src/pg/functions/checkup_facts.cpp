@@ -197,9 +197,9 @@ gather_datasets(Oid schema, Checkup* checkup)
         " CASE s.health WHEN 'stalled' THEN s.health ELSE k.reason_code END, s.owed::bigint,"
         " coalesce(p.parked, 0), coalesce(s.next_deadline, 'epoch'),"
         " coalesce(s.last_success_at, 'epoch'),"
-        " to_char(k.here_since AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI \"UTC\"'),"
-        " to_char(CASE WHEN k.reason_code = 'cloned' THEN k.health_since END AT TIME ZONE 'UTC',"
-        " 'YYYY-MM-DD HH24:MI \"UTC\"'), coalesce(k.request_size, 0)::bigint"
+        " coalesce(k.here_since, '-infinity'),"
+        " coalesce(CASE WHEN k.reason_code = 'cloned' THEN k.health_since END, '-infinity'),"
+        " coalesce(k.request_size, 0)::bigint"
         " FROM @.capi_status s LEFT JOIN (pg_catalog.pg_foreign_server f"
         " JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = f.srvfdw AND w.fdwname = 'crm_capi')"
         " ON f.srvname = s.dataset"
@@ -220,8 +220,8 @@ gather_datasets(Oid schema, Checkup* checkup)
             schema,
             {static_cast<Oid>(result_int8(row, 1)), utf8_result(row, 2), utf8_result(row, 3),
              utf8_result(row, 4), utf8_result(row, 5), result_int8(row, 6), result_int8(row, 7),
-             time_result(row, 8), time_result(row, 9), utf8_result(row, 10), utf8_result(row, 11),
-             result_int8(row, 12)},
+             time_result(row, 8), time_result(row, 9), utc_minute(result_int8(row, 10)),
+             utc_minute(result_int8(row, 11)), result_int8(row, 12)},
             checkup);
     checkup->server.datasets = static_cast<int>(checkup->datasets.size());
 }
