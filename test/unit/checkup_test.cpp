@@ -363,14 +363,32 @@ TEST(CheckupTest, ARefusalOfNoEventsShowsThatTheTokenIsTaken) {
 
 TEST(CheckupTest, AWatch) {
     Findings findings;
-    JudgeWatch({"leads", "", "", ""}, &findings);
+    JudgeWatch({"leads", "", "", "", "", {}}, &findings);
     EXPECT_EQ(StatusOf(findings, Check::kWatch), CheckStatus::kOk);
     EXPECT_EQ(StatusOf(findings, Check::kEventTime), CheckStatus::kOk);
     findings.clear();
-    JudgeWatch({"leads", "It is gone.", "Bring it back.", "changed_at"}, &findings);
+    JudgeWatch({"leads", "It is gone.", "Bring it back.", "changed_at", "", {}}, &findings);
     EXPECT_EQ(findings.front().hint, "Bring it back.");
     EXPECT_EQ(StatusOf(findings, Check::kWatch), CheckStatus::kError);
     EXPECT_EQ(StatusOf(findings, Check::kEventTime), CheckStatus::kWarning);
+}
+
+// Half of the events parked for one reason may be a bad import; more is the watch.
+TEST(CheckupTest, AWatchWhoseEventsAreMostlyParked) {
+    Findings findings;
+    JudgeWatch({"leads", "", "", "", "sales", {Reason::kStageMissing, 5, 10}}, &findings);
+    EXPECT_EQ(StatusOf(findings, Check::kWatch), CheckStatus::kOk);
+    findings.clear();
+    JudgeWatch({"leads", "", "", "", "sales", {Reason::kStageMissing, 6, 10}}, &findings);
+    EXPECT_EQ(StatusOf(findings, Check::kWatch), CheckStatus::kWarning);
+    EXPECT_EQ(findings.front().detail,
+              "Of the 10 events of its dataset within a day 6 were parked for one reason: "
+              "stage is empty (stage_missing).");
+    EXPECT_EQ(findings.front().hint, Describe(Reason::kStageMissing).hint);
+    findings.clear();
+    JudgeWatch({"leads", "It is gone.", "", "", "sales", {Reason::kStageMissing, 6, 10}},
+               &findings);
+    EXPECT_EQ(StatusOf(findings, Check::kWatch), CheckStatus::kError);
 }
 
 }  // namespace
