@@ -70,13 +70,13 @@ lead_created_at(FunctionCallInfo fcinfo)
 /* A value that is there and cannot be used is for the caller to put right; a blank one or a
  * placeholder says that there is none, and was dropped. */
 void
-report_unusable(const char* key)
+report_unusable(const char* key, const char* cause)
 {
     ereport(
         ERROR,
         (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
          errmsg("key \"%s\" of argument \"user_data\" holds a value that cannot be used", key),
-         errdetail("It does not have the form of this identity, and would match nobody."),
+         errdetail("%s", cause),
          errhint("See what capi_normalize('%s', value) makes of it, or leave the key out.", key)));
 }
 
@@ -118,7 +118,7 @@ check_identities(FunctionCallInfo fcinfo, Oid server, NewEvent* event)
     if (!PG_ARGISNULL(kUserData))
         reading = read_identities(PG_GETARG_JSONB_P(kUserData), default_country_of(server));
     if (reading.unusable)
-        report_unusable(reading.unusable);
+        report_unusable(reading.unusable, reading.cause);
     const Reason reason = identify(event, &reading);
     if (reason != Reason::kNone)
         report_unsendable(reason, reading.detail ? psprintf("The key is \"%s\".", reading.detail)
