@@ -24,7 +24,8 @@ end_bench() {
 }
 
 build() {
-    as_tester make -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" with_llvm=no all install bench-programs \
+    # shellcheck disable=SC2086
+    as_tester make -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" $BUILD_FLAGS all install bench-programs \
         >"$WORK/log/build.log" 2>&1 </dev/null || {
         tail -n 30 "$WORK/log/build.log"
         stop_with "The extension could not be built; the compiler's words are above."

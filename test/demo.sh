@@ -68,7 +68,8 @@ wait_until() {
 
 build() {
     tell "Building the extension for PostgreSQL $PG_MAJOR"
-    as_tester timeout "$BUILD_SECONDS" make -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" with_llvm=no \
+    # shellcheck disable=SC2086
+    as_tester timeout "$BUILD_SECONDS" make -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" $BUILD_FLAGS \
         all install >"$WORK/log/build.log" 2>&1 </dev/null || {
         show_tail "$WORK/log/build.log"
         stop_with "The extension could not be built; the compiler's words are above."

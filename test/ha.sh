@@ -33,7 +33,8 @@ open_workplace
 copy_tree "$root"
 copy_postgres
 say "== build for PostgreSQL $PG_MAJOR in $WORK"
-as_tester timeout "$BUILD_SECONDS" make -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" with_llvm=no \
+# shellcheck disable=SC2086
+as_tester timeout "$BUILD_SECONDS" make -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" $BUILD_FLAGS \
     all install >"$WORK/log/build.log" 2>&1 </dev/null ||
     stop_with "The extension could not be built; see $WORK/log/build.log."
 as_tester python3 test/ha/ha.py --directory "$WORK/ha" --bin "${PG_CONFIG%/*}" \

@@ -131,9 +131,11 @@ finish_stage() { # PASSED FAILED
 
 stage_build() {
     show=
-    run_logged make -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" WERROR=1 with_llvm=no all
+    # shellcheck disable=SC2086
+    run_logged make -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" WERROR=1 $BUILD_FLAGS all
     if [ "$status" = 0 ]; then
-        run_logged make -s PG_CONFIG="$PG_CONFIG" with_llvm=no install
+        # shellcheck disable=SC2086
+        run_logged make -s PG_CONFIG="$PG_CONFIG" $BUILD_FLAGS install
     fi
     if [ "$status" = 0 ]; then built=yes; else built=no; fi
     [ "$built" = yes ]

@@ -344,6 +344,11 @@ copy_tree() {
     fi
 }
 
+# For make: lines and functions are all that a stack needs of the debug information, and the whole of
+# it is a quarter of the compiling.
+# shellcheck disable=SC2034 # for those that read this file
+BUILD_FLAGS='with_llvm=no PG_CXXFLAGS=-g1'
+
 # Programs and libraries are copied, since a program looks for its files around the place where it
 # lies; headers and the system's own libraries are only linked to.
 copy_postgres() {

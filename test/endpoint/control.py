@@ -3,13 +3,16 @@
 
     control.py --directory DIR script '{"rules":[...]}'     (or "-" to read it from stdin)
     control.py --directory DIR wait-accepted 100 --timeout 20
+    control.py session                                      (many commands, one process)
 
 Ends with 0, with 1 when a wait ran out of time, with 2 when the endpoint refused the call or is
 not there. Waiting is a long poll in the endpoint: nothing here sleeps.
 """
 
 import argparse
+import contextlib
 import http.client
+import io
 import json
 import os
 import ssl
@@ -98,13 +101,34 @@ class Control:
 
 
 def main():
-    arguments = parse_arguments()
-    control = Control(arguments.directory)
+    parser = make_parser()
+    arguments = parser.parse_args()
+    if arguments.command == "session":
+        return session(parser)
+    return guarded_run(arguments)
+
+
+def guarded_run(arguments):
     try:
-        return run(control, arguments)
+        return run(Control(arguments.directory), arguments)
     except (Trouble, ValueError) as trouble:
         print(f"control.py: {trouble}", file=sys.stderr)
         return 2
+
+
+def session(parser):
+    """Each line of stdin holds the arguments of one call as a JSON array; each is answered by one
+    line, {"code": 0, "output": "...", "error": "..."}. Starting Python costs more than a call."""
+    for line in sys.stdin:
+        output, error = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(error):
+            try:
+                code = guarded_run(parser.parse_args(json.loads(line)))
+            except SystemExit as refusal:  # argparse does not know the arguments
+                code = refusal.code
+        answer = {"code": code, "output": output.getvalue(), "error": error.getvalue()}
+        print(json.dumps(answer), flush=True)
+    return 0
 
 
 def run(control, arguments):
@@ -144,10 +168,10 @@ def wait(control, arguments):
 
 def copy_lines(control, name, since):
     """From the file itself, so that every number is as it came."""
-    with open(os.path.join(control.directory, name + ".jsonl"), "rb") as source:
+    with open(os.path.join(control.directory, name + ".jsonl"), encoding="utf-8") as source:
         for number, line in enumerate(source):
             if number >= since:
-                sys.stdout.buffer.write(line)
+                sys.stdout.write(line)
     return 0
 
 
@@ -155,7 +179,7 @@ def show(value):
     print(json.dumps(value, indent=2))
 
 
-def parse_arguments():
+def make_parser():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--directory", default=".", help="the endpoint's directory")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -176,7 +200,8 @@ def parse_arguments():
     release.add_argument("--count", type=int)
     for name in ("reset", "state", "drop-idle"):
         commands.add_parser(name)
-    return parser.parse_args()
+    commands.add_parser("session", help="one JSON array of arguments a line, until stdin ends")
+    return parser
 
 
 if __name__ == "__main__":

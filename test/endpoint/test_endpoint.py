@@ -130,6 +130,20 @@ class CommandLine(EndpointTest):
         self.assertEqual(self.run_control("reset").returncode, 0)
         self.assertIn('"accepted": 0', self.run_control("state").stdout)
 
+    def test_a_session_answers_call_after_call_also_after_a_wrong_one(self):
+        place = ["--directory", self.endpoint.directory]
+        calls = (["wait-accepted", "5", "--timeout", "0.01"], ["nonsense"],
+                 ["script", '{"rules":[{"actoin":{}}]}'], ["release"])
+        given = "".join(json.dumps(place + call) + "\n" for call in calls)
+        finished = self.run_control("session", given=given)
+        late, unknown, wrong, good = map(json.loads, finished.stdout.splitlines())
+        self.assertEqual([late["code"], unknown["code"], wrong["code"], good["code"]], [1, 2, 2, 0])
+        self.assertIn("not within", late["error"])
+        self.assertIn("nonsense", unknown["error"])
+        self.assertIn("actoin", wrong["error"])
+        self.assertEqual(good, {"code": 0, "output": "0\n", "error": ""})
+        self.assertEqual(finished.returncode, 0)
+
     def test_exit_codes_tell_time_and_trouble_apart(self):
         late = self.run_control("wait-accepted", "5", "--timeout", "0.01")
         self.assertEqual(late.returncode, 1)

@@ -7,6 +7,7 @@ use warnings FATAL => 'all';
 use Carp;
 use File::Basename qw(dirname);
 use File::Spec;
+use IPC::Open2;
 use IPC::Run;
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
@@ -79,14 +80,31 @@ sub url
 sub control
 {
 	my ($self, @arguments) = @_;
-	my ($stdout, $stderr) = ('', '');
-	IPC::Run::run(
-		[ 'python3', "$programs/control.py", '--directory', $self->{directory}, @arguments ],
-		'<', \undef, '>', \$stdout, '2>', \$stderr);
-	my $code = $? >> 8;
-	croak "control.py @arguments: $stderr" if $code > 1;
-	diag $stderr if $code == 1;
-	return wantarray ? ($code, $stdout) : $stdout;
+	my $answer = ask('--directory', $self->{directory}, map { "$_" } @arguments);
+	my ($code, $error) = @$answer{qw(code error)};
+	croak "control.py @arguments: $error" if $code > 1;
+	diag $error if $code == 1;
+	return wantarray ? ($code, $answer->{output}) : $answer->{output};
+}
+
+# One control.py for all calls of this process and of all stand-ins: starting Python costs a test more
+# than what it asks. A process that was forked off asks its own.
+my ($session, $to_session, $from_session);
+
+sub ask
+{
+	my (@arguments) = @_;
+	if (!defined $session || $session->{owner} != $$)
+	{
+		my $pid = open2($from_session, $to_session, 'python3', "$programs/control.py", 'session');
+		$session = { owner => $$, pid => $pid };
+	}
+	# Rules are encoded already: their bytes must not be encoded again.
+	print $to_session JSON::PP->new->encode(\@arguments), "\n";
+	$to_session->flush;
+	my $answer = <$from_session>;
+	croak "control.py @arguments: it has died" unless defined $answer;
+	return decode_json($answer);
 }
 
 # The rules from now on; none: everything is accepted as Meta would.
@@ -171,6 +189,18 @@ sub last_requests
 }
 
 # Tests that die leave no process behind.
-sub stop_all { my @all = @running; $_->stop for @all; return; }
+sub stop_all
+{
+	my @all = @running;
+	$_->stop for @all;
+	if (defined $session && $session->{owner} == $$)
+	{
+		close $to_session;
+		close $from_session;
+		waitpid $session->{pid}, 0;
+		undef $session;
+	}
+	return;
+}
 
 1;

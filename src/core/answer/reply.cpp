@@ -9,15 +9,12 @@
 #include <cmath>
 #include <system_error>
 
-#include <nlohmann/json.hpp>
-
 #include "core/text/ascii.hpp"
+#include "core/text/json.hpp"
 #include "core/text/utf8.hpp"
 
 namespace crm_capi {
 namespace {
-
-using Json = nlohmann::json;
 
 // ---- JSON ----
 
@@ -53,7 +50,7 @@ Json Parse(std::string_view text) {
     }
     std::string valid;
     AppendValidUtf8(text, &valid);
-    return Json::parse(valid, nullptr, false);
+    return ParseJson(valid);
 }
 
 // The member of that name, or nullptr; also for what is no object.

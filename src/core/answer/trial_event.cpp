@@ -3,13 +3,11 @@
 
 #include <string_view>
 
-#include <nlohmann/json.hpp>
+#include "core/text/json.hpp"
 
 namespace crm_capi {
 
 namespace {
-
-using Json = nlohmann::json;
 
 // Null for the empty text: every member is always there.
 Json TextOrNull(std::string_view text) {
@@ -68,7 +66,7 @@ std::string DescribeTrialEvent(const HttpAnswer& answer, const Secrets& secrets,
     result["detail"] = TextOrNull(ended.detail);
     result["event_id"] = event_id;
     result["test_event_code"] = test_event_code;
-    return result.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return WriteJson(result);
 }
 
 }  // namespace crm_capi

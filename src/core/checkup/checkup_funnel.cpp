@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
-#include <nlohmann/json.hpp>
-
 #include "core/checkup/checkup.hpp"
+#include "core/text/json.hpp"
 
 namespace crm_capi {
 
@@ -135,9 +134,9 @@ void JudgeOptimisedStage(const FunnelFacts& facts, const StageFacts& entry, Find
 
 // Read from what is really sent: events without the two are taken and do not count.
 void JudgeSource(const FunnelFacts& facts, Findings* findings) {
-    const auto event = nlohmann::json::parse(facts.sample_event, nullptr, false);
-    const auto custom = event.is_object() ? event.value("custom_data", nlohmann::json::object())
-                                          : nlohmann::json::object();
+    const auto event = ParseJson(facts.sample_event);
+    const auto custom =
+        event.is_object() ? event.value("custom_data", Json::object()) : Json::object();
     const auto text = [&custom](const char* name) {
         const auto found = custom.find(name);
         return found != custom.end() && found->is_string() ? found->get<std::string>()

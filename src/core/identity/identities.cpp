@@ -5,16 +5,13 @@
 #include <optional>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include "core/identity/identity_field.hpp"
 #include "core/text/ascii.hpp"
+#include "core/text/json.hpp"
 #include "core/text/unicode.hpp"
 
 namespace crm_capi {
 namespace {
-
-using Json = nlohmann::json;
 
 // Meta names no limit. Nobody has more addresses of one kind, and hashes of a thousand short names
 // would make an event that its batch mates suffer from.
@@ -136,7 +133,7 @@ public:
         TakeLeadId();
         result_.sufficient = IsSufficient(taken_);
         if (!taken_.empty()) {
-            result_.json = taken_.dump(-1, ' ', false, Json::error_handler_t::replace);
+            result_.json = WriteJson(taken_);
         }
         return std::move(result_);
     }
@@ -211,7 +208,7 @@ private:
 }  // namespace
 
 Identities NormalizeUserData(std::string_view json, const IdentityContext& context) {
-    const Json given = Json::parse(json, nullptr, false);
+    const Json given = ParseJson(json);
     if (!given.is_object()) {
         Identities unreadable;
         unreadable.reason = Reason::kUserDataUnreadable;

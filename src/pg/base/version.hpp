@@ -25,6 +25,14 @@ extern "C" {
 
 namespace crm_capi {
 
+/* A background worker that the server may end for ALTER, DROP or CREATE DATABASE; since 19. */
+constexpr int kInterruptibleWorker =
+#if PG_VERSION_NUM >= 190000
+    BGWORKER_INTERRUPTIBLE;
+#else
+    0;
+#endif
+
 /* USAGE on a foreign server; 16 made one function of the many. */
 inline AclResult
 server_usage(Oid server, Oid role)

@@ -22,6 +22,7 @@
 
 #include "pg/base/no_writers.hpp"
 #include "pg/base/settings.hpp"
+#include "pg/base/worker.hpp"
 #include "pg/shared/announcements.hpp"
 #include "pg/shared/figure_board.hpp"
 #include "pg/shared/reservations.hpp"
@@ -335,17 +336,9 @@ start()
 void
 register_launcher()
 {
-    BackgroundWorker worker;
+    BackgroundWorker worker = describe_worker("crm_capi launcher", "capi_launcher_main");
 
-    memset(&worker, 0, sizeof worker);
-    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-    /* Not on a standby; on promotion it starts by itself. */
-    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
     worker.bgw_restart_time = 5;
-    strlcpy(worker.bgw_library_name, "crm_capi", sizeof worker.bgw_library_name);
-    strlcpy(worker.bgw_function_name, "capi_launcher_main", BGW_MAXLEN);
-    strlcpy(worker.bgw_name, "crm_capi launcher", BGW_MAXLEN);
-    strlcpy(worker.bgw_type, "crm_capi launcher", BGW_MAXLEN);
     RegisterBackgroundWorker(&worker);
 }
 

@@ -4,6 +4,7 @@
 #include "pg/shipper/messenger.hpp"
 
 #include "pg/base/statement.hpp"
+#include "pg/base/worker.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/shipper/notices.hpp"
 #include "pg/shipper/turn_transaction.hpp"
@@ -50,17 +51,9 @@ tell_of_all(Oid schema)
 bool
 start_messenger(Oid database)
 {
-    BackgroundWorker worker;
+    BackgroundWorker worker =
+        describe_worker_of("crm_capi messenger", "capi_messenger_main", database);
 
-    memset(&worker, 0, sizeof worker);
-    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-    worker.bgw_restart_time = BGW_NEVER_RESTART;
-    strlcpy(worker.bgw_library_name, "crm_capi", sizeof worker.bgw_library_name);
-    strlcpy(worker.bgw_function_name, "capi_messenger_main", BGW_MAXLEN);
-    snprintf(worker.bgw_name, BGW_MAXLEN, "crm_capi messenger for database %u", database);
-    strlcpy(worker.bgw_type, "crm_capi messenger", BGW_MAXLEN);
-    worker.bgw_main_arg = ObjectIdGetDatum(database);
     return RegisterDynamicBackgroundWorker(&worker, nullptr);
 }
 
@@ -69,11 +62,11 @@ start_messenger(Oid database)
 using namespace crm_capi;
 
 extern "C" void
-capi_messenger_main(Datum database)
+capi_messenger_main(Datum)
 {
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
-    BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), InvalidOid, 0);
+    BackgroundWorkerInitializeConnectionByOid(worker_database(), InvalidOid, 0);
     pin_session();
     begin_turn();
     const Oid schema = lock_extension();

@@ -15,6 +15,7 @@
 #include "pg/shipper/restore.hpp"
 #include "pg/shipper/retention.hpp"
 #include "pg/base/settings.hpp"
+#include "pg/base/worker.hpp"
 #include "pg/shared/announcements.hpp"
 #include "pg/shared/reservations.hpp"
 #include "pg/shared/slots.hpp"
@@ -279,20 +280,11 @@ serve()
 BackgroundWorkerHandle*
 start_shipper(int slot, Oid database)
 {
-    BackgroundWorker worker;
     BackgroundWorkerHandle* handle;
+    BackgroundWorker worker = describe_worker_of("crm_capi shipper", "capi_shipper_main", database);
 
-    memset(&worker, 0, sizeof worker);
-    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-    worker.bgw_restart_time = BGW_NEVER_RESTART;
-    strlcpy(worker.bgw_library_name, "crm_capi", sizeof worker.bgw_library_name);
-    strlcpy(worker.bgw_function_name, "capi_shipper_main", BGW_MAXLEN);
-    snprintf(worker.bgw_name, BGW_MAXLEN, "crm_capi shipper for database %u", database);
-    strlcpy(worker.bgw_type, "crm_capi shipper", BGW_MAXLEN);
     worker.bgw_main_arg = Int32GetDatum(slot);
     worker.bgw_notify_pid = MyProcPid;
-    memcpy(worker.bgw_extra, &database, sizeof database);
     return RegisterDynamicBackgroundWorker(&worker, &handle) ? handle : nullptr;
 }
 
@@ -306,10 +298,8 @@ extern "C" void
 capi_shipper_main(Datum argument)
 {
     const int slot = DatumGetInt32(argument);
-    Oid database;
 
-    memcpy(&database, MyBgworkerEntry->bgw_extra, sizeof database);
-    if (start(slot, database)) {
+    if (start(slot, worker_database())) {
         serve();
         report_good_order(slot);
     }

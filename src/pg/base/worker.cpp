@@ -1,0 +1,43 @@
+#include "pg/base/worker.hpp"
+
+#include "pg/base/pg_prelude.hpp"
+
+namespace crm_capi {
+
+BackgroundWorker
+describe_worker(const char* type, const char* function)
+{
+    BackgroundWorker worker;
+
+    memset(&worker, 0, sizeof worker);
+    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+    worker.bgw_restart_time = BGW_NEVER_RESTART;
+    strlcpy(worker.bgw_library_name, "crm_capi", sizeof worker.bgw_library_name);
+    strlcpy(worker.bgw_function_name, function, BGW_MAXLEN);
+    strlcpy(worker.bgw_name, type, BGW_MAXLEN);
+    strlcpy(worker.bgw_type, type, BGW_MAXLEN);
+    return worker;
+}
+
+BackgroundWorker
+describe_worker_of(const char* type, const char* function, Oid database)
+{
+    BackgroundWorker worker = describe_worker(type, function);
+
+    worker.bgw_flags |= kInterruptibleWorker;
+    snprintf(worker.bgw_name, BGW_MAXLEN, "%s for database %u", type, database);
+    memcpy(worker.bgw_extra, &database, sizeof database);
+    return worker;
+}
+
+Oid
+worker_database()
+{
+    Oid database;
+
+    memcpy(&database, MyBgworkerEntry->bgw_extra, sizeof database);
+    return database;
+}
+
+}  // namespace crm_capi

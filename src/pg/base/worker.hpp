@@ -1,0 +1,25 @@
+/*
+ * worker.hpp - the descriptions of our background workers, for the postmaster.
+ *
+ * Each starts when recovery has ended, so that none runs on a standby, and is not restarted: who
+ * registers it may change that.
+ */
+#pragma once
+
+#include "pg/base/pg_prelude.hpp"
+
+namespace crm_capi {
+
+/* A worker of the whole server. `type` is what pg_stat_activity shows, `function` where it begins;
+ * both at most BGW_MAXLEN - 1 bytes. */
+BackgroundWorker describe_worker(const char* type, const char* function);
+
+/* A worker of one database, named after it; its number is in bgw_extra, see worker_database().
+ * From 19 on the server itself ends it for a statement that needs the database for itself, should
+ * database_ddl not have seen that statement come. */
+BackgroundWorker describe_worker_of(const char* type, const char* function, Oid database);
+
+/* The database of this process, which was described by describe_worker_of(). */
+Oid worker_database();
+
+}  // namespace crm_capi
