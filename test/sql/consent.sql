@@ -89,6 +89,10 @@ SELECT capi_watch('others', 'lead', 'stage', data_processing_options => $$CASE W
 INSERT INTO others VALUES (123456789012345, 'limited', '{x}'), (123456789012345, 'free', '{x}'), (123456789012345, 'fails', '{""}');
 SELECT * FROM pg_temp.consent_news();
 SELECT capi_unwatch('others');
+SELECT capi_watch('others', 'lead', 'stage', data_processing_options => 'data');
+INSERT INTO others VALUES (123456789012345, 'too much', NULL, to_jsonb(repeat('[', 20000)));
+SELECT * FROM pg_temp.consent_news();
+SELECT capi_unwatch('others');
 
 \pset tuples_only on
 \pset fieldsep '\n'

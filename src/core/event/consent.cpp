@@ -1,14 +1,13 @@
 // consent.cpp - see consent.hpp.
 #include "core/event/consent.hpp"
 
-#include <nlohmann/json.hpp>
+#include <iterator>
 
 #include "core/text/ascii.hpp"
+#include "core/text/json.hpp"
 
 namespace crm_capi {
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr const char* kLimitedUse = "LDU";
 
@@ -29,8 +28,7 @@ bool ReadChoice(const Json& value, std::optional<bool>* choice) {
 
 // The list itself, the list as a text, or its one element as a text.
 bool ReadOptions(const Json& value, std::optional<bool>* limited_use) {
-    const Json list =
-        value.is_string() ? Json::parse(value.get<std::string>(), nullptr, false) : value;
+    const Json list = value.is_string() ? ParseJson(value.get<std::string>()) : value;
     if (value == kLimitedUse || list == Json::array({kLimitedUse})) {
         *limited_use = true;
     } else if (list == Json::array()) {
@@ -91,7 +89,7 @@ void AppendMember(std::string_view name, std::string_view value, std::string* ou
 }  // namespace
 
 ConsentReading ReadConsent(std::string_view json) {
-    const Json object = Json::parse(json, nullptr, false);
+    const Json object = ParseJson(json);
     ConsentReading reading;
     reading.is_object = object.is_object();
     for (size_t i = 0; reading.is_object && i < std::size(kConsentMembers); ++i) {

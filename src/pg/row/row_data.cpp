@@ -52,6 +52,10 @@ set_consent(const Jsonb* given, NewEvent* event)
 {
     if (given == nullptr)
         return;
+    if (VARSIZE(given) > kLargestCustomData) {
+        park(event, Reason::kConsentUnusable, "the signals take more than 16 kB");
+        return;
+    }
     const ConsentWords words = read_consent(print_json(given));
     event->consent = words.consent;
     if (words.fault != nullptr)
