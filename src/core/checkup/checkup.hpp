@@ -50,6 +50,7 @@ enum class Check {
     kWatches,
     kWatch,
     kEventTime,
+    kDroppedValues,
 };
 
 struct CheckText {
@@ -187,6 +188,13 @@ struct ParkedShare {
     int64_t events = 0;             // of so many
 };
 
+// Values of one key that could not be used, for one cause.
+struct DroppedFacts {
+    std::string key;
+    std::string cause;  // DropCauseCode()
+    int64_t values = 0;
+};
+
 struct WatchFacts {
     std::string target;
     std::string problem;  // empty = it is intact
@@ -194,11 +202,13 @@ struct WatchFacts {
     // Columns of type timestamp without time zone that are read as times, and arguments that make
     // a time of such values.
     std::string bare_timestamps;
-    std::string dataset;  // empty if it cannot be told
-    ParkedShare parked;   // of that dataset
+    std::vector<DroppedFacts> dropped;  // within a week; the most frequent first
+    std::string dataset;                // empty if it cannot be told
+    ParkedShare parked;                 // of that dataset
 };
 
-// Appends two findings: whether the watch works, and whether it reads times without a time zone.
+// Appends three findings: whether the watch works, whether it reads times without a time zone, and
+// how many values of identities it had to drop.
 void JudgeWatch(const WatchFacts& facts, Findings* findings);
 
 }  // namespace crm_capi

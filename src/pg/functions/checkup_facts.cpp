@@ -16,6 +16,7 @@
 #include "pg/catalog/dataset.hpp"
 #include "pg/catalog/dataset_settings.hpp"
 #include "pg/catalog/origin.hpp"
+#include "pg/functions/dropped_values.hpp"
 #include "pg/functions/parked_share.hpp"
 #include "pg/queue/event_log.hpp"
 #include "pg/shared/shared_memory.hpp"
@@ -371,8 +372,9 @@ gather_watches(Oid schema, Checkup* checkup)
         const char* const hint = utf8_result(row, 3);
         const char* const bare = utf8_result(row, 4);
         const char* const dataset = utf8_result(row, 5);
-        call_cpp("note a watch",
-                 [&] { checkup->watches.push_back({target, problem, hint, bare, dataset, {}}); });
+        call_cpp("note a watch", [&] {
+            checkup->watches.push_back({target, problem, hint, bare, {}, dataset, {}});
+        });
     }
     checkup->server.watches = static_cast<int>(SPI_processed);
 }
@@ -387,6 +389,7 @@ gather_facts(Oid schema, Checkup* checkup)
     gather_reach(schema, checkup);
     gather_funnels(schema, checkup);
     gather_watches(schema, checkup);
+    gather_dropped_values(schema, checkup);
     gather_parked_shares(schema, checkup);
 }
 

@@ -4,9 +4,11 @@
 #include "pg/base/clock.hpp"
 #include "pg/queue/event_content.hpp"
 
+#include "core/event/consent.hpp"
 #include "core/event/validation.hpp"
 #include "pg/base/attempt.hpp"
 #include "pg/base/encoding.hpp"
+#include "pg/base/guard.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/queue/stored_json.hpp"
 
@@ -23,11 +25,13 @@ namespace {
 constexpr Size kLargestValue = 1024 * 1024;
 
 /* Columns that can be of any size. */
-enum Wide { kEventName, kUserData, kCustomData, kRecheck, kWideColumns };
+enum Wide { kEventName, kUserData, kCustomData, kRecheck, kConsent, kWideColumns };
 
 constexpr int kColumnOf[kWideColumns] = {event_log_column::kEventName, event_log_column::kUserData,
-                                         event_log_column::kCustomData, event_log_column::kRecheck};
-constexpr const char* kNameOf[kWideColumns] = {"event_name", "user_data", "custom_data", "recheck"};
+                                         event_log_column::kCustomData, event_log_column::kRecheck,
+                                         event_log_column::kConsent};
+constexpr const char* kNameOf[kWideColumns] = {"event_name", "user_data", "custom_data", "recheck",
+                                               "consent"};
 
 struct Content {
     LoggedEvent* event;
@@ -99,6 +103,25 @@ json_text(Content* content, Wide column)
                                                                static_cast<int>(VARSIZE(json))));
 }
 
+/* Of what nobody can read nobody knows what was consented to. */
+void
+read_consent_column(Content* content)
+{
+    const char* const json = json_text(content, kConsent);
+    bool is_read = true;
+
+    content->event->consent = {};
+    if (*json == '\0')
+        return;
+    call_cpp("read the consent signals of an event", [&] {
+        const ConsentReading reading = ReadConsent(json);
+        is_read = reading.is_object && reading.fault == nullptr;
+        content->event->consent = reading.consent;
+    });
+    if (!is_read)
+        refuse_column(content, "holds no consent signals");
+}
+
 void
 convert(void* argument)
 {
@@ -110,6 +133,7 @@ convert(void* argument)
     event->custom_data = json_text(content, kCustomData);
     Jsonb* const recheck = json_column(content, kRecheck);
     event->recheck = recheck == nullptr ? nullptr : DatumGetJsonbPCopy(JsonbPGetDatum(recheck));
+    read_consent_column(content);
 }
 
 /* False if one of the columns is too large to be looked at. */
@@ -172,6 +196,7 @@ read_content(Relation log, HeapTuple row, LoggedEvent* event)
     event->detail = nullptr;
     event->event_name = event->user_data = event->custom_data = "";
     event->recheck = nullptr;
+    event->consent = {};
     read_times(log, row, event);
     if (event->unreadable != Reason::kNone || !find_columns(log, row, &content, &is_plain))
         return;
