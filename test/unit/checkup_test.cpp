@@ -101,13 +101,25 @@ TEST(CheckupTest, TheServer) {
          CheckStatus::kWarning},
         {"no watch", [](ServerFacts* f) { f->watches = 0; }, Check::kWatches,
          CheckStatus::kWarning},
+        {"conditions are checked", [](ServerFacts* f) { f->conditions.waiting = 9; },
+         Check::kConditions, CheckStatus::kOk},
+        {"a condition hangs", [](ServerFacts* f) { f->conditions.postponed = 1; },
+         Check::kConditions, CheckStatus::kWarning},
+        {"it hangs for long",
+         [](ServerFacts* f) {
+             f->conditions.postponed = 1;
+             f->conditions.is_full = true;
+         },
+         Check::kConditions, CheckStatus::kError},
+        {"nobody can check", [](ServerFacts* f) { f->conditions.lacks_workers = true; },
+         Check::kConditions, CheckStatus::kError},
     };
     for (const auto& row : rows) {
         ServerFacts facts = GoodServer();
         row.change(&facts);
         Findings findings;
         JudgeServer(facts, &findings);
-        EXPECT_EQ(findings.size(), 7u);
+        EXPECT_EQ(findings.size(), 8u);
         EXPECT_EQ(StatusOf(findings, row.check), row.status) << row.name;
     }
 }

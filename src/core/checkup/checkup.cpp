@@ -21,6 +21,8 @@ constexpr CheckText kTable[] = {
      "Add the host to crm_capi.hosts and reload, if events are to be sent from here."},
     {Check::kWorkers, "workers",
      "Raise max_worker_processes, or lower crm_capi.max_shippers."},
+    {Check::kConditions, "conditions",
+     "See what the condition waits for; crm_capi.condition_timeout limits its time."},
     {Check::kDatasets, "datasets",
      "Use CREATE SERVER ... FOREIGN DATA WRAPPER crm_capi to create a dataset."},
     {Check::kOrigin, "origin",
@@ -160,6 +162,30 @@ void JudgeWorkers(const WorkerFacts& facts, Findings* findings) {
     findings->push_back(std::move(finding));
 }
 
+// What of the events that wait for a condition does not get on by itself, the gravest first.
+void JudgeConditions(const ConditionFacts& facts, Findings* findings) {
+    Finding finding{kServer,
+                    Check::kConditions,
+                    CheckStatus::kOk,
+                    "No event waits for a condition that cannot be checked.",
+                    {}};
+    if (facts.lacks_workers) {
+        finding.status = CheckStatus::kError;
+        finding.detail = "No worker can be started that checks conditions. Events that wait: " +
+                         std::to_string(facts.waiting) + '.';
+        finding.hint = "Raise max_worker_processes.";
+    } else if (facts.postponed > 0) {
+        finding.status = facts.is_full ? CheckStatus::kError : CheckStatus::kWarning;
+        finding.detail = "Events that wait because their condition could not be checked: " +
+                         std::to_string(facts.postponed) + ". Last was watch " + facts.watch +
+                         ": SQLSTATE " + facts.sqlstate + '.';
+        if (facts.is_full) {
+            finding.detail += " So many wait that their dataset looks at no more.";
+        }
+    }
+    findings->push_back(std::move(finding));
+}
+
 // For what there should be at least one of; `none` is said if there is none.
 void JudgeCount(Check check, int count, const char* none, Findings* findings) {
     const bool is_none = count == 0;
@@ -201,6 +227,7 @@ void JudgeServer(const ServerFacts& facts, Findings* findings) {
     JudgeShipper(facts, findings);
     JudgeHost(facts, findings);
     JudgeWorkers(facts.workers, findings);
+    JudgeConditions(facts.conditions, findings);
     JudgeCount(Check::kDatasets, facts.datasets, "There is no dataset.", findings);
     JudgeCount(Check::kWatches, facts.watches,
                "No table is watched: only capi_send_lead_event() brings events.", findings);

@@ -25,6 +25,7 @@ enum class Check {
     kShipper,
     kHost,
     kWorkers,
+    kConditions,
     kDatasets,
     kOrigin,
     kOptions,
@@ -86,6 +87,16 @@ struct WorkerFacts {
     int parallel_per_query = 0;  // max_parallel_workers_per_gather; 0 = none are wanted
 };
 
+// Events that wait until the condition of their watch has been checked.
+struct ConditionFacts {
+    int64_t waiting = 0;
+    int64_t postponed = 0;  // of these, because it could not be told
+    bool is_full = false;   // so many that no more are looked at
+    bool lacks_workers = false;
+    std::string watch;     // of the last one that was postponed
+    std::string sqlstate;  // and what came in the way
+};
+
 struct ServerFacts {
     bool is_preloaded = false;
     bool is_standby = false;
@@ -98,6 +109,7 @@ struct ServerFacts {
     int datasets = 0;
     int watches = 0;
     WorkerFacts workers;
+    ConditionFacts conditions;
 };
 
 // Appends one finding each about preload, launcher, shipper, datasets and watches.

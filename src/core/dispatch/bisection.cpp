@@ -96,6 +96,38 @@ void Bisection::AppendRechecks(std::vector<int64_t>* ids) const {
     }
 }
 
+void Bisection::AppendAwaiting(UnixMicros now, std::vector<const Event*>* awaiting) const {
+    if (under_way_) {
+        return;
+    }
+    for (const Part& part : waiting_) {
+        for (const Event& event : part.events) {
+            if (AwaitsCondition(event, now)) {
+                awaiting->push_back(&event);
+            }
+        }
+    }
+}
+
+bool Bisection::AwaitsConditions(UnixMicros now) const {
+    return std::any_of(waiting_.begin(), waiting_.end(), [now](const Part& part) {
+        return std::any_of(part.events.begin(), part.events.end(),
+                           [now](const Event& event) { return AwaitsCondition(event, now); });
+    });
+}
+
+bool Bisection::Permit(int64_t id, UnixMicros now) {
+    for (Part& part : waiting_) {
+        for (Event& event : part.events) {
+            if (event.id == id) {
+                event.condition_held_at = now;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 // Makes two parts of the one in front; the first gets so many events.
 void Bisection::CutFront(size_t events) {
     std::vector<Event>& all = waiting_.front().events;

@@ -16,6 +16,7 @@
 #include <deque>
 #include <vector>
 
+#include "core/dispatch/shelf.hpp"
 #include "core/event/event.hpp"
 #include "core/ids/id_bits.hpp"
 #include "core/ids/id_set.hpp"
@@ -47,6 +48,12 @@ public:
     void AddWaitingTo(IdBits* ids) const;
     // Appends the ids of those that wait and need a recheck.
     void AppendRechecks(std::vector<int64_t>* ids) const;
+    // Appends those whose condition has to be checked before the next part goes; none while a part
+    // is under way.
+    void AppendAwaiting(UnixMicros now, std::vector<const Event*>* awaiting) const;
+    bool AwaitsConditions(UnixMicros now) const;
+    // The condition of the event holds; false if the event does not wait here.
+    bool Permit(int64_t id, UnixMicros now);
 
 private:
     struct Part {

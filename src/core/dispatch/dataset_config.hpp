@@ -44,6 +44,11 @@ struct DatasetConfig {
     long timeout_ms = 30000;
 };
 
+// Meta judges an event when the request arrives, which may take as long as it is given.
+inline UnixMicros MarginOf(const DatasetConfig& config) {
+    return UnixMicros{config.timeout_ms} * 1000;
+}
+
 // The request that carries these events. Throws if OpenSSL or memory fails.
 HttpRequest BuildRequest(const DatasetConfig& config, const std::vector<Event>& events);
 

@@ -20,6 +20,13 @@ Reason WhyOverdue(const Event& event, UnixMicros now, UnixMicros margin) {
     return DoubtTooOld(event.in_doubt_since, now, margin) ? Reason::kDoubtTooOld : Reason::kNone;
 }
 
+// That a condition holds counts for one attempt.
+void MustAskAgain(std::vector<Event>* events) {
+    for (Event& event : *events) {
+        event.condition_held_at = 0;
+    }
+}
+
 // The moment at which WhyOverdue finds a reason.
 UnixMicros OverdueAt(const Event& event, UnixMicros margin) {
     const UnixMicros deadline = Deadline(event.event_time);
@@ -70,24 +77,32 @@ void DatasetQueue::OweInOrder(const IdSet& ids) {
 }
 
 bool DatasetQueue::TakeIds(int64_t max_count, IdRange* range) {
-    return backlog_.TakeRun(max_count, range);
+    return CanLoad() &&
+           (returning_.TakeRun(max_count, range) || backlog_.TakeRun(max_count, range));
 }
 
 void DatasetQueue::Load(Event event) {
-    ready_.push_back(std::move(event));
+    const bool awaits = !event.condition_of.empty() && event.condition_held_at == 0;
+    has_conditions_ = has_conditions_ || !event.condition_of.empty();
+    if (awaits || shelf_.Blocks(event)) {
+        shelf_.Put(event);
+    } else {
+        ready_.push_back(std::move(event));
+    }
 }
 
-bool DatasetQueue::NextBatch(size_t max_events, size_t max_part, Batch* batch) {
+bool DatasetQueue::NextBatch(size_t max_events, size_t max_part, Batch* batch, UnixMicros now) {
     batch->events.clear();
     batch->split_of = 0;
-    if (NextPart(max_part, batch)) {
+    ShelveStale(now);
+    if (NextPart(max_part, now, batch)) {
         return true;
     }
     // What stays moves up: nothing moves at all if nothing may go, however much is ready.
     auto kept = ready_.begin();
     auto event = ready_.begin();
     for (; event != ready_.end() && batch->events.size() < max_events; ++event) {
-        if (busy_leads_.count(event->lead_id) == 0) {
+        if (!IsBusy(event->lead_id)) {
             batch->events.push_back(std::move(*event));
         } else {
             if (kept != event) {
@@ -103,8 +118,11 @@ bool DatasetQueue::NextBatch(size_t max_events, size_t max_part, Batch* batch) {
 }
 
 // The next part of any refused batch: order within its leads wants that it goes first.
-bool DatasetQueue::NextPart(size_t max_part, Batch* batch) {
+bool DatasetQueue::NextPart(size_t max_part, UnixMicros now, Batch* batch) {
     for (SplitBatch& split : split_batches_) {
+        if (has_conditions_ && split.bisection.AwaitsConditions(now)) {
+            continue;
+        }
         if (split.bisection.Next(max_part, &batch->events)) {
             batch->split_of = split.number;
             in_flight_.AddAll(IdsOf(batch->events));
@@ -134,6 +152,7 @@ void DatasetQueue::Settle(const Batch& batch) {
 
 void DatasetQueue::Return(Batch batch) {
     in_flight_.Subtract(IdsOf(batch.events));
+    MustAskAgain(&batch.events);
     if (batch.split_of != 0) {
         FindSplit(batch.split_of)->bisection.Returned(std::move(batch.events));
         return;
@@ -141,13 +160,15 @@ void DatasetQueue::Return(Batch batch) {
     Vacate(batch.events);
     ready_.insert(ready_.begin(), std::make_move_iterator(batch.events.begin()),
                   std::make_move_iterator(batch.events.end()));
+    ShelveReturned();
 }
 
 void DatasetQueue::Split(Batch batch) {
     in_flight_.Subtract(IdsOf(batch.events));
+    MustAskAgain(&batch.events);
     if (batch.split_of == 0) {
         split_batches_.push_back(
-            SplitBatch{++last_split_number_, Bisection(std::move(batch.events))});
+            SplitBatch{++last_split_number_, Bisection(std::move(batch.events)), 0});
     } else {
         FindSplit(batch.split_of)->bisection.Refused(std::move(batch.events));
     }
@@ -155,6 +176,10 @@ void DatasetQueue::Split(Batch batch) {
 
 void DatasetQueue::Drop(const IdSet& ids) {
     const auto dropped = [&ids](const Event& event) { return ids.Contains(event.id); };
+    std::vector<int64_t> released;
+    shelf_.Drop(ids, &released);
+    LoadAgain(released);
+    returning_.Drop(ids);
     backlog_.Drop(ids);
     ready_.erase(std::remove_if(ready_.begin(), ready_.end(), dropped), ready_.end());
     for (auto split = split_batches_.begin(); split != split_batches_.end();) {
@@ -175,6 +200,32 @@ std::vector<OverdueEvent> DatasetQueue::TakeOverdueEvents(UnixMicros now, UnixMi
         const UnixMicros at = OverdueAt(event, margin);
         *next = *next == 0 ? at : std::min(*next, at);
     }
+    UnixMicros next_shelved = 0;
+    for (OverdueEvent& event : TakeOverdueShelved(now, margin, &next_shelved)) {
+        overdue.push_back(std::move(event));
+    }
+    if (next_shelved != 0) {
+        *next = *next == 0 ? next_shelved : std::min(*next, next_shelved);
+    }
+    return overdue;
+}
+
+std::vector<OverdueEvent> DatasetQueue::TakeOverdueShelved(UnixMicros now, UnixMicros margin,
+                                                           UnixMicros* next) {
+    std::vector<Event> waiting = shelf_.Waiting();
+    std::vector<OverdueEvent> overdue = TakeOverdue(&waiting, now, margin);
+    IdSet ids;
+    for (const OverdueEvent& over : overdue) {
+        ids.Add(over.event.id);
+    }
+    *next = 0;
+    for (const Event& event : waiting) {
+        const UnixMicros at = OverdueAt(event, margin);
+        *next = *next == 0 ? at : std::min(*next, at);
+    }
+    std::vector<int64_t> released;
+    shelf_.Drop(ids, &released);
+    LoadAgain(released);
     return overdue;
 }
 
@@ -190,13 +241,15 @@ void DatasetQueue::AppendRechecks(std::vector<int64_t>* ids) const {
 }
 
 bool DatasetQueue::HasWaiting() const {
-    return !backlog_.empty() || !ready_.empty() ||
+    return HasBacklog() || !ready_.empty() || !shelf_.empty() ||
            std::any_of(split_batches_.begin(), split_batches_.end(),
                        [](const SplitBatch& split) { return split.bisection.HasWaiting(); });
 }
 
 void DatasetQueue::AddOwedTo(IdBits* ids) const {
     backlog_.AddTo(ids);
+    returning_.AddTo(ids);
+    shelf_.AddTo(ids);
     for (const SplitBatch& split : split_batches_) {
         split.bisection.AddWaitingTo(ids);
     }
@@ -213,11 +266,12 @@ IdSet DatasetQueue::Owed() const {
 }
 
 int64_t DatasetQueue::CountOwed() const {
-    size_t loaded = ready_.size();
+    size_t loaded = ready_.size() + shelf_.size();
     for (const SplitBatch& split : split_batches_) {
         loaded += split.bisection.waiting_count();
     }
-    return backlog_.Count() + static_cast<int64_t>(loaded) + in_flight_.Count();
+    return backlog_.Count() + returning_.Count() + static_cast<int64_t>(loaded) +
+           in_flight_.Count();
 }
 
 // From here on later events of these leads wait. Leads are counted, because a batch may carry

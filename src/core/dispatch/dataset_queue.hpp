@@ -1,5 +1,7 @@
 // dataset_queue.hpp - what one dataset still owes, and what may go out next.
 //
+//   shelf          loaded events whose watch's condition is to be checked first (shelf.hpp)
+//   returning      ids that came off the shelf: they are loaded again, before the backlog
 //   backlog        ids known to be owed, not loaded yet; a quarter of a byte each, or a little more
 //   ready          loaded events, in the order in which they must go
 //   split batches  parts of refused batches, to be sent one after the other
@@ -14,10 +16,12 @@
 #include <cstdint>
 #include <deque>
 #include <list>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "core/dispatch/bisection.hpp"
+#include "core/dispatch/shelf.hpp"
 #include "core/event/event.hpp"
 #include "core/ids/id_bits.hpp"
 #include "core/ids/id_queue.hpp"
@@ -61,8 +65,9 @@ public:
 
     // Fills *batch with at most max_events that may go now, leaving out every event whose lead is
     // busy, and makes their leads busy. False if nothing may go. A part of a refused batch goes
-    // before everything else, and has at most max_part events.
-    bool NextBatch(size_t max_events, size_t max_part, Batch* batch);
+    // before everything else, and has at most max_part events. What has waited for too long since
+    // its condition was checked goes back to the shelf instead.
+    bool NextBatch(size_t max_events, size_t max_part, Batch* batch, UnixMicros now = 0);
 
     // Meta has the batch's events.
     void Deliver(const Batch& batch);
@@ -85,14 +90,45 @@ public:
     std::vector<OverdueEvent> TakeOverdueEvents(UnixMicros now, UnixMicros margin,
                                                 UnixMicros* next);
 
+    // The same for the events on the shelf alone.
+    std::vector<OverdueEvent> TakeOverdueShelved(UnixMicros now, UnixMicros margin,
+                                                 UnixMicros* next);
+
     // Appends the ids of loaded events that wait and need a recheck.
     void AppendRechecks(std::vector<int64_t>* ids) const;
 
+    // Appends the watches of which a condition is to be checked, each once.
+    void AppendWatches(UnixMicros now, std::vector<std::string>* watches);
+    // Appends at most so many events of the watch that wait for nothing but their condition.
+    void TakeConditions(const std::string& watch, size_t most, UnixMicros now,
+                        std::vector<ConditionToCheck>* taken);
+
+    // What became of it: the condition holds, and true if the event is to be loaded again for that;
+    // nobody can tell now; nobody has answered.
+    bool Permit(int64_t id, UnixMicros now);
+    UnixMicros PostponeCondition(int64_t id, UnixMicros now) { return shelf_.Postpone(id, now); }
+    void AskAgain(int64_t id) { shelf_.AskAgain(id); }
+    // For those who count.
+    const Shelf& shelf() const { return shelf_; }
+    // The clock was put back.
+    void EndPauses() { shelf_.EndPauses(); }
+
+    // When something on the shelf is due: a condition to be asked for again, or the end of the time
+    // for which a refused batch waits for conditions; 0 = nothing waits for time to pass.
+    UnixMicros NextShelfDue() const;
+
     size_t ready_count() const { return ready_.size(); }
+    int64_t returning_count() const { return returning_.Count(); }
     // Something is owed that is not in flight.
     bool HasWaiting() const;
+    // Likewise; it is loaded, and does not wait for a condition alone.
+    bool HasSendable(UnixMicros now) const;
     // Something is owed that is not loaded.
-    bool HasBacklog() const { return !backlog_.empty(); }
+    bool HasBacklog() const { return !backlog_.empty() || !returning_.empty(); }
+    // Likewise, and there is room for it.
+    bool CanLoad() const { return !returning_.empty() || (!backlog_.empty() && HasRoom()); }
+    // Room for more events that wait for their conditions.
+    bool HasRoom() const { return shelf_.size() < kMostOnShelf; }
     int64_t in_flight_count() const { return in_flight_.Count(); }
     // All that is owed, in flight or not.
     void AddOwedTo(IdBits* ids) const;
@@ -104,9 +140,18 @@ private:
     struct SplitBatch {
         uint64_t number;
         Bisection bisection;
+        UnixMicros awaits_since = 0;  // a condition; 0 = none of its events does
     };
 
-    bool NextPart(size_t max_part, Batch* batch);
+    bool NextPart(size_t max_part, UnixMicros now, Batch* batch);
+    void ShelveReturned();
+    void ShelveStale(UnixMicros now);
+    void ShelvePart(SplitBatch* split, UnixMicros now);
+    template <class MustWait>
+    void ShelveReady(const MustWait& must_wait);
+    void LoadAgain(const std::vector<int64_t>& released);
+    // Whether something of the lead is in flight or in a part.
+    bool IsBusy(int64_t lead) const { return busy_leads_.count(lead) != 0; }
     void Occupy(const std::vector<Event>& events);
     void Vacate(const std::vector<Event>& events);
     std::list<SplitBatch>::iterator FindSplit(uint64_t number);
@@ -114,6 +159,9 @@ private:
     void Leave(const Batch& batch);
 
     IdQueue backlog_;
+    IdQueue returning_;
+    Shelf shelf_;
+    bool has_conditions_ = false;  // most queues never see one
     std::deque<Event> ready_;
     std::list<SplitBatch> split_batches_;
     uint64_t last_split_number_ = 0;

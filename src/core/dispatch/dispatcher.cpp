@@ -114,6 +114,7 @@ void Dispatcher::Owe(int number, int64_t event) {
 void Dispatcher::Drop(const IdSet& events) {
     dropped_ = events;
     doubts_.Forget(events);
+    ForgetPermissions(events);
     for (auto& dataset : datasets_) {
         dataset->queue.Drop(events);
     }
@@ -150,17 +151,25 @@ size_t Dispatcher::BatchSize(const Dataset& dataset) {
     return probing ? 1 : LargestRequest(dataset);
 }
 
+// How many events should be there for the next requests of so many each.
+size_t Dispatcher::CountWanted(const Dataset& dataset, size_t batch_size) const {
+    const int slots = std::max(FreeSlots(dataset), std::min(dataset.in_flight, kSlotsAhead));
+    return static_cast<size_t>(slots) * batch_size * kLoadAhead;
+}
+
 // How many more events to load now: what the next requests can carry, or, for a dataset that may
 // not send, what has to be looked at for its deadlines.
 size_t Dispatcher::CountToLoad(const Dataset& dataset, UnixMicros now) const {
     const size_t batch_size = LargestRequest(dataset);
     const size_t ready = dataset.queue.ready_count();
     if (MaySend(dataset, now)) {
-        const int slots = std::max(FreeSlots(dataset), std::min(dataset.in_flight, kSlotsAhead));
-        const size_t wanted = static_cast<size_t>(slots) * batch_size * kLoadAhead;
+        const size_t wanted = CountWanted(dataset, batch_size);
         return wanted > ready ? wanted - ready : 0;
     }
-    return MustSweep(dataset, now) && ready == 0 ? batch_size : 0;
+    const bool holds_none = ready + dataset.queue.shelf().size() == 0;
+    return MustSweep(dataset, now) && (holds_none || dataset.queue.returning_count() > 0)
+               ? batch_size
+               : 0;
 }
 
 // A dataset that was given something goes to the end, so that a long queue does not take all that a
@@ -187,7 +196,7 @@ bool Dispatcher::LoadsAtOnce(int number, UnixMicros now) {
     const auto found = by_number_.find(number);
     HeedClock(now);
     if (unknown_dataset_seen_ || found == by_number_.end() || found->second->queue.HasBacklog() ||
-        CountToLoad(*found->second, now) == 0) {
+        !found->second->queue.HasRoom() || CountToLoad(*found->second, now) == 0) {
         return false;
     }
     loading_ = found->second;
@@ -196,7 +205,7 @@ bool Dispatcher::LoadsAtOnce(int number, UnixMicros now) {
 
 bool Dispatcher::WantsLoad(UnixMicros now) const {
     return std::any_of(datasets_.begin(), datasets_.end(), [=](const auto& dataset) {
-        return dataset->queue.HasBacklog() && CountToLoad(*dataset, now) > 0;
+        return dataset->queue.CanLoad() && CountToLoad(*dataset, now) > 0;
     });
 }
 
@@ -214,6 +223,9 @@ bool Dispatcher::HasFullBatch(const Dataset& dataset) const {
 void Dispatcher::Load(Event event) {
     event.in_doubt_since = doubts_.Since(event.id);
     rechecks_seen_ = rechecks_seen_ || event.needs_recheck;
+    if (!event.condition_of.empty()) {
+        TakePermission(&event);
+    }
     loading_->queue.Load(std::move(event));
 }
 
@@ -238,6 +250,7 @@ void Dispatcher::EndUnsent(std::vector<EndedEvent> ended) {
         return;
     }
     const IdSet dropped(std::move(ids));
+    ForgetPermissions(dropped);
     for (auto& dataset : datasets_) {
         dataset->queue.Drop(dropped);
     }
@@ -252,8 +265,17 @@ void Dispatcher::Prepare(UnixMicros now, int max_requests) {
             Sweep(dataset.get(), now);
         }
     }
+    MakeRequests(now, max_requests);
+    for (auto& dataset : datasets_) {
+        if (!dataset->queue.shelf().empty()) {
+            SweepShelf(dataset.get(), now);
+        }
+    }
+}
+
+// Round after round, so that a dataset with a long queue does not take all requests of a turn.
+void Dispatcher::MakeRequests(UnixMicros now, int max_requests) {
     bool progress = true;
-    // Round after round, so that a dataset with a long queue does not take all requests of a turn.
     while (progress) {
         progress = false;
         for (auto at = datasets_.begin(); at != datasets_.end(); ++at) {
@@ -272,7 +294,7 @@ void Dispatcher::Prepare(UnixMicros now, int max_requests) {
 bool Dispatcher::PrepareOne(Dataset* dataset, UnixMicros now) {
     Batch batch;
     if (!MaySend(*dataset, now) || FreeSlots(*dataset) == 0 ||
-        !dataset->queue.NextBatch(BatchSize(*dataset), LargestRequest(*dataset), &batch)) {
+        !dataset->queue.NextBatch(BatchSize(*dataset), LargestRequest(*dataset), &batch, now)) {
         return false;
     }
     DropOverdue(dataset, &batch, now);
@@ -312,6 +334,8 @@ void Dispatcher::HeedClock(UnixMicros now) {
     for (auto& dataset : datasets_) {
         dataset->not_before -= std::min(dataset->not_before, put_back);
         dataset->sweep_at -= std::min(dataset->sweep_at, put_back);
+        dataset->shelf_sweep_at = 0;
+        dataset->queue.EndPauses();
     }
 }
 
@@ -326,8 +350,16 @@ UnixMicros Dispatcher::NextDue(UnixMicros now) const {
         if (!dataset->queue.HasWaiting()) {
             continue;
         }
-        if (IsOpen(*dataset) && !answer_will_come) {
+        const bool is_pause = dataset->not_before > now;
+        if (IsOpen(*dataset) && !answer_will_come &&
+            (is_pause || dataset->queue.HasSendable(now) ||
+             (dataset->queue.CanLoad() && CountToLoad(*dataset, now) > 0))) {
             wait_for(dataset->not_before);
+        }
+        if (!dataset->queue.shelf().empty() && MaySend(*dataset, now)) {
+            const UnixMicros shelf_due = dataset->queue.NextShelfDue();
+            wait_for(shelf_due == 0 ? dataset->shelf_sweep_at
+                                    : std::min(shelf_due, dataset->shelf_sweep_at));
         }
         if (MayEndUnsent(*dataset, now) && dataset->sweep_at != 0) {
             wait_for(dataset->sweep_at);

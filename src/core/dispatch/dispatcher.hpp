@@ -105,6 +105,31 @@ public:
     void AppendRechecks(UnixMicros now, std::vector<int64_t>* ids) const;
     void EndUnsent(std::vector<EndedEvent> ended);
 
+    // Conditions are checked by somebody who may take his time; only what waits for one waits.
+    // AppendWatchesToCheck says of which watches, TakeConditions gives at most so many events of
+    // one, and of each the dispatcher is to be told what became of it. That a condition holds
+    // counts for one attempt, and not for long.
+    void AppendWatchesToCheck(UnixMicros now, std::vector<std::string>* watches);
+    void TakeConditions(const std::string& watch, size_t most, UnixMicros now,
+                        std::vector<ConditionToCheck>* taken);
+    void ConditionHolds(int64_t event, UnixMicros now);
+    // It does not, or never will: the event ends.
+    void ConditionEnds(EndedEvent ended);
+    // Nobody can tell now: asked again after a pause, or, if its time would be over by then, the
+    // event ends as `ended` says.
+    void ConditionUnknown(EndedEvent ended, UnixMicros now);
+    // Whoever was asked has not answered.
+    void AskAgain(int64_t event);
+    // Whether there ever was one to check; how many events wait, for a condition or for one that
+    // does, of how many of them nobody could tell so far, and whether a shelf takes no more.
+    bool HasConditions() const { return conditions_seen_; }
+    struct Conditions {
+        int64_t waiting = 0;
+        int64_t postponed = 0;
+        bool is_full = false;
+    };
+    Conditions CountConditions() const;
+
     // Makes requests of what is loaded; at most max_requests. Events that must not go any more end
     // here.
     void Prepare(UnixMicros now, int max_requests);
@@ -160,7 +185,8 @@ private:
         // While it may not send: when the next loaded event is overdue. 0 = nobody has looked yet;
         // the turn in which the pause begins does.
         UnixMicros sweep_at = 0;
-        DatasetHealth health;  // as of the latest answer
+        UnixMicros shelf_sweep_at = 0;  // while it may send: when to look at the shelf
+        DatasetHealth health;           // as of the latest answer
         DatasetHealth reported;
         bool must_report = false;  // even if it has not changed
     };
@@ -178,8 +204,13 @@ private:
     bool IsOpen(const Dataset& dataset) const;
     bool MayEndUnsent(const Dataset& dataset, UnixMicros now) const;
     bool MustSweep(const Dataset& dataset, UnixMicros now) const;
+    size_t CountWanted(const Dataset& dataset, size_t batch_size) const;
     size_t CountToLoad(const Dataset& dataset, UnixMicros now) const;
     void Sweep(Dataset* dataset, UnixMicros now);
+    void SweepShelf(Dataset* dataset, UnixMicros now);
+    size_t CountToCheck(const Dataset& dataset, const std::string& watch, UnixMicros now) const;
+    void TakePermission(Event* event);
+    void ForgetPermissions(const IdSet& events);
     void EndOverdue(const Dataset& dataset, const OverdueEvent& overdue);
     void HeedClock(UnixMicros now);
     void NoteDoubt(Flight* flight);
@@ -190,6 +221,7 @@ private:
     int FreeSlots(const Dataset& dataset) const;
     static size_t LargestRequest(const Dataset& dataset);
     static size_t BatchSize(const Dataset& dataset);
+    void MakeRequests(UnixMicros now, int max_requests);
     bool PrepareOne(Dataset* dataset, UnixMicros now);
     void DropOverdue(Dataset* dataset, Batch* batch, UnixMicros now);
     static void NoteSize(const Flight& flight, const Verdict& verdict);
@@ -202,13 +234,16 @@ private:
     std::list<std::unique_ptr<Dataset>> datasets_;
     std::unordered_map<int, Dataset*> by_number_;
     bool unknown_dataset_seen_ = false;
-    bool rechecks_seen_ = false;  // most databases never have one
-    Dataset* loading_ = nullptr;  // what Load gives to
+    bool rechecks_seen_ = false;    // most databases never have one
+    bool conditions_seen_ = false;  // likewise
+    Dataset* loading_ = nullptr;    // what Load gives to
     std::vector<OutgoingRequest> outgoing_;
     std::vector<Flight> departing_;  // same index as outgoing_
     std::unordered_map<uint64_t, Flight> flights_;
     std::vector<AnswerRecord> ended_;
     std::vector<EndedEvent> overdue_;
+    // Events on their way back from a shelf, and when their condition was found to hold.
+    std::unordered_map<int64_t, UnixMicros> permitted_;
     Doubts doubts_;
     UnixMicros clock_ = 0;  // latest time told
     IdSet dropped_;         // as of the latest Drop; what of it is in flight does not go again

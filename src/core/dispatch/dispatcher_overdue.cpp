@@ -1,5 +1,6 @@
 // dispatcher_overdue.cpp - events that must not go any more end alone, sent or not: those whose
 // seven days are over (reference 1.5), and those that have been in doubt for too long (2.7).
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -7,15 +8,6 @@
 #include "core/event/validation.hpp"
 
 namespace crm_capi {
-
-namespace {
-
-// Meta judges an event when the request arrives, which may take as long as it is given.
-UnixMicros MarginOf(const DatasetConfig& config) {
-    return UnixMicros{config.timeout_ms} * 1000;
-}
-
-}  // namespace
 
 // Events of a dataset that may not send now end, too: it is paused, cannot send as it is set, or
 // waits for its next attempt. Its first events are loaded for that, and the next when those are
@@ -48,12 +40,27 @@ void Dispatcher::Sweep(Dataset* dataset, UnixMicros now) {
          dataset->queue.TakeOverdueEvents(now, MarginOf(dataset->config), &next)) {
         EndOverdue(*dataset, overdue);
     }
-    if (next == 0) {
+    if (next == 0 || dataset->queue.returning_count() > 0) {
         // With nothing loaded any more, the next turn loads and looks again; parts of a refused
         // batch are looked at when they are about to be sent.
         next = dataset->queue.HasBacklog() ? now : now + kMaxEventAge;
     }
     dataset->sweep_at = next;
+}
+
+// Events whose condition nobody can tell end in time, too. What is put on the shelf meanwhile may
+// be due before what was there: a minute late it is still not sent.
+void Dispatcher::SweepShelf(Dataset* dataset, UnixMicros now) {
+    if (!MaySend(*dataset, now) || now < dataset->shelf_sweep_at) {
+        return;
+    }
+    UnixMicros next = 0;
+    for (const OverdueEvent& overdue :
+         dataset->queue.TakeOverdueShelved(now, MarginOf(dataset->config), &next)) {
+        EndOverdue(*dataset, overdue);
+    }
+    const UnixMicros latest = now + 60 * kMicrosPerSecond;
+    dataset->shelf_sweep_at = next == 0 ? latest : std::min(next, latest);
 }
 
 // Seven days over: expired, for good. Two days in doubt: parked, so that somebody can decide.

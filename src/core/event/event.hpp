@@ -33,8 +33,12 @@ struct Event {
     Consent consent;            // what overrides the dataset's options
     // When it was first sent without learning what became of it; 0 = Meta does not have it.
     UnixMicros in_doubt_since = 0;
-    bool needs_recheck =
-        false;  // something counts once more before it is sent (src/pg/shipper/recheck.hpp)
+    // Its lead must not have its stage by another event (src/pg/shipper/recheck.hpp).
+    bool needs_recheck = false;
+    // The watch whose condition counts once more before each attempt (src/core/dispatch/shelf.hpp);
+    // empty = none does. And when it was last found to hold, for the attempt that is to come.
+    std::string condition_of;
+    UnixMicros condition_held_at = 0;
 };
 
 }  // namespace crm_capi

@@ -13,6 +13,7 @@ namespace crm_capi {
 char* setting_databases = nullptr;
 char* setting_hosts = nullptr;
 int setting_poll_interval = 5000;
+int setting_condition_timeout = 5000;
 int setting_retention = 30 * SECS_PER_DAY;
 int setting_max_shippers = 4;
 int setting_statistics_kind = 24;
@@ -145,6 +146,13 @@ define_common_settings()
                             "for.",
                             &setting_poll_interval, 5000, 100, 3600 * 1000, PGC_SIGHUP, GUC_UNIT_MS,
                             nullptr, nullptr, nullptr);
+    DefineCustomIntVariable(
+        "crm_capi.condition_timeout",
+        "Sets how long a condition that is checked before sending may take.",
+        "For watches with recheck. An event whose condition takes longer is tried again later; "
+        "others do not wait for it.",
+        &setting_condition_timeout, 5000, 10, 300 * 1000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr,
+        nullptr);
     DefineCustomIntVariable(
         "crm_capi.retention", "Sets how long the history of delivered events is kept.",
         "Parked and owed events stay, whatever their age. 0 keeps all for ever.",

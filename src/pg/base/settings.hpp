@@ -8,7 +8,8 @@ namespace crm_capi {
 extern char* setting_databases;   /* names, separated by commas; empty = wherever it is installed */
 extern char* setting_hosts;       /* names and patterns; empty = every host may send */
 extern int setting_poll_interval; /* milliseconds */
-extern int setting_retention;     /* seconds; 0 or less = for ever */
+extern int setting_condition_timeout; /* milliseconds */
+extern int setting_retention;         /* seconds; 0 or less = for ever */
 extern int setting_max_shippers;
 extern int setting_statistics_kind;
 

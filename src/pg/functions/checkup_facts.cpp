@@ -2,6 +2,7 @@
  * checkup_facts.cpp - what capi_check() finds in the database.
  */
 #include "pg/functions/checkup_facts.hpp"
+#include "pg/functions/condition_facts.hpp"
 #include "pg/base/clock.hpp"
 
 #include <string>
@@ -86,6 +87,7 @@ gather_server(Oid schema, Checkup* checkup)
     facts->is_host_allowed = is_allowed_host();
     const char* const host = host_name();
     call_cpp("note the host", [&] { facts->host = host; });
+    gather_conditions(&facts->conditions);
 }
 
 /* Who may read the file of the token, if there is one. */

@@ -10,6 +10,8 @@
 #include "pg/base/encoding.hpp"
 #include "pg/base/guard.hpp"
 #include "pg/catalog/relations.hpp"
+#include "pg/base/json.hpp"
+#include "pg/queue/reached_stage.hpp"
 #include "pg/queue/stored_json.hpp"
 
 extern "C" {
@@ -122,6 +124,28 @@ read_consent_column(Content* content)
         refuse_column(content, "holds no consent signals");
 }
 
+/* A member of a row reference (row_reference.hpp), or "". */
+const char*
+name_in(const Jsonb* recheck, const char* member)
+{
+    const char* const name = text_member(&recheck->root, member);
+
+    return name == nullptr ? "" : name;
+}
+
+/* What is to be looked at once more: a row reference has a table, whatever else it lacks. */
+void
+read_recheck(LoggedEvent* event, Jsonb* recheck)
+{
+    if (recheck == nullptr)
+        return;
+    event->recheck = DatumGetJsonbPCopy(JsonbPGetDatum(recheck));
+    event->is_first_only = is_first_only(recheck);
+    if (text_member(&recheck->root, "table") != nullptr)
+        event->condition_of = psprintf("%s.%s.%s", name_in(recheck, "schema"),
+                                       name_in(recheck, "table"), name_in(recheck, "trigger"));
+}
+
 void
 convert(void* argument)
 {
@@ -131,8 +155,7 @@ convert(void* argument)
     event->event_name = text_column(content, kEventName);
     event->user_data = json_text(content, kUserData);
     event->custom_data = json_text(content, kCustomData);
-    Jsonb* const recheck = json_column(content, kRecheck);
-    event->recheck = recheck == nullptr ? nullptr : DatumGetJsonbPCopy(JsonbPGetDatum(recheck));
+    read_recheck(event, json_column(content, kRecheck));
     read_consent_column(content);
 }
 
@@ -197,6 +220,8 @@ read_content(Relation log, HeapTuple row, LoggedEvent* event)
     event->event_name = event->user_data = event->custom_data = "";
     event->recheck = nullptr;
     event->consent = {};
+    event->is_first_only = false;
+    event->condition_of = "";
     read_times(log, row, event);
     if (event->unreadable != Reason::kNone || !find_columns(log, row, &content, &is_plain))
         return;

@@ -26,9 +26,11 @@ struct LoggedEvent {
     const char* user_data;  /* JSON in UTF-8; "" if absent */
     const char* custom_data;
     Consent consent; /* what it says in place of the dataset's options */
-    /* What counts once more before it is sent (recheck.hpp); NULL if nothing does. */
+    /* What counts once more before it is sent; NULL if nothing does. */
     Jsonb* recheck;
-    Reason unreadable; /* kNone, or why it can never be sent (event_content.hpp) */
+    bool is_first_only; /* no other event of the lead may have the stage (reached_stage.hpp) */
+    const char* condition_of; /* the watch whose condition counts; "" = none does */
+    Reason unreadable;        /* kNone, or why it can never be sent (event_content.hpp) */
     const char* detail;
 };
 
@@ -44,7 +46,8 @@ MakeEvent(const LoggedEvent& row)
     event.user_data = row.user_data;
     event.custom_data = row.custom_data;
     event.consent = row.consent;
-    event.needs_recheck = row.recheck != nullptr;
+    event.needs_recheck = row.is_first_only;
+    event.condition_of = row.condition_of;
     return event;
 }
 

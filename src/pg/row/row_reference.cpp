@@ -127,12 +127,6 @@ reference_to_row(const Watch* watch, TupleTableSlot* slot)
 }
 
 bool
-is_row_reference(Jsonb* recheck)
-{
-    return text_member(&recheck->root, "table") != nullptr;
-}
-
-bool
 find_referenced_watch(Jsonb* reference, ReferencedWatch* found)
 {
     const char* const schema = text_member(&reference->root, "schema");

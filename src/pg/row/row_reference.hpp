@@ -14,9 +14,6 @@ namespace crm_capi {
 /* The reference to this row of the watch's table; NULL if the table has no primary key. */
 Jsonb* reference_to_row(const Watch* watch, TupleTableSlot* slot);
 
-/* Whether it is one: what an event has to be looked at for need not be a row. */
-bool is_row_reference(Jsonb* recheck);
-
 /* Where the watch is: the table that capi_watch() was called for, and its trigger there. False if
  * there is none any more. */
 struct ReferencedWatch {

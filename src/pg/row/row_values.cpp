@@ -93,6 +93,7 @@ note_failure(ValuesReading* reading, const Failure& failure)
     forget_state(reading->watch->sources[role].expression);
     reading->values->nulls[role] = true;
     reading->values->reason = Reason::kExpressionFailed;
+    reading->values->sqlstate = failure.sqlstate;
     reading->values->detail = psprintf("argument \"%s\": SQLSTATE %s", role_name(role),
                                        unpack_sql_state(failure.sqlstate));
 }

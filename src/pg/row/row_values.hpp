@@ -13,6 +13,7 @@ struct RowValues {
     bool nulls[kRoles];
     Reason reason; /* kNone, or why reading ended early */
     const char* detail;
+    int sqlstate; /* of the error that an expression has raised; 0 = none has */
 };
 
 /* Nothing has been asked for yet. */

@@ -5,6 +5,7 @@
 
 #include "pg/base/pg_prelude.hpp"
 #include "pg/shared/announcements.hpp"
+#include "pg/shared/condition_board.hpp"
 #include "pg/shared/figure_board.hpp"
 #include "pg/shared/reservations.hpp"
 #include "pg/shared/slots.hpp"
@@ -24,6 +25,7 @@ constexpr Tenant kTenants[] = {
     {slots_size, place_slots},
     {turn_clocks_size, place_turn_clocks},
     {boards_size, place_boards},
+    {condition_boards_size, place_condition_boards},
     {announcements_size, place_announcements},
     {reservations_size, place_reservations},
 };

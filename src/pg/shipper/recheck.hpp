@@ -1,6 +1,6 @@
 /*
- * recheck.hpp - what counts once more just before an event is sent: the condition of watches with
- * recheck => true, and that no other event has the stage, of watches with repeat => 'first'.
+ * recheck.hpp - what counts once more just before an event is sent: that no other event has the
+ * stage, of watches with repeat => 'first'.
  */
 #pragma once
 
@@ -8,9 +8,8 @@
 
 namespace crm_capi {
 
-/* Checks all events that the next requests may carry. One whose condition does not hold any more,
- * or whose stage another event has, is cancelled; one of which that cannot be told is parked: a
- * consent that is not certain is none. */
+/* Looks at all such events that the next requests may carry. One whose stage another event has is
+ * cancelled. */
 void recheck_events(Shipper* shipper);
 
 }  // namespace crm_capi

@@ -11,18 +11,21 @@
 
 #include "core/answer/http.hpp"
 #include "pg/base/guard.hpp"
+#include "pg/shipper/condition_desk.hpp"
 #include "pg/shipper/rest.hpp"
 #include "pg/shipper/restore.hpp"
 #include "pg/shipper/retention.hpp"
 #include "pg/base/settings.hpp"
 #include "pg/base/worker.hpp"
 #include "pg/shared/announcements.hpp"
+#include "pg/shared/condition_board.hpp"
 #include "pg/shared/reservations.hpp"
 #include "pg/shared/slots.hpp"
 #include "pg/shared/turn_clock.hpp"
 #include "pg/shipper/shipper_state.hpp"
 #include "pg/shipper/stop_signal.hpp"
 #include "pg/shipper/turn.hpp"
+#include "pg/shipper/worker_session.hpp"
 
 namespace crm_capi {
 
@@ -71,57 +74,17 @@ take_answers()
     return any;
 }
 
-/* When a turn is due even if nothing happens: the poll, or a dataset's next attempt. */
+/* When a turn is due even if nothing happens: the poll, a dataset's next attempt, or a condition
+ * that is to be asked for again. */
 UnixMicros
 next_turn_at(UnixMicros polled_at)
 {
     const UnixMicros poll = polled_at + static_cast<UnixMicros>(setting_poll_interval) * 1000;
     const UnixMicros due = shipper->dispatcher.NextDue(now_micros());
+    const UnixMicros check = next_check_due();
+    const UnixMicros first = due != 0 ? Min(due, poll) : poll;
 
-    return due != 0 && due < poll ? due : poll;
-}
-
-/* Settings of the database or of the role must not reach into the shipper: neither who it is, nor
- * how long it may take, nor what its statements mean and how values read as text. Some are not
- * known to every server. */
-void
-pin_session()
-{
-    static const char* const pinned[][2] = {
-        {"role", "none"},
-        {"search_path", "pg_catalog, pg_temp"},
-        {"default_transaction_isolation", "read committed"},
-        {"default_transaction_read_only", "off"},
-        {"default_transaction_deferrable", "off"},
-        {"statement_timeout", "0"},
-        {"lock_timeout", "0"},
-        {"transaction_timeout", "0"},
-        {"idle_in_transaction_session_timeout", "0"},
-        {"idle_session_timeout", "0"},
-        {"row_security", "off"},
-        {"session_replication_role", "origin"},
-        {"synchronous_commit", "off"}, /* turn.cpp turns it on where something is to be sent */
-        {"standard_conforming_strings", "on"},
-        {"transform_null_equals", "off"},
-        {"array_nulls", "on"},
-        {"TimeZone", "UTC"},
-        {"DateStyle", "ISO, MDY"},
-        {"IntervalStyle", "postgres"},
-        {"bytea_output", "hex"},
-        {"exit_on_error", "off"},
-        {"jit", "off"}, /* compiling would take longer than any of our statements */
-        {"max_parallel_workers_per_gather", "0"},
-        {"debug_print_parse", "off"}, /* they would write values into the log */
-        {"debug_print_rewritten", "off"},
-        {"debug_print_plan", "off"},
-    };
-
-    if (GetSessionUserId() != BOOTSTRAP_SUPERUSERID)
-        SetSessionAuthorization(BOOTSTRAP_SUPERUSERID, true);
-    for (const auto& setting : pinned) {
-        if (GetConfigOption(setting[0], true, false) != nullptr)
-            SetConfigOption(setting[0], setting[1], PGC_SUSET, PGC_S_OVERRIDE);
-    }
+    return check != 0 ? Min(check, first) : first;
 }
 
 /* False if there is nothing to serve. */
@@ -134,6 +97,7 @@ start(int slot, Oid database)
     if (!enter_as_shipper(slot, database) || must_stay_away(database))
         return false;
     own_turn_clock(slot);
+    show_conditions(slot, {});
     /* Before the extension is looked for: CREATE EXTENSION in the meantime is not overlooked. */
     const uint32 announcements_heeded = announcements().count;
     BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
@@ -202,6 +166,7 @@ heed_request_to_stop(Timetable* times, UnixMicros now)
         return;
     if (!shipper->stopping) {
         shipper->stopping = true;
+        end_recheckers();
         times->turn_at = 0;
         times->farewell_ends = now + farewell;
     }

@@ -21,6 +21,7 @@
 #include <utility>
 
 #include "pg/shipper/heed_settings.hpp"
+#include "pg/shipper/condition_desk.hpp"
 #include "pg/shipper/cursor.hpp"
 #include "pg/shipper/endings.hpp"
 #include "pg/queue/event_log.hpp"
@@ -208,9 +209,9 @@ build_requests(Shipper* shipper, UnixMicros now)
 void
 prepare_requests(Shipper* shipper)
 {
+    take_findings(shipper);
     const UnixMicros now = now_micros();
     const TimestampTz started_at = from_unix_micros(now);
-
     const bool has_full_batch = shipper->dispatcher.HasFullBatch(now);
     load_events(shipper,
                 has_full_batch ? Dispatcher::Whose::kWithoutFullBatch : Dispatcher::Whose::kAny);
@@ -226,6 +227,7 @@ prepare_requests(Shipper* shipper)
         shipper->cursor.requests_since++;
         shipper->cursor.is_behind = true;
     }
+    ask_for_conditions(shipper);
     const size_t prepared = shipper->dispatcher.outgoing().size();
     shipper->more_to_do = shipper->log.must_read || prepared == kRequestsPerTurn ||
                           shipper->dispatcher.WantsLoad(now);
