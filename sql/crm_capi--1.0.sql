@@ -77,7 +77,9 @@ CREATE TABLE capi_event_log (
     event_name  text,
     user_data   jsonb,
     custom_data jsonb,
-    recheck     jsonb
+    recheck     jsonb,
+    consent     jsonb,
+    dropped     jsonb
 ) USING heap;
 COMMENT ON TABLE capi_event_log IS 'every event ever enqueued; never updated, read in order of id';
 COMMENT ON COLUMN capi_event_log.id IS 'order of enqueueing; within a lead the order of sending';
@@ -90,6 +92,9 @@ COMMENT ON COLUMN capi_event_log.event_name IS 'stage that the lead reached';
 COMMENT ON COLUMN capi_event_log.user_data IS 'identities, hashed where Meta wants a hash';
 COMMENT ON COLUMN capi_event_log.custom_data IS 'further members of custom_data';
 COMMENT ON COLUMN capi_event_log.recheck IS 'what is looked at once more before the event is sent: watch and primary key of the row whose condition counts, and whether no other event of the lead may have the stage';
+
+COMMENT ON COLUMN capi_event_log.consent IS 'what the event says of opt_out and data_processing_options, in place of the options of its dataset';
+COMMENT ON COLUMN capi_event_log.dropped IS 'values of identities that could not be used: watched table, and key and cause of each; never a value';
 
 -- Find the events of a lead. The indexes themselves are empty and cost the CRM nothing: they answer from
 -- the filters below them, which the shipper writes when it has time (src/pg/queue/lead_index.cpp).
@@ -296,12 +301,16 @@ CREATE FUNCTION capi_send_lead_event(
     dataset name DEFAULT NULL,
     user_data jsonb DEFAULT NULL,
     custom_data jsonb DEFAULT NULL,
-    lead_created_at timestamptz DEFAULT NULL)
+    lead_created_at timestamptz DEFAULT NULL,
+    opt_out boolean DEFAULT NULL,
+    data_processing_options jsonb DEFAULT NULL,
+    data_processing_options_country integer DEFAULT NULL,
+    data_processing_options_state integer DEFAULT NULL)
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION capi_send_lead_event(bigint, text, timestamptz, name, jsonb, jsonb, timestamptz) IS
+COMMENT ON FUNCTION capi_send_lead_event(bigint, text, timestamptz, name, jsonb, jsonb, timestamptz, boolean, jsonb, integer, integer) IS
 'validates and enqueues one lead-stage event and returns its id; needs USAGE on the dataset';
 
 -- STABLE: the country tables of a library and the current year take part. They read nothing, and
@@ -373,12 +382,16 @@ CREATE FUNCTION capi_watch(
     custom_data jsonb DEFAULT NULL,
     condition text DEFAULT NULL,
     repeat text DEFAULT 'every',
-    recheck boolean DEFAULT false)
+    recheck boolean DEFAULT false,
+    opt_out text DEFAULT NULL,
+    data_processing_options text DEFAULT NULL,
+    data_processing_options_country text DEFAULT NULL,
+    data_processing_options_state text DEFAULT NULL)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION capi_watch(regclass, text, text, name, text, jsonb, text, text, jsonb, jsonb, text, text, boolean) IS
+COMMENT ON FUNCTION capi_watch(regclass, text, text, name, text, jsonb, text, text, jsonb, jsonb, text, text, boolean, text, text, text, text) IS
 'puts the trigger of a dataset on a CRM table; needs ownership of the table and USAGE on the dataset';
 
 CREATE FUNCTION capi_unwatch(target regclass, dataset name DEFAULT NULL)
@@ -425,6 +438,7 @@ SELECT t.tgrelid::regclass AS target,
        coalesce(o.options ->> 'unmapped', 'send') AS unmapped,
        o.options -> 'user_data' AS user_data,
        o.options -> 'custom_data' AS custom_data,
+       o.options -> 'consent' AS consent,
        o.options ->> 'condition' AS condition,
        coalesce(o.options ->> 'repeat', 'every') AS repeat,
        coalesce(o.options ->> 'recheck', 'false')::boolean AS recheck,
@@ -450,6 +464,7 @@ COMMENT ON COLUMN capi_watches.stage_map IS 'names under which stages are sent; 
 COMMENT ON COLUMN capi_watches.unmapped IS 'what becomes of a stage that is not in stage_map: send, skip or park';
 COMMENT ON COLUMN capi_watches.user_data IS 'keys of user_data with the columns or expressions that fill them';
 COMMENT ON COLUMN capi_watches.custom_data IS 'keys of custom_data with the columns or expressions that fill them';
+COMMENT ON COLUMN capi_watches.consent IS 'opt_out and data_processing_options with the columns or expressions that fill them, in place of the options of the dataset';
 COMMENT ON COLUMN capi_watches.condition IS 'expression over NEW; a row for which it is not true is left out';
 COMMENT ON COLUMN capi_watches.repeat IS 'every: each time a lead reaches a stage; first: once for each stage of a lead';
 COMMENT ON COLUMN capi_watches.recheck IS 'whether the condition is looked at once more just before an event is sent';

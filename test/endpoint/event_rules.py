@@ -27,7 +27,8 @@ HASHED = frozenset(("em", "ph", "fn", "ln", "db", "ge", "ct", "st", "zp", "count
 PLAIN_TEXT = frozenset((
     "client_ip_address", "client_user_agent", "fbc", "fbp", "subscription_id", "anon_id", "madid",
     "page_id", "page_scoped_user_id", "ctwa_clid", "whatsapp_business_account_id",
-    "ig_account_id", "ig_sid", "partner_id", "partner_name", "app_user_id"))
+    "ig_account_id", "instagram_business_account_id", "ig_sid", "partner_id", "partner_name",
+    "app_user_id"))
 
 # Reference 2.4: user_data within one of these sets identifies nobody. {} is within each of them.
 TOO_WEAK = tuple(map(frozenset, (

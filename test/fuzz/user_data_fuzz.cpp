@@ -71,6 +71,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     const Identities again = NormalizeUserData(once.json, context);
     Require(again.json == once.json && again.sufficient == once.sufficient);
-    Require(again.reason == Reason::kNone && again.unusable.empty());
+    Require(again.reason == Reason::kNone && again.dropped.empty());
     return 0;
 }

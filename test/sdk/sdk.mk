@@ -1,6 +1,7 @@
-# sdk.mk - the normaliser beside Meta's own library for Node.js, on thousands of seeded inputs.
+# sdk.mk - the normaliser beside Meta's own libraries for Node.js, on thousands of seeded inputs and on every mark of
+# Unicode.
 #
-#   make sdk                 installs the library from the npm registry into build/sdk and compares
+#   make sdk                 installs the libraries from the npm registry into build/sdk and compares
 #   make sdk SDK_SEED=7      with other inputs
 #
 # Needs node, npm and the network. Complete in itself: make -f test/sdk/sdk.mk sdk
@@ -20,6 +21,7 @@ endif
 sdk: build/sdk/normalize_lines build/sdk/node_modules/.installed
 	NODE_PATH=build/sdk/node_modules node test/sdk/compare.js build/sdk/normalize_lines \
 		$(SDK_SEED) $(SDK_VALUES)
+	NODE_PATH=build/sdk/node_modules node test/sdk/punctuation.js build/sdk/normalize_lines
 
 # Scripts of packages are not run: only code that the comparison calls.
 build/sdk/node_modules/.installed: test/sdk/package.json

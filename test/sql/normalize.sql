@@ -15,6 +15,7 @@ SELECT field, value, capi_normalize(field, value)
 FROM (VALUES
     (101, 'em', E'\t Test@EXAMPLE.com \n'), (102, 'em', 'jörg@müller.example'), (103, 'em', 'test@example'),
     (201, 'fn', 'Mary Jane'), (202, 'ln', 'O’Connor-Müller'), (203, 'fn', '李小明'), (204, 'fn', 'N.U.L.L.'),
+    (205, 'fn', 'Jean–Luc'), (206, 'ln', 'Müller—Lüdenscheidt'), (207, 'ln', '«O''Neil»'), (208, 'fn', '“null”'), (209, 'fn', '—'),
     (301, 'ge', 'Female'), (302, 'ge', 'M'), (303, 'ge', 'diverse'),
     (401, 'db', '1997-02-16'), (402, 'db', '16.02.1997'), (403, 'db', '19970230'), (404, 'db', '1997-02-16 00:00:00'),
     (405, 'db', '16/2/1997'), (406, 'db', '1899-12-31'), (407, 'db', '97-02-16'),
@@ -26,7 +27,8 @@ FROM (VALUES
     (701, 'lead_id', 'l:123456789012345'), (702, 'lead_id', '4711'), (703, 'client_ip_address', '2001:db8::1'),
     (704, 'client_ip_address', 'localhost'), (705, 'fbc', 'fb.1.1554763741205.IwAR2F4-dbP0l7Mn1IawQQGCINEz7PYXQvwjNwB_qa2ofrHyiLjcbCRxTDMgk'),
     (706, 'fbc', 'fb.1.1554763741205.AbCdEf.AQMBAgMA'), (707, 'fbp', 'fb.1.1554763741205.1098115397'), (708, 'fbc', 'IwAR2F4'),
-    (709, 'client_user_agent', ' Mozilla/5.0 (X11) '), (710, 'subscription_id', 'Sub-1'), (711, 'fb_login_id', '42')) AS v(n, field, value)
+    (709, 'client_user_agent', ' Mozilla/5.0 (X11) '), (710, 'subscription_id', 'Sub-1'), (711, 'fb_login_id', '42'),
+    (712, 'instagram_business_account_id', ' 17841400000000000 ')) AS v(n, field, value)
 ORDER BY n;
 
 -- Telephone numbers, alone and with the country of the dataset
@@ -34,7 +36,14 @@ SELECT value, capi_normalize('ph', value) AS alone, capi_normalize('ph', value, 
        capi_normalize('ph', value, 'us') AS us
 FROM (VALUES (1, '+49 (0)30 901820'), (2, '030 / 90 18 20'), (3, '0049 30 901820'), (4, 'p:+4930901820'),
              (5, '(650) 253-0000'), (6, '650-253-0000 ext. 12'), (7, '١٢٣٤٥٦٧٨٩٠'), (8, '４９３０９０１８２０'),
-             (9, '+1 650 253 0000'), (10, '110'), (11, 'call me'), (12, '+44 20 7946 0958')) AS v(n, value)
+             (9, '+1 650 253 0000'), (10, '110'), (11, 'call me'), (12, '+44 20 7946 0958'),
+             -- of several the first one; what is not plainly one is none
+             (21, '5.25645E+11'), (22, '030 901820 / 0171 1234567'), (23, '030 901820, 0171 1234567'), (24, '030 901820 (privat, ab 18 Uhr)'),
+             (25, '030 901820 oder 0171 1234567'), (26, '4930901820.0'), (27, '2530000 / 2530001'), (28, '1 800 555 CALL')) AS v(n, value)
+ORDER BY n;
+-- E-mail addresses
+SELECT value, capi_normalize('em', value)
+FROM (VALUES (1, 'Jane <j@x.org>'), (2, '"Doe, Jane" <j@x.org>'), (3, 'j@x.org, k@x.org'), (4, 'k@x.org <j@x.org>'), (5, 'Jane j@x.org')) AS v(n, value)
 ORDER BY n;
 -- ... and states: a Georgia of its own is no state of the USA
 SELECT capi_normalize('st', 'Georgia'), capi_normalize('st', 'Georgia', 'US'), capi_normalize('st', 'Georgia', 'DE');

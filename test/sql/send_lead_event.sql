@@ -152,6 +152,10 @@ FROM (VALUES
     (513, '123456789012345, ''qualified'', user_data => ''{"client_ip_address": "192.0.2.256"}'''),
     (514, '123456789012345, ''qualified'', user_data => ''{"fbc": "FB.1.1554763741205.Abc"}'''),
     (515, '123456789012345, ''qualified'', user_data => jsonb_build_object(''fn'', (SELECT jsonb_agg(i) FROM generate_series(1, 33) i))'),
+    (516, '123456789012345, ''qualified'', user_data => ''{"ph": "5.25645E+11"}'''),
+    (517, '123456789012345, ''qualified'', user_data => ''{"ph": "2530000 / 2530001"}'''),
+    (518, '123456789012345, ''qualified'', user_data => ''{"ph": "1-800-FLOWERS"}'''),
+    (519, '123456789012345, ''qualified'', user_data => ''{"ph": "110"}'''),
     -- too little identity
     (522, 'NULL, ''qualified'', user_data => ''{"em": "n/a"}'''),
     (523, 'NULL, ''qualified'', user_data => ''{"fn": "Mary", "ge": "f"}'''),

@@ -54,6 +54,20 @@ SELECT capi_watch('own', 'id', 'stage');
 UPDATE own SET stage = 'plain' WHERE email = 'test@example.com';
 SELECT * FROM pg_temp.data_news();
 
+-- What could not be used is noted with its event: the table, and key and cause of each value, never the value
+CREATE SCHEMA crm;
+CREATE TABLE crm."Kunden" (lead bigint, stage text, email text, phone text) PARTITION BY LIST (stage);
+CREATE TABLE crm.kunden_rest PARTITION OF crm."Kunden" DEFAULT;
+SELECT capi_watch('crm."Kunden"', 'lead', 'stage', user_data => '{"em": "email", "ph": "phone"}');
+INSERT INTO crm."Kunden" VALUES (123456789012345, 'all well', 'Jane <jane@x.org>', '030 901820 / 0171 1234567'),
+    (123456789012345, 'nothing there', ' ', 'n/a'),
+    (123456789012345, 'two', 'jane at x.org', '5.25645E+11'),
+    (123456789012345, 'one', 'jane@x.org', '0171 123 CALL');
+SELECT event_name, dropped, user_data -> 'em' ->> 0 = capi_hash('em', 'jane@x.org') AS em, user_data -> 'ph' ->> 0 = capi_hash('ph', '+4930901820') AS ph
+FROM pg_temp.new_events() ORDER BY id;
+DROP TABLE crm."Kunden";
+DROP SCHEMA crm;
+
 -- Too much
 CREATE TABLE wide (lead bigint, stage text, note text);
 SELECT capi_watch('wide', 'lead', 'stage', custom_data => '{"note": "note"}');

@@ -154,6 +154,28 @@ SELECT event_time = date_trunc('hour', now()) AS same FROM capi_event_log ORDER 
 SELECT * FROM pg_temp.news();
 SELECT capi_unwatch('leads');
 
+-- ISO 8601 in a column of texts: the cast is the watch's, and so is the zone
+CREATE TABLE imported (lead bigint, stage text, at text);
+SELECT pg_temp.attempt($$SELECT capi_watch('imported', 'lead', 'stage', event_time => 'at')$$);
+SELECT pg_temp.attempt($$SELECT capi_watch('imported', 'lead', 'stage', event_time => 'NEW.at || ''Z''')$$);
+SELECT capi_watch('imported', 'lead', 'stage', event_time => 'NEW.at::timestamptz');
+SET timezone = 'Asia/Tokyo';
+INSERT INTO imported SELECT 123456789012345, zone, to_char(date_trunc('hour', now()) AT TIME ZONE zone, 'YYYY-MM-DD"T"HH24:MI:SS') || shown
+FROM (VALUES (1, 'UTC', 'Z'), (2, 'Etc/GMT-2', '+02:00'), (3, 'Etc/GMT+5', '-0500')) AS v(n, zone, shown) ORDER BY n;
+RESET timezone;
+SELECT event_name, event_time = date_trunc('hour', now()) AS same FROM capi_event_log ORDER BY id DESC LIMIT 3;
+INSERT INTO imported VALUES (123456789012345, 'no time', 'yesterday evening');
+SELECT * FROM pg_temp.news();
+SELECT capi_unwatch('imported');
+SELECT capi_watch('imported', 'lead', 'stage', event_time => $$NEW.at::timestamp AT TIME ZONE 'Europe/Berlin'$$);
+SET timezone = 'Asia/Tokyo';
+INSERT INTO imported VALUES (123456789012345, 'local', to_char(date_trunc('hour', now()) AT TIME ZONE 'Europe/Berlin', 'YYYY-MM-DD"T"HH24:MI:SS'));
+RESET timezone;
+SELECT event_name, event_time = date_trunc('hour', now()) AS same FROM capi_event_log ORDER BY id DESC LIMIT 1;
+SELECT capi_unwatch('imported');
+DROP TABLE imported;
+SELECT * FROM pg_temp.news();
+
 --
 -- What breaks later parks events, shows in capi_watches, and never fails the CRM's statement
 --

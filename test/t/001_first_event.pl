@@ -145,6 +145,15 @@ is_deeply(
 	'data processing options stand in the event');
 ok( $crm->until_true("SELECT fbtrace_id = 'Awire' FROM capi_events WHERE dataset = 'wire'"),
 	'and its answer is taken');
+$crm->sql("SELECT capi_send_lead_event(12345678901234567, 'opted out', dataset => 'wire', opt_out => true,
+	data_processing_options => '[]')");
+$sent = decode_json((serve_one())[1]);
+is($sent->{data}[0]{event_name}, 'opted out', 'an event with signals of its own');
+ok($sent->{data}[0]{opt_out}, 'opt_out stands in the event');
+is_deeply(
+	[ map { $sent->{data}[0]{"data_processing_options$_"} } '', '_country', '_state' ],
+	[ [], undef, undef ],
+	'and its data processing options in place of those of the dataset');
 $crm->sql('DROP SERVER wire CASCADE');
 
 # --- What queues an event, and what does not

@@ -217,6 +217,24 @@ $migration->query_safe('BEGIN; LOCK TABLE leads');
 is(check('watch', subject => 'public.leads'),
 	'error Cannot be told: its table is locked by another transaction.', 'a table that a migration holds');
 $migration->quit;
+# What a watch has to drop is counted with its events, and told with its causes.
+$crm->sql(<<'SQL');
+CREATE TABLE contacts (fb_lead_id bigint, status text, email text, phone text);
+SELECT capi_watch('contacts', 'fb_lead_id', 'status', 'sales', user_data => '{"em": "email", "ph": "phone"}');
+SQL
+is(check('dropped_values', subject => 'public.contacts'), 'ok No value of an identity was dropped within 7 days.',
+	'nothing was dropped yet');
+$crm->sql(<<'SQL');
+INSERT INTO contacts VALUES (12345678901234567, 'new', 'jane@x.org', '5.25645E+11'),
+	(12345678901234567, 'seen', 'jane', '4.9309E+11'), (12345678901234567, 'met', NULL, '+49 30 901820');
+BEGIN;
+INSERT INTO contacts VALUES (12345678901234567, 'rolled back', 'nobody', '1');
+ROLLBACK;
+SQL
+is(check('dropped_values', subject => 'public.contacts'),
+	'warning Values of identities that were dropped within 7 days: 3 (ph rounded 2, em form 1).',
+	'values that could not be used, and why');
+$crm->sql("SELECT capi_unwatch('contacts')");
 $crm->sql("SELECT capi_unwatch('leads')");
 is(check('watches', subject => 'server'),
 	'warning No table is watched: only capi_send_lead_event() brings events.', 'no watch at all');

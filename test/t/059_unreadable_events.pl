@@ -20,7 +20,8 @@ sub row
 	my (%planted) = @_;
 	my %row = (
 		event_time => 'now()', lead_id => 12345678901239999, dataset => '(SELECT min(number) FROM capi_dataset)',
-		event_name => q('qualified'), user_data => 'NULL', custom_data => 'NULL', recheck => 'NULL', %planted);
+		event_name => q('qualified'), user_data => 'NULL', custom_data => 'NULL', recheck => 'NULL',
+		consent => 'NULL', %planted);
 	return "INSERT INTO capi_event_log (id, enqueued_at, parked, " . join(', ', sort keys %row) . ")
 		VALUES (nextval('capi_event_id'), now(), false, " . join(', ', map { $row{$_} } sort keys %row) . ");\n";
 }
@@ -54,6 +55,8 @@ my @cases = (
 	[ 'two megabytes', { custom_data => q(jsonb_build_object('a', repeat('x', 2000000))) }, 'event_unreadable' ],
 	[ 'a damaged recheck', { recheck => damaged('{"first":true}', 0, 255) }, 'event_unreadable' ],
 	[ 'a list as recheck', { recheck => q('["first"]') }, 'event_unreadable' ],
+	[ 'a damaged consent', { consent => damaged('{"opt_out":true}', 0, 255) }, 'event_unreadable' ],
+	[ 'a consent that Meta does not know', { consent => q('{"opt_out":"perhaps"}') }, 'event_unreadable' ],
 	[ 'no stage', { event_name => 'NULL' }, 'stage_missing' ],
 	[ 'an endless stage', { event_name => q(repeat('s', 10000)) }, 'stage_too_long' ],
 	[ 'a stage of millions', { event_name => q(repeat('s', 3000000)) }, 'event_unreadable' ],

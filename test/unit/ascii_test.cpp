@@ -21,6 +21,9 @@ TEST(Ascii, EveryByteIsWhatItsCharacterIsAndNoByteBeyondIsAny) {
         EXPECT_EQ(IsAsciiDigit(c), IsIn(kDigits, c)) << byte;
         EXPECT_EQ(IsAsciiLetter(c), is_letter) << byte;
         EXPECT_EQ(IsAsciiAlphanumeric(c), is_letter || IsIn(kDigits, c)) << byte;
+        EXPECT_EQ(IsAsciiPunctuation(static_cast<char32_t>(byte)),
+                  byte > ' ' && byte < 0x7F && !is_letter && !IsIn(kDigits, c))
+            << byte;
         EXPECT_EQ(IsHexDigit(c), IsIn("0123456789abcdefABCDEF", c)) << byte;
     }
 }

@@ -375,14 +375,24 @@ TEST(CheckupTest, ARefusalOfNoEventsShowsThatTheTokenIsTaken) {
 
 TEST(CheckupTest, AWatch) {
     Findings findings;
-    JudgeWatch({"leads", "", "", ""}, &findings);
+    JudgeWatch({"leads", "", "", "", {}}, &findings);
     EXPECT_EQ(StatusOf(findings, Check::kWatch), CheckStatus::kOk);
     EXPECT_EQ(StatusOf(findings, Check::kEventTime), CheckStatus::kOk);
+    EXPECT_EQ(StatusOf(findings, Check::kDroppedValues), CheckStatus::kOk);
     findings.clear();
-    JudgeWatch({"leads", "It is gone.", "Bring it back.", "changed_at"}, &findings);
+    JudgeWatch({"leads",
+                "It is gone.",
+                "Bring it back.",
+                "changed_at",
+                {{"ph", "rounded", 12}, {"em", "form", 1}}},
+               &findings);
     EXPECT_EQ(findings.front().hint, "Bring it back.");
     EXPECT_EQ(StatusOf(findings, Check::kWatch), CheckStatus::kError);
     EXPECT_EQ(StatusOf(findings, Check::kEventTime), CheckStatus::kWarning);
+    EXPECT_EQ(StatusOf(findings, Check::kDroppedValues), CheckStatus::kWarning);
+    EXPECT_EQ(
+        findings.back().detail,
+        "Values of identities that were dropped within 7 days: 13 (ph rounded 12, em form 1).");
 }
 
 }  // namespace

@@ -71,17 +71,30 @@ TEST(Identities, WhatIsNoValueIsDroppedInSilence) {
         R"({"em":"","ph":null,"fn":" n/a ","ln":["-","NULL"],"ct":[],"fbc":"undefined",
             "em":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"})");
     EXPECT_EQ(identities.reason, Reason::kNone);
-    EXPECT_EQ(identities.unusable, "");
+    EXPECT_TRUE(identities.dropped.empty());
     EXPECT_EQ(identities.json, "");
     EXPECT_FALSE(identities.sufficient);
 }
 
 TEST(Identities, WhatCannotBeUsedIsDroppedAndNamed) {
-    const Identities identities = Read(R"({"em":["broken","a@x.de"],"ph":"12","zp":"10115"})");
+    const Identities identities = Read(
+        R"({"em":["broken","a@x.de","k@x.de <b@x.de>"],"ph":["12","5.25645E+11"],"zp":"10115"})");
     EXPECT_EQ(identities.reason, Reason::kNone);
-    EXPECT_EQ(identities.unusable, "em");
+    std::string dropped;
+    for (const DroppedValue& value : identities.dropped) {
+        dropped += std::string(value.key) + " " + std::string(DropCauseCode(value.cause)) + ", ";
+    }
+    EXPECT_EQ(dropped, "em form, em several, ph length, ph rounded, ");
     EXPECT_EQ(Json::parse(identities.json),
               (Json{{"em", Sha256Hex("a@x.de")}, {"zp", Sha256Hex("10115")}}));
+}
+
+TEST(Identities, EveryCauseHasItsWordAndASentence) {
+    for (const DropCause cause : {DropCause::kForm, DropCause::kSeveral, DropCause::kRounded,
+                                  DropCause::kText, DropCause::kLength}) {
+        EXPECT_NE(DropCauseCode(cause), "");
+        EXPECT_EQ(DropCauseText(cause).back(), '.') << DropCauseCode(cause);
+    }
 }
 
 TEST(Identities, RefusesWhatIsNoObjectOfTexts) {
@@ -121,7 +134,7 @@ TEST(Identities, TheLeadIdIsTakenOut) {
     EXPECT_EQ(Read(R"({"lead_id":9007199254740993})").lead_id, 9007199254740993);
     EXPECT_EQ(Read(R"({"lead_id":9007199254740993})").json, "");
     EXPECT_EQ(Read(R"({"lead_id":4711})").lead_id, 0);
-    EXPECT_EQ(Read(R"({"lead_id":4711})").unusable, "lead_id");
+    EXPECT_EQ(Read(R"({"lead_id":4711})").dropped.at(0).key, "lead_id");
 }
 
 TEST(Identities, TheLeadsOwnCountryCountsMoreThanTheDefault) {

@@ -145,6 +145,11 @@ const std::vector<Explanation>& Explanations() {
          [](const Vector& row, const std::string& result) {
              return row.field == "ph" && !result.empty() && row.expected == result + "123";
          }},
+        {"digits with words among them are not one telephone number",
+         [](const Vector& row, const std::string& result) {
+             return row.field == "ph" && result.empty() && HasLetter(row.input) &&
+                    row.expected.size() >= 7 && row.expected.size() <= 15;
+         }},
         {"fewer than seven digits are no telephone number",
          [](const Vector& row, const std::string& result) {
              return row.field == "ph" && result.empty() && row.expected.size() < 7;

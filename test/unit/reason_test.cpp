@@ -100,6 +100,7 @@ TEST(Reason, PublishedCodesStay) {
         {Reason::kIdentityUnknown, "identity_unknown"},
         {Reason::kLeadIdConflict, "lead_id_conflict"},
         {Reason::kCustomDataUnreadable, "custom_data_unreadable"},
+        {Reason::kConsentUnusable, "consent_unusable"},
         {Reason::kUserDataUnreadable, "user_data_unreadable"},
         {Reason::kDeadlinePassed, "deadline_passed"},
         {Reason::kDoubtTooOld, "doubt_too_old"},

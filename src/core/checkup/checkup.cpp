@@ -73,6 +73,8 @@ constexpr CheckText kTable[] = {
      "Call capi_unwatch, put the cause right, and call capi_watch again."},
     {Check::kEventTime, "event_time",
      "Use timestamptz, or give the time zone in the watch: NEW.column AT TIME ZONE 'Europe/Paris'."},
+    {Check::kDroppedValues, "dropped_values",
+     "Look in the table for values of which capi_normalize(key, value) makes NULL; docs/doctor.md says what each cause means."},
 };
 // clang-format on
 
@@ -83,7 +85,7 @@ constexpr bool RowsFollowTheEnum() {
             return false;
         }
     }
-    return std::size(kTable) == static_cast<size_t>(Check::kEventTime) + 1;
+    return std::size(kTable) == static_cast<size_t>(Check::kDroppedValues) + 1;
 }
 static_assert(RowsFollowTheEnum(), "a check lacks its row, or rows are out of order");
 
@@ -231,6 +233,33 @@ void JudgeServer(const ServerFacts& facts, Findings* findings) {
                "No table is watched: only capi_send_lead_event() brings events.", findings);
 }
 
+namespace {
+
+// How many values were dropped, and of which keys for which causes.
+void JudgeDropped(const WatchFacts& facts, Findings* findings) {
+    Finding finding{facts.target,
+                    Check::kDroppedValues,
+                    CheckStatus::kOk,
+                    "No value of an identity was dropped within 7 days.",
+                    {}};
+    int64_t values = 0;
+    std::string list;
+    for (const DroppedFacts& dropped : facts.dropped) {
+        values += dropped.values;
+        list += (list.empty() ? "" : ", ") + dropped.key + ' ' + dropped.cause + ' ' +
+                std::to_string(dropped.values);
+    }
+    if (values > 0) {
+        finding.status = CheckStatus::kWarning;
+        finding.detail =
+            "Values of identities that were dropped within 7 days: " + std::to_string(values) +
+            " (" + list + ").";
+    }
+    findings->push_back(std::move(finding));
+}
+
+}  // namespace
+
 void JudgeWatch(const WatchFacts& facts, Findings* findings) {
     const bool is_intact = facts.problem.empty();
     findings->push_back({facts.target, Check::kWatch,
@@ -250,6 +279,7 @@ void JudgeWatch(const WatchFacts& facts, Findings* findings) {
                              "No time is read without its time zone.",
                              {}});
     }
+    JudgeDropped(facts, findings);
 }
 
 }  // namespace crm_capi

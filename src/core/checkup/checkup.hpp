@@ -51,6 +51,7 @@ enum class Check {
     kWatches,
     kWatch,
     kEventTime,
+    kDroppedValues,
 };
 
 struct CheckText {
@@ -192,15 +193,24 @@ void JudgeFunnel(const FunnelFacts& facts, UnixMicros now, Findings* findings);
 
 // ---- A watch ----
 
+// Values of one key that could not be used, for one cause.
+struct DroppedFacts {
+    std::string key;
+    std::string cause;  // DropCauseCode()
+    int64_t values = 0;
+};
+
 struct WatchFacts {
     std::string target;
     std::string problem;  // empty = it is intact
     std::string hint;     // empty = the check's own
     // Columns of type timestamp without time zone that are read as times.
     std::string bare_timestamps;
+    std::vector<DroppedFacts> dropped;  // within a week; the most frequent first
 };
 
-// Appends two findings: whether the watch works, and whether it reads times without a time zone.
+// Appends three findings: whether the watch works, whether it reads times without a time zone, and
+// how many values of identities it had to drop.
 void JudgeWatch(const WatchFacts& facts, Findings* findings);
 
 }  // namespace crm_capi

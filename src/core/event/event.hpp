@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "core/event/consent.hpp"
+
 namespace crm_capi {
 
 // Microseconds since 1970-01-01 00:00:00 UTC. Meta wants whole seconds; the microseconds stay in
@@ -28,6 +30,7 @@ struct Event {
     std::string event_name;     // the stage
     std::string user_data;      // JSON object text with hashed identities, or empty
     std::string custom_data;    // JSON object text, or empty
+    Consent consent;            // what overrides the dataset's options
     // When it was first sent without learning what became of it; 0 = Meta does not have it.
     UnixMicros in_doubt_since = 0;
     // Its lead must not have its stage by another event (src/pg/shipper/recheck.hpp).

@@ -98,6 +98,21 @@ std::string SharedEnd(const DatasetConstants& dataset) {
     return text + '}';
 }
 
+// What follows custom_data of an event that says something of its own. If it limits the use of its
+// data and says nowhere where, the place is the dataset's.
+void AppendOwnEnd(const DatasetConstants& dataset, const Consent& consent, std::string* out) {
+    Consent own = consent;
+    if (own.limited_use.value_or(false) && !own.country && !own.state) {
+        own.country = dataset.data_processing_options_country;
+        own.state = dataset.data_processing_options_state;
+    }
+    AppendConsent(own, out);
+    if (!own.limited_use && !dataset.data_processing_options.empty()) {
+        AppendProcessingOptions(dataset, out);
+    }
+    out->push_back('}');
+}
+
 // What an ASCII character must be to stand in a JSON string as it is.
 bool IsPlain(char c) {
     return c >= 0x20 && c != '"' && c != '\\' && static_cast<unsigned char>(c) < 0x80;
@@ -146,23 +161,27 @@ void AppendJsonString(std::string_view text, std::string* out) {
 namespace {
 
 // One event, with what all events of its dataset share already made.
-void AppendEventWith(std::string_view dataset_id, const std::string& custom_data,
+void AppendEventWith(const DatasetConstants& dataset, const std::string& custom_data,
                      const std::string& end, const Event& event, std::string* out) {
     out->append("{\"event_name\":");
     AppendJsonString(event.event_name, out);
     out->append(",\"event_time\":");
     AppendInteger(FloorToSeconds(event.event_time), out);
     out->append(",\"action_source\":\"system_generated\"");
-    AppendMember("event_id", EventId(dataset_id, event), out);
+    AppendMember("event_id", EventId(dataset.dataset_id, event), out);
     AppendUserData(event, out);
     AppendCustomData(custom_data, event, out);
-    out->append(end);
+    if (event.consent.opt_out || event.consent.limited_use) {
+        AppendOwnEnd(dataset, event.consent, out);
+    } else {
+        out->append(end);
+    }
 }
 
 }  // namespace
 
 void AppendEvent(const DatasetConstants& dataset, const Event& event, std::string* out) {
-    AppendEventWith(dataset.dataset_id, SharedCustomData(dataset), SharedEnd(dataset), event, out);
+    AppendEventWith(dataset, SharedCustomData(dataset), SharedEnd(dataset), event, out);
 }
 
 RequestBody::RequestBody(const DatasetConstants& dataset, size_t expected_events)
@@ -175,7 +194,7 @@ void RequestBody::Add(const Event& event) {
     if (!is_empty_) {
         text_.push_back(',');
     }
-    AppendEventWith(dataset_.dataset_id, custom_data_, event_end_, event, &text_);
+    AppendEventWith(dataset_, custom_data_, event_end_, event, &text_);
     is_empty_ = false;
 }
 

@@ -30,7 +30,8 @@ constexpr const char* kFixedCustomData[] = {"event_source", "lead_event_source"}
 // Appends one event object. user_data and custom_data of the event are JSON object texts that the
 // enqueue made and validated: their members are spliced in behind the fixed ones (lead_id;
 // event_source, lead_event_source), which they cannot override because enqueue refuses those keys.
-// Throws std::runtime_error if OpenSSL cannot make the event_id.
+// What the event says about consent stands in place of the dataset's options. Throws
+// std::runtime_error if OpenSSL cannot make the event_id.
 void AppendEvent(const DatasetConstants& dataset, const Event& event, std::string* out);
 
 // A request body grows event by event: {"data":[ e1 , e2 ... ] , "test_event_code":... }

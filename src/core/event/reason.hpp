@@ -30,6 +30,7 @@ enum class Reason {
     kWatchNotApproved,
     kCustomDataTooLarge,
     kCustomDataUnreadable,
+    kConsentUnusable,  // the member and what it must be stand beside it
     kUserDataUnreadable,
     kIdentityUnknown,  // the key is none of Meta's; stands beside it
     kIdentityType,

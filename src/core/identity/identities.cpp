@@ -166,18 +166,16 @@ private:
         }
     }
 
-    // Takes the values that are of use. The first key with one that is not goes to the operator
-    // (Identities::unusable), and only if something stands there: a CRM's empty columns are no
-    // news.
+    // Takes the values that are of use. One that is not goes to the operator (Identities::dropped),
+    // but only if something stands there: a CRM's empty columns are no news.
     void TakeValues(const IdentityField& field, const Values& values) {
         std::vector<std::string> taken;
         for (const std::string& text : values.texts) {
             std::optional<std::string> value = HashField(field, text, context_);
             if (value) {
                 taken.push_back(std::move(*value));
-            } else if (NormalizeValue(field, text, context_).fault == ValueFault::kUnusable &&
-                       result_.unusable.empty()) {
-                result_.unusable = field.name;
+            } else if (NormalizeValue(field, text, context_).fault == ValueFault::kUnusable) {
+                result_.dropped.push_back({field.name, CauseOfDrop(field, text)});
             }
         }
         if (!taken.empty()) {

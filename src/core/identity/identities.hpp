@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/event/reason.hpp"
+#include "core/identity/drop_cause.hpp"
 
 namespace crm_capi {
 
@@ -15,14 +17,20 @@ struct IdentityContext {
     int current_year = 0;
 };
 
+// A value that is of no use to Meta.
+struct DroppedValue {
+    std::string_view key;  // of the table of keys
+    DropCause cause = DropCause::kNone;
+};
+
 struct Identities {
     // kNone, or why user_data cannot be taken at all: kUserDataUnreadable, kIdentityUnknown,
     // kIdentityType, kIdentityTooMany.
     Reason reason = Reason::kNone;
     std::string key;  // at fault if there is a reason
-    // The first key with a value that had to be dropped though something is there, such as an
-    // e-mail address without a domain; empty if there is none.
-    std::string unusable;
+    // Values that had to be dropped though something is there, such as an e-mail address without a
+    // domain, in the order of the keys.
+    std::vector<DroppedValue> dropped;
     int64_t lead_id = 0;  // taken out of user_data; 0 = none there
     // Whether Meta would take an event with these identities and no lead id (reference 2.4).
     bool sufficient = false;

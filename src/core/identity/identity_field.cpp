@@ -16,8 +16,8 @@ constexpr Treatment kHashed = Treatment::kHashed;
 constexpr Treatment kPlain = Treatment::kPlain;
 
 constexpr IdentityField kFields[] = {
-    {"em", "", kHashed, false, NormalizeEmail},
-    {"ph", "p:", kHashed, false, NormalizePhone},
+    {"em", "", kHashed, false, NormalizeEmail, EmailDropCause},
+    {"ph", "p:", kHashed, false, NormalizePhone, PhoneDropCause},
     {"fn", "", kHashed, false, NormalizeName},
     {"ln", "", kHashed, false, NormalizeName},
     {"db", "", kHashed, false, NormalizeBirthDate},
@@ -47,6 +47,7 @@ constexpr IdentityField kFields[] = {
     {"ctwa_clid", "", kPlain, false, CheckText},
     {"whatsapp_business_account_id", "", kPlain, false, CheckText},
     {"ig_account_id", "", kPlain, false, CheckText},
+    {"instagram_business_account_id", "", kPlain, false, CheckText},
     {"ig_sid", "", kPlain, false, CheckText},
 };
 
@@ -100,37 +101,32 @@ bool IsOneOf(const std::string_view (&words)[Size], std::string_view word) {
     return std::find(words, words + Size, word) != words + Size;
 }
 
-// ASCII that is neither letter nor digit.
-bool IsMark(char c) {
-    return static_cast<unsigned char>(c) < 0x80 && !IsAsciiAlphanumeric(c);
+// From the first letter or digit of any script to the last one.
+std::string_view WithoutMarksAround(std::string_view text) {
+    size_t first = text.size();
+    size_t end = 0;
+    for (size_t at = 0; at < text.size();) {
+        const CodePoint next = FirstCodePoint(text.substr(at));
+        const size_t length = next.length > 0 ? next.length : 1;
+        if (next.length > 0 && IsLetterOrDigit(next.value)) {
+            first = std::min(first, at);
+            end = at + length;
+        }
+        at += length;
+    }
+    return text.substr(first, end > first ? end - first : 0);
 }
 
-// Whether the value, marks around it aside, is a word that says there is none.
-bool IsPlaceholder(std::string_view value) {
-    while (!value.empty() && IsMark(value.front())) {
-        value.remove_prefix(1);
-    }
-    while (!value.empty() && IsMark(value.back())) {
-        value.remove_suffix(1);
-    }
-    return IsOneOf(kPlaceholders, LowerAscii(value));
+// "-", "?", "...": marks alone are put where there is nothing. With marks around it, a word that
+// says so is still that word.
+bool IsAbsent(std::string_view value) {
+    const std::string_view word = WithoutMarksAround(value);
+    return word.empty() || IsOneOf(kPlaceholders, LowerAscii(word));
 }
 
 // Of a hash with or without a tag.
 bool IsPlaceholderHash(const std::string& hash) {
     return IsOneOf(kPlaceholderHashes, std::string_view(hash).substr(0, kSha256Digits));
-}
-
-// "-", "?", "...": marks alone are put where there is nothing.
-bool HasLetterOrDigit(std::string_view text) {
-    for (size_t at = 0; at < text.size();) {
-        const CodePoint next = FirstCodePoint(text.substr(at));
-        if (next.length > 0 && IsLetterOrDigit(next.value)) {
-            return true;
-        }
-        at += next.length > 0 ? next.length : 1;
-    }
-    return false;
 }
 
 // Whether every byte belongs to a character.
@@ -159,11 +155,6 @@ std::string_view WithoutPrefix(const IdentityField& field, std::string_view valu
         value = TrimBlanks(value.substr(prefix.size()));
     }
     return value;
-}
-
-// Whether the value says no more than that there is none.
-bool IsAbsent(std::string_view value) {
-    return !HasLetterOrDigit(value) || IsPlaceholder(value);
 }
 
 }  // namespace
@@ -220,6 +211,11 @@ std::optional<std::string> NormalizeField(const IdentityField& field, std::strin
         return std::nullopt;
     }
     return std::move(normalized.text);
+}
+
+DropCause CauseOfDrop(const IdentityField& field, std::string_view value) {
+    const std::string_view bare = WithoutPrefix(field, TrimBlanks(value));
+    return field.cause != nullptr && IsUtf8(bare) ? field.cause(bare) : DropCause::kForm;
 }
 
 std::optional<std::string> HashField(const IdentityField& field, std::string_view value,

@@ -23,6 +23,7 @@ struct IdentityField {
     Treatment treatment;
     bool is_number;  // sent as a JSON number
     std::string (*rule)(std::string_view value, const NormalizeContext& context);
+    DropCause (*cause)(std::string_view value) = nullptr;  // nullptr: DropCause::kForm
 };
 
 // The field of this name, or nullptr.
@@ -54,6 +55,9 @@ NormalizedValue NormalizeValue(const IdentityField& field, std::string_view valu
 // The value in the form that is hashed or sent; nothing if it is to be dropped.
 std::optional<std::string> NormalizeField(const IdentityField& field, std::string_view value,
                                           const NormalizeContext& context);
+
+// Why the value, which NormalizeValue calls unusable, is so.
+DropCause CauseOfDrop(const IdentityField& field, std::string_view value);
 
 // What Meta gets: the hash of the normalised value, or the value itself if the field is plain;
 // nothing if it is to be dropped.

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/identity/drop_cause.hpp"
+
 namespace crm_capi {
 
 // What a rule may have to know besides the value. Countries are ISO codes of two letters, in lower
@@ -19,6 +21,11 @@ struct NormalizeContext {
 
 std::string NormalizeEmail(std::string_view value, const NormalizeContext& context);
 std::string NormalizePhone(std::string_view value, const NormalizeContext& context);
+
+// Why the rule has no use for this value. For the others it is DropCause::kForm.
+DropCause EmailDropCause(std::string_view value);
+DropCause PhoneDropCause(std::string_view value);
+
 std::string NormalizeName(std::string_view value, const NormalizeContext& context);
 std::string NormalizeNameStart(std::string_view value, const NormalizeContext& context);
 std::string NormalizeInitial(std::string_view value, const NormalizeContext& context);

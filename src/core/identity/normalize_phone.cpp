@@ -5,11 +5,10 @@
 // completed with the country of the lead, if that is known; if not, its digits are all there is.
 #include <phonenumbers/phonenumberutil.h>
 
+#include "core/identity/dialled.hpp"
 #include "core/identity/identity_rules.hpp"
 #include "core/identity/phone_region.hpp"
 #include "core/text/ascii.hpp"
-#include "core/text/unicode.hpp"
-#include "core/text/utf8.hpp"
 
 namespace crm_capi {
 namespace {
@@ -29,69 +28,10 @@ const PhoneNumberUtil& Library() {
     return *PhoneNumberUtil::GetInstance();
 }
 
-// A number as it was written, without what is no part of it.
-struct Dialled {
-    std::string digits;  // ASCII
-    bool international = false;
-};
-
-// Words and signs after which an extension follows, in lower case.
-bool BeginsExtension(std::string_view text) {
-    for (const std::string_view sign : {"ext", "x", "#", ";"}) {
-        if (text.substr(0, sign.size()) == sign) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// Whether there is nothing but an extension in the rest of the text: a sign, and up to six digits.
-bool IsExtension(std::string_view text) {
-    if (!BeginsExtension(text)) {
-        return false;
-    }
-    size_t digits = 0;
-    for (const char c : text) {
-        digits += IsAsciiDigit(c) ? 1 : 0;
-    }
-    return digits >= 1 && digits <= 6 && IsAsciiDigit(text.back());
-}
-
-// Also the full-width one of Asian keyboards.
-bool IsPlus(char32_t character) {
-    return character == '+' || character == 0xFF0B;
-}
-
-// For Fold, where no character is to be dropped.
-bool Nothing(char32_t) {
-    return false;
-}
-
 // Empty if there is nothing but zeros.
 std::string WithoutLeadingZeros(const std::string& digits) {
     const size_t first = digits.find_first_not_of('0');
     return first == std::string::npos ? std::string() : digits.substr(first);
-}
-
-// Digits of any script become ASCII's; an extension at the end is left away.
-Dialled ReadDialled(std::string_view value) {
-    const std::string text = Fold(value, Nothing);
-    Dialled result;
-    for (size_t at = 0; at < text.size();) {
-        const std::string_view rest = std::string_view(text).substr(at);
-        const CodePoint next = FirstCodePoint(rest);
-        const int digit = DigitValue(next.value);
-        if (digit >= 0) {
-            result.digits.push_back(static_cast<char>('0' + digit));
-        } else if (WithoutLeadingZeros(result.digits).size() >= kFewestDigits &&
-                   IsExtension(rest)) {
-            break;
-        } else if (IsPlus(next.value) && result.digits.empty()) {
-            result.international = true;
-        }
-        at += next.length;
-    }
-    return result;
 }
 
 // The number in E.164 without '+'; empty if it is none by the given test of the library.
@@ -142,12 +82,14 @@ void WarmPhoneRoom() {
 }
 
 // In E.164 without '+' if the number says its country or the lead's country is known and makes a
-// number of it; else the digits as they were given, without zeros in front. Empty if that is too
-// short or too long for a telephone number. Without WarmPhoneRoom the first call is slow.
+// number of it; else the digits as they were given, without zeros in front. Empty if the text is
+// not plainly one number, or if that is too short or too long for one. Without WarmPhoneRoom the
+// first call is slow.
 std::string NormalizePhone(std::string_view value, const NormalizeContext& context) {
     const Dialled dialled = ReadDialled(value);
     const std::string plain = WithoutLeadingZeros(dialled.digits);
-    if (plain.size() < kFewestDigits || dialled.digits.size() > kMostDigits + 4) {
+    if (dialled.cause != DropCause::kNone || plain.size() < kFewestDigits ||
+        dialled.digits.size() > kMostDigits + 4) {
         return {};
     }
     std::string number;
@@ -159,6 +101,11 @@ std::string NormalizePhone(std::string_view value, const NormalizeContext& conte
     number = number.empty() ? plain : number;
     const bool fits = number.size() >= kFewestDigits && number.size() <= kMostDigits;
     return fits ? number : std::string();
+}
+
+DropCause PhoneDropCause(std::string_view value) {
+    const DropCause cause = ReadDialled(value).cause;
+    return cause == DropCause::kNone ? DropCause::kLength : cause;
 }
 
 }  // namespace crm_capi

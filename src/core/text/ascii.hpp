@@ -29,6 +29,12 @@ constexpr bool IsHexDigit(char c) {
     return IsAsciiDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
+// What is printed and is neither letter nor digit: punctuation, and what Unicode calls symbols
+// ($ + < = > ^ ` | ~).
+constexpr bool IsAsciiPunctuation(char32_t c) {
+    return c > ' ' && c < 0x7F && !IsAsciiAlphanumeric(static_cast<char>(c));
+}
+
 // Anything but A to Z stays, so UTF-8 stays UTF-8.
 constexpr char LowerAscii(char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;

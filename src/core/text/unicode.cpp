@@ -126,15 +126,6 @@ bool IsControl(char32_t character) {
     return u_charType(static_cast<UChar32>(character)) == U_CONTROL_CHAR;
 }
 
-bool IsPunctuation(char32_t character) {
-    const auto code = static_cast<UChar32>(character);
-    if (character < 0x80) {
-        return u_isgraph(code) && !u_isalnum(code);
-    }
-    const bool is_accent = u_charType(code) == U_MODIFIER_SYMBOL && character < 0x0300;
-    return u_ispunct(code) || is_accent;
-}
-
 bool IsLetter(char32_t character) {
     return (U_GET_GC_MASK(static_cast<UChar32>(character)) & (U_GC_L_MASK | U_GC_M_MASK)) != 0;
 }

@@ -17,10 +17,6 @@ bool IsBlank(char32_t character);
 // too.
 bool IsControl(char32_t character);
 
-// Punctuation of any script; of ASCII also what Unicode calls symbols ($ + < = > ^ ` | ~), and the
-// accents that stand alone and are typed for an apostrophe.
-bool IsPunctuation(char32_t character);
-
 // A letter, or a mark that belongs to one.
 bool IsLetter(char32_t character);
 

@@ -122,10 +122,10 @@ write_origin(HeapTuple tuple)
         DefElem* const option = makeDefElemExtended(
             nullptr, pstrdup(kOption), reinterpret_cast<Node*>(makeString(pstrdup(origin))),
             before ? DEFELEM_SET : DEFELEM_ADD, -1);
+        /* Zero if there are none, which stands for the empty list. */
         const Datum options = heap_getattr(tuple, kOptions + 1, columns, &nulls[kOptions]);
-        values[kOptions] = transformGenericOptions(
-            ForeignServerRelationId, nulls[kOptions] ? PointerGetDatum(nullptr) : options,
-            list_make1(option), InvalidOid);
+        values[kOptions] = transformGenericOptions(ForeignServerRelationId, options,
+                                                   list_make1(option), InvalidOid);
         nulls[kOptions] = false;
         replaced[kOptions] = true;
         CatalogTupleUpdate(catalog, &tuple->t_self,

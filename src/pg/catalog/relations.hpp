@@ -40,6 +40,8 @@ enum {
     kUserData,
     kCustomData,
     kRecheck,
+    kConsent,
+    kDropped,
     kEnd
 };
 }

@@ -17,6 +17,7 @@
 #include "pg/catalog/dataset.hpp"
 #include "pg/catalog/dataset_settings.hpp"
 #include "pg/catalog/origin.hpp"
+#include "pg/functions/dropped_values.hpp"
 #include "pg/queue/event_log.hpp"
 #include "pg/shared/shared_memory.hpp"
 #include "pg/shared/slots.hpp"
@@ -374,7 +375,7 @@ gather_watches(Oid schema, Checkup* checkup)
         const char* const hint = utf8_result(row, 3);
         const char* const bare = utf8_result(row, 4);
         call_cpp("note a watch",
-                 [&] { checkup->watches.push_back({target, problem, hint, bare}); });
+                 [&] { checkup->watches.push_back({target, problem, hint, bare, {}}); });
     }
     checkup->server.watches = static_cast<int>(SPI_processed);
 }
@@ -389,6 +390,7 @@ gather_facts(Oid schema, Checkup* checkup)
     gather_reach(schema, checkup);
     gather_funnels(schema, checkup);
     gather_watches(schema, checkup);
+    gather_dropped_values(schema, checkup);
 }
 
 }  // namespace crm_capi

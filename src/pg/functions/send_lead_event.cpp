@@ -5,6 +5,7 @@
  */
 #include <optional>
 
+#include "core/event/consent.hpp"
 #include "core/event/payload.hpp"
 #include "core/event/validation.hpp"
 #include "pg/base/clock.hpp"
@@ -13,9 +14,11 @@
 #include "pg/catalog/dataset.hpp"
 #include "pg/catalog/phone_country.hpp"
 #include "pg/functions/unsendable.hpp"
+#include "pg/queue/consent.hpp"
 #include "pg/queue/event_log.hpp"
 #include "pg/queue/identities.hpp"
 #include "pg/watch/column_values.hpp"
+#include "pg/watch/watch_arguments.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(capi_send_lead_event);
@@ -33,6 +36,10 @@ enum Argument {
     kUserData,
     kCustomData,
     kLeadCreatedAt,
+    kOptOut,
+    kProcessingOptions,
+    kProcessingCountry,
+    kProcessingState,
 };
 
 /* An ERROR unless Meta would take the time: not too old, not in the future, not before the lead. */
@@ -70,13 +77,13 @@ lead_created_at(FunctionCallInfo fcinfo)
 /* A value that is there and cannot be used is for the caller to put right; a blank one or a
  * placeholder says that there is none, and was dropped. */
 void
-report_unusable(const char* key)
+report_unusable(const char* key, const char* cause)
 {
     ereport(
         ERROR,
         (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
          errmsg("key \"%s\" of argument \"user_data\" holds a value that cannot be used", key),
-         errdetail("It does not have the form of this identity, and would match nobody."),
+         errdetail("%s", cause),
          errhint("See what capi_normalize('%s', value) makes of it, or leave the key out.", key)));
 }
 
@@ -118,11 +125,47 @@ check_identities(FunctionCallInfo fcinfo, Oid server, NewEvent* event)
     if (!PG_ARGISNULL(kUserData))
         reading = read_identities(PG_GETARG_JSONB_P(kUserData), default_country_of(server));
     if (reading.unusable)
-        report_unusable(reading.unusable);
+        report_unusable(reading.unusable, reading.cause);
     const Reason reason = identify(event, &reading);
     if (reason != Reason::kNone)
         report_unsendable(reason, reading.detail ? psprintf("The key is \"%s\".", reading.detail)
                                                  : "Nothing was enqueued.");
+}
+
+/* Adds a member to a JSON object that is being written. */
+void
+add_member(StringInfo json, int member, const char* value)
+{
+    appendStringInfo(json, "%s\"%s\": %s", json->len > 1 ? ", " : "",
+                     kConsentMembers[member].name.data(), value);
+}
+
+/* NULL if nothing is said; an ERROR for what Meta does not know. */
+Jsonb*
+check_consent(FunctionCallInfo fcinfo)
+{
+    StringInfoData json;
+
+    if ((!PG_ARGISNULL(kProcessingCountry) || !PG_ARGISNULL(kProcessingState)) &&
+        PG_ARGISNULL(kProcessingOptions))
+        report_lonely_place();
+    initStringInfo(&json);
+    appendStringInfoChar(&json, '{');
+    if (!PG_ARGISNULL(kOptOut))
+        add_member(&json, 0, PG_GETARG_BOOL(kOptOut) ? "true" : "false");
+    if (!PG_ARGISNULL(kProcessingOptions))
+        add_member(&json, 1, print_json(PG_GETARG_JSONB_P(kProcessingOptions)));
+    for (int i = kProcessingCountry; i <= kProcessingState; i++) {
+        if (!PG_ARGISNULL(i))
+            add_member(&json, i - kOptOut, psprintf("%d", PG_GETARG_INT32(i)));
+    }
+    appendStringInfoChar(&json, '}');
+    const ConsentWords words = read_consent(json.data);
+    if (words.fault != nullptr)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s", words.fault),
+                        errdetail("Meta knows no other value, and would refuse the event."),
+                        errhint("Leave the argument out if the lead has said nothing about it.")));
+    return words.consent;
 }
 
 /* The event that the call describes, or an ERROR that says which argument is wrong. The dataset and
@@ -147,6 +190,7 @@ check_arguments(FunctionCallInfo fcinfo, Oid server)
     check_identities(fcinfo, server, &event);
     if (!PG_ARGISNULL(kCustomData))
         event.custom_data = check_custom_data(PG_GETARG_JSONB_P(kCustomData));
+    event.consent = check_consent(fcinfo);
     return event;
 }
 

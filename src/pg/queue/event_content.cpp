@@ -4,9 +4,11 @@
 #include "pg/base/clock.hpp"
 #include "pg/queue/event_content.hpp"
 
+#include "core/event/consent.hpp"
 #include "core/event/validation.hpp"
 #include "pg/base/attempt.hpp"
 #include "pg/base/encoding.hpp"
+#include "pg/base/guard.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/base/json.hpp"
 #include "pg/queue/reached_stage.hpp"
@@ -25,11 +27,13 @@ namespace {
 constexpr Size kLargestValue = 1024 * 1024;
 
 /* Columns that can be of any size. */
-enum Wide { kEventName, kUserData, kCustomData, kRecheck, kWideColumns };
+enum Wide { kEventName, kUserData, kCustomData, kRecheck, kConsent, kWideColumns };
 
 constexpr int kColumnOf[kWideColumns] = {event_log_column::kEventName, event_log_column::kUserData,
-                                         event_log_column::kCustomData, event_log_column::kRecheck};
-constexpr const char* kNameOf[kWideColumns] = {"event_name", "user_data", "custom_data", "recheck"};
+                                         event_log_column::kCustomData, event_log_column::kRecheck,
+                                         event_log_column::kConsent};
+constexpr const char* kNameOf[kWideColumns] = {"event_name", "user_data", "custom_data", "recheck",
+                                               "consent"};
 
 struct Content {
     LoggedEvent* event;
@@ -123,6 +127,25 @@ read_recheck(LoggedEvent* event, Jsonb* recheck)
                                        name_in(recheck, "table"), name_in(recheck, "trigger"));
 }
 
+/* Of what nobody can read nobody knows what was consented to. */
+void
+read_consent_column(Content* content)
+{
+    const char* const json = json_text(content, kConsent);
+    bool is_read = true;
+
+    content->event->consent = {};
+    if (*json == '\0')
+        return;
+    call_cpp("read the consent signals of an event", [&] {
+        const ConsentReading reading = ReadConsent(json);
+        is_read = reading.is_object && reading.fault == nullptr;
+        content->event->consent = reading.consent;
+    });
+    if (!is_read)
+        refuse_column(content, "holds no consent signals");
+}
+
 void
 convert(void* argument)
 {
@@ -133,6 +156,7 @@ convert(void* argument)
     event->user_data = json_text(content, kUserData);
     event->custom_data = json_text(content, kCustomData);
     read_recheck(event, json_column(content, kRecheck));
+    read_consent_column(content);
 }
 
 /* False if one of the columns is too large to be looked at. */
@@ -197,6 +221,7 @@ read_content(Relation log, HeapTuple row, LoggedEvent* event)
     event->recheck = nullptr;
     event->is_first_only = false;
     event->condition_of = "";
+    event->consent = {};
     read_times(log, row, event);
     if (event->unreadable != Reason::kNone || !find_columns(log, row, &content, &is_plain))
         return;

@@ -45,6 +45,8 @@ insert_event(const Relations* relations, int64 id, TimestampTz now, const NewEve
     set(event_log_column::kCustomData, event.custom_data != nullptr,
         PointerGetDatum(event.custom_data));
     set(event_log_column::kRecheck, event.recheck != nullptr, PointerGetDatum(event.recheck));
+    set(event_log_column::kConsent, event.consent != nullptr, PointerGetDatum(event.consent));
+    set(event_log_column::kDropped, event.dropped != nullptr, PointerGetDatum(event.dropped));
     return insert_row(&event_log, relations->event_log, values, nulls, lengthof(values), place);
 }
 

@@ -20,6 +20,8 @@ struct NewEvent {
     Jsonb* user_data;   /* may be NULL */
     Jsonb* custom_data; /* may be NULL */
     Jsonb* recheck;     /* what counts once more before it is sent; may be NULL */
+    Jsonb* consent;     /* what overrides the dataset's options; may be NULL */
+    Jsonb* dropped;     /* values of identities that could not be used; may be NULL */
     Reason parked;      /* kNone = owed; else why it can never be sent */
     const char* detail; /* of the reason; may be NULL; never personal data */
 };

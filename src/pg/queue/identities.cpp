@@ -33,6 +33,25 @@ CopyIfAny(const std::string& text)
     return text.empty() ? nullptr : CopyToPalloc(text);
 }
 
+/* C++ regime. Keys and causes are words of ours. */
+void
+NoteDropped(const std::vector<DroppedValue>& dropped, IdentityReading* reading)
+{
+    std::string list;
+
+    if (dropped.empty())
+        return;
+    for (const DroppedValue& value : dropped)
+        list.append(list.empty() ? "[[\"" : ", [\"")
+            .append(value.key)
+            .append("\", \"")
+            .append(DropCauseCode(value.cause))
+            .append("\"]");
+    reading->unusable = CopyToPalloc(dropped.front().key);
+    reading->cause = CopyToPalloc(DropCauseText(dropped.front().cause));
+    reading->dropped = CopyToPalloc(list + ']');
+}
+
 /* The core's answer in PostgreSQL's memory; the hashed object in *json. */
 IdentityReading
 normalize(std::string_view utf8, const char* default_country, const char** json)
@@ -44,7 +63,7 @@ normalize(std::string_view utf8, const char* default_country, const char** json)
         const Identities identities = NormalizeUserData(utf8, context);
         reading.reason = identities.reason;
         reading.detail = CopyIfAny(identities.key);
-        reading.unusable = CopyIfAny(identities.unusable);
+        NoteDropped(identities.dropped, &reading);
         reading.lead_id = identities.lead_id;
         reading.sufficient = identities.sufficient;
         reading.lane = identities.json.empty() ? 0 : LaneKey(identities.json);

@@ -18,6 +18,8 @@ struct IdentityReading {
     Reason reason;        /* kNone, or why it cannot be taken; then nothing below is set */
     const char* detail;   /* of the reason: the key at fault; may be NULL; never personal data */
     const char* unusable; /* the first key of which a value was dropped though it was not blank */
+    const char* cause;    /* a sentence about that value */
+    const char* dropped;  /* all of them, as a JSON list of pairs of key and cause; NULL = none */
     int64 lead_id;        /* of user_data; 0 = none */
     bool sufficient;      /* Meta would take the event without a lead id */
     int64 lane;       /* of these identities, should there be no better one; 0 = none are left */

@@ -25,6 +25,7 @@ struct LoggedEvent {
     const char* event_name; /* UTF-8; "" if absent */
     const char* user_data;  /* JSON in UTF-8; "" if absent */
     const char* custom_data;
+    Consent consent; /* what it says in place of the dataset's options */
     /* What counts once more before it is sent; NULL if nothing does. */
     Jsonb* recheck;
     bool is_first_only; /* no other event of the lead may have the stage (reached_stage.hpp) */
@@ -44,6 +45,7 @@ MakeEvent(const LoggedEvent& row)
     event.event_name = row.event_name;
     event.user_data = row.user_data;
     event.custom_data = row.custom_data;
+    event.consent = row.consent;
     event.needs_recheck = row.is_first_only;
     event.condition_of = row.condition_of;
     return event;

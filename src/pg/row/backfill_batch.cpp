@@ -90,6 +90,8 @@ keep(Backfill* backfill, const NewEvent& event)
     kept->user_data = copy_json(event.user_data);
     kept->custom_data = copy_json(event.custom_data);
     kept->recheck = copy_json(event.recheck);
+    kept->consent = copy_json(event.consent);
+    kept->dropped = copy_json(event.dropped);
     MemoryContextSwitchTo(before);
 }
 

@@ -5,14 +5,13 @@
 #include "pg/base/clock.hpp"
 
 #include "core/event/validation.hpp"
-#include "pg/base/encoding.hpp"
 #include "pg/base/json.hpp"
 #include "pg/base/texts.hpp"
 #include "pg/catalog/dataset.hpp"
 #include "pg/queue/identities.hpp"
 #include "pg/queue/reached_stage.hpp"
 #include "pg/queue/tombstone.hpp"
-#include "pg/row/row_members.hpp"
+#include "pg/row/row_data.hpp"
 #include "pg/row/row_reference.hpp"
 #include "pg/row/row_values.hpp"
 #include "pg/watch/guarded_types.hpp"
@@ -24,16 +23,6 @@ namespace {
 constexpr Role kDeciding[] = {kLeadIdRole, kConditionRole, kStageRole};
 constexpr Role kCompared[] = {kLeadIdRole, kStageRole};
 constexpr Role kTimes[] = {kEventTimeRole, kLeadCreatedAtRole};
-
-/* The first reason found is kept: one is enough to park an event. */
-void
-park(NewEvent* event, Reason reason, const char* detail)
-{
-    if (event->parked == Reason::kNone && reason != Reason::kNone) {
-        event->parked = reason;
-        event->detail = detail;
-    }
-}
 
 /* Whether the watch takes the role from the row at all. */
 bool
@@ -226,53 +215,8 @@ read_times(Watch* watch, const Row& row, NewEvent* event)
 }
 
 /*
- * Identities and further data
+ * The rest
  */
-
-/* Whether the JSON can be sent, in which nothing but texts can be anything else than ASCII. */
-bool
-has_utf8_form(Jsonb* json)
-{
-    bool complete;
-
-    if (GetDatabaseEncoding() == PG_UTF8)
-        return true;
-    (void)to_utf8(std::string_view(print_json(json)), &complete);
-    return complete;
-}
-
-/* Custom_data that is too large, or cannot be sent, is left out, and parks the event. */
-void
-judge_custom_data(NewEvent* event)
-{
-    if (event->custom_data == nullptr)
-        return;
-    if (VARSIZE(event->custom_data) > kLargestCustomData)
-        park(event, Reason::kCustomDataTooLarge, nullptr);
-    else if (!has_utf8_form(event->custom_data))
-        park(event, Reason::kCustomDataUnreadable, nullptr);
-    else
-        return;
-    event->custom_data = nullptr;
-}
-
-void
-read_data(Watch* watch, const Row& row, NewEvent* event)
-{
-    RowMembers members;
-    IdentityReading reading = {};
-
-    read_members(watch, row, &members);
-    park(event, members.reason, members.detail);
-    event->custom_data = members.custom_data;
-    judge_custom_data(event);
-    if (members.user_data != nullptr)
-        reading = read_identities(members.user_data, watch->default_country);
-    else if (!event->has_lead_id || event->lead_id > 0)
-        return;
-    const Reason reason = identify(event, &reading);
-    park(event, reason, reading.detail);
-}
 
 /* What is looked at once more before the event is sent. */
 void

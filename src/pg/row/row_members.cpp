@@ -1,5 +1,6 @@
 /*
- * row_members.cpp - the members of user_data and custom_data that a watch takes from a row.
+ * row_members.cpp - the members of user_data, custom_data and consent that a watch takes from a
+ * row.
  *
  * All of it happens with the owner's rights: what turns a value into JSON can be a cast that
  * somebody has written.
@@ -17,8 +18,8 @@ struct MembersReading {
     Watch* watch;
     const Row* row;
     RowMembers* members;
-    const char* argument;   /* being read: user_data or custom_data */
-    const Member* member;   /* of it */
+    const char* prefix;     /* of what is being read: "user_data.", "custom_data." or nothing */
+    const Member* member;   /* being read */
     Expression* expression; /* being evaluated */
 };
 
@@ -119,12 +120,12 @@ read_member(MembersReading* reading, JsonbValue* value, bool as_text)
 
 /* NULL if the object would have no member. */
 Jsonb*
-read_object(MembersReading* reading, const Members& members, const char* argument, bool as_text)
+read_object(MembersReading* reading, const Members& members, const char* prefix, bool as_text)
 {
     JsonBuilder builder = {};
     int count = 0;
 
-    reading->argument = argument;
+    reading->prefix = prefix;
     push_json(&builder, WJB_BEGIN_OBJECT, nullptr);
     for (int i = 0; i < members.count; i++) {
         JsonbValue key = string_value(members.list[i].key);
@@ -147,9 +148,10 @@ read_objects(void* argument)
     auto* const reading = static_cast<MembersReading*>(argument);
 
     reading->members->user_data =
-        read_object(reading, reading->watch->user_data, "user_data", true);
+        read_object(reading, reading->watch->user_data, "user_data.", true);
     reading->members->custom_data =
-        read_object(reading, reading->watch->custom_data, "custom_data", false);
+        read_object(reading, reading->watch->custom_data, "custom_data.", false);
+    reading->members->consent = read_object(reading, reading->watch->consent, "", false);
 }
 
 }  // namespace
@@ -162,7 +164,7 @@ read_members(Watch* watch, const Row& row, RowMembers* members)
     Failure failure;
 
     memset(members, 0, sizeof *members);
-    if (watch->user_data.count + watch->custom_data.count == 0)
+    if (watch->user_data.count + watch->custom_data.count + watch->consent.count == 0)
         return;
     if (try_for_watch(watch, Surroundings::kPinned, read_objects, &reading, &failure))
         return;
@@ -170,8 +172,9 @@ read_members(Watch* watch, const Row& row, RowMembers* members)
         forget_state(reading.expression);
     members->user_data = nullptr;
     members->custom_data = nullptr;
+    members->consent = nullptr;
     members->reason = Reason::kExpressionFailed;
-    members->detail = psprintf("argument \"%s.%s\": SQLSTATE %s", reading.argument,
+    members->detail = psprintf("argument \"%s%s\": SQLSTATE %s", reading.prefix,
                                reading.member->key, unpack_sql_state(failure.sqlstate));
 }
 

@@ -1,5 +1,6 @@
 /*
- * row_members.hpp - the members of user_data and custom_data that a watch takes from a row.
+ * row_members.hpp - the members of user_data, custom_data and consent that a watch takes from a
+ * row.
  */
 #pragma once
 
@@ -11,6 +12,7 @@ namespace crm_capi {
 struct RowMembers {
     Jsonb* user_data; /* each member a text or a list of texts, as plain as the row has it */
     Jsonb* custom_data;
+    Jsonb* consent;
     Reason reason; /* kNone, or why they could not be read */
     const char* detail;
 };

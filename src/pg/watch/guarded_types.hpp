@@ -31,7 +31,7 @@ bool is_equal(ColumnReader* reader, Datum a, Datum b);
 inline bool
 is_at_hand(Datum value)
 {
-    const char* const pointer = DatumGetPointer(value);
+    const auto pointer = static_cast<const char*>(DatumGetPointer(value));
 
     return !VARATT_IS_EXTERNAL(pointer) && !VARATT_IS_COMPRESSED(pointer);
 }

@@ -21,7 +21,7 @@ struct Source {
     Expression* expression;
 };
 
-/* A value of user_data or custom_data: one source, or a list of them. */
+/* A value of user_data, custom_data or consent: one source, or a list of them. */
 struct MemberSource {
     Source source;
     FmgrInfo to_json;
@@ -55,6 +55,7 @@ struct Watch {
     Source sources[kRoles];
     Members user_data;
     Members custom_data;
+    Members consent;
     bool has_expressions;
     List* relations;  /* OIDs of what the expressions look into */
     List* items;      /* PlanInvalItem: functions and domains that they are made of */

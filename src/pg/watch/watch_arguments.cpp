@@ -3,6 +3,7 @@
  */
 #include "pg/watch/watch_arguments.hpp"
 
+#include "core/event/consent.hpp"
 #include "core/event/reason.hpp"
 #include "pg/base/json.hpp"
 #include "pg/base/primary_key.hpp"
@@ -28,6 +29,7 @@ enum Argument {
     kCondition,
     kRepeat,
     kRecheck,
+    kConsent, /* the first of its members, which follow in the order of kConsentMembers */
 };
 
 /* NULL if it was not given. */
@@ -192,32 +194,70 @@ write_expressions(Relation table, WatchDefinition* definition)
     }
 }
 
+/* What to do about a time of a type that holds none. A text is cast by the watch itself, because
+ * nobody but the CRM knows which zone its texts leave out; `source` is the text's column or
+ * expression. */
+const char*
+time_hint(const ColumnReader& reader, const char* source)
+{
+    const char* const value = reader.number > 0 ? source : psprintf("(%s)", source);
+
+    if (!reader.is_text)
+        return "Use a value of type timestamptz, timestamp (taken as UTC), date, or bigint (Unix "
+               "seconds or milliseconds).";
+    return psprintf(
+        "Cast the text: use the expression %s::timestamptz if each value ends in its "
+        "zone, such as Z or +02:00; if they are local times, name the zone: "
+        "%s::timestamp AT TIME ZONE 'Europe/Berlin'.",
+        value, value);
+}
+
 /* An ERROR that names the argument and its type. `wanted` completes "is no ...". */
 void
-refuse_type(Role role, const ColumnReader& reader, const char* wanted, const char* hint)
+refuse_type(const char* argument, const ColumnReader& reader, const char* wanted, const char* hint)
 {
-    ereport(ERROR,
-            (errcode(ERRCODE_DATATYPE_MISMATCH),
-             errmsg("argument \"%s\" is no %s", role_name(role), wanted),
-             errdetail("Its type is %s.", format_type_be(reader.type)), errhint("%s", hint)));
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("argument \"%s\" is no %s", argument, wanted),
+         errdetail("Its type is %s.", format_type_be(reader.type)), errhint("%s", hint)));
+}
+
+/* An ERROR for several values in one: a whole row would be sent with all that it holds. */
+void
+refuse_compound(const char* argument, const ColumnReader& reader)
+{
+    const char kind = get_typtype(reader.type);
+
+    if (kind == TYPTYPE_PSEUDO || kind == TYPTYPE_COMPOSITE)
+        refuse_type(argument, reader, "single value",
+                    "Use one column, or an expression of one value.");
 }
 
 /* An ERROR unless what the expression yields can be used for the role. */
 void
-check_type(Role role, const ColumnReader& reader)
+check_type(Role role, const ColumnReader& reader, const char* source)
 {
     const bool is_time = role == kEventTimeRole || role == kLeadCreatedAtRole;
-    const char kind = get_typtype(reader.type);
 
-    /* A whole row would be sent with all that it holds. */
-    if (kind == TYPTYPE_PSEUDO || kind == TYPTYPE_COMPOSITE)
-        refuse_type(role, reader, "single value", "Use one column, or an expression of one value.");
+    refuse_compound(role_name(role), reader);
     if (is_time && !is_time_type(reader.type))
-        refuse_type(role, reader, "time",
-                    "Use a value of type timestamptz, timestamp (taken as UTC), date, or bigint "
-                    "(Unix seconds or milliseconds).");
+        refuse_type(role_name(role), reader, "time", time_hint(reader, source));
     if (role == kConditionRole && reader.type != BOOLOID)
-        refuse_type(role, reader, "condition", "Use an expression that is true or false.");
+        refuse_type(role_name(role), reader, "condition",
+                    "Use an expression that is true or false.");
+}
+
+/* An ERROR unless the member of consent can be what Meta wants of it. Texts and numbers are judged
+ * row by row. */
+void
+check_consent_type(const Member& member)
+{
+    const ColumnReader& reader = member.sources[0].source.reader;
+
+    refuse_compound(member.key, reader);
+    if (strcmp(member.key, kConsentMembers[0].name.data()) == 0 && reader.type != BOOLOID)
+        refuse_type(member.key, reader, "truth value",
+                    "Use a boolean column, or an expression that is true or false.");
 }
 
 /* Runs with the owner's rights. */
@@ -228,9 +268,12 @@ try_out(void* argument)
 
     compile_sources(work);
     for (int role = 0; role < kRoles; role++) {
-        if (work->definition->roles[role] != nullptr)
-            check_type(static_cast<Role>(role), work->watch->sources[role].reader);
+        const char* const source = work->definition->roles[role];
+        if (source != nullptr)
+            check_type(static_cast<Role>(role), work->watch->sources[role].reader, source);
     }
+    for (int i = 0; i < work->watch->consent.count; i++)
+        check_consent_type(work->watch->consent.list[i]);
     check_sources(work);
 }
 
@@ -263,8 +306,7 @@ check_time_column(Relation table, const char* name)
                  errmsg("column \"%s\" of relation \"%s\" holds no time", name,
                         RelationGetRelationName(table)),
                  errdetail("Its type is %s.", format_type_be(reader.type)),
-                 errhint("Use a column of type timestamptz, timestamp (taken as UTC), date, or "
-                         "bigint (Unix seconds or milliseconds).")));
+                 errhint("%s", time_hint(reader, psprintf("NEW.%s", quote_identifier(name))))));
 }
 
 }  // namespace
@@ -276,6 +318,45 @@ report_missing_argument(const char* name)
                     errmsg("argument \"%s\" must not be null or empty", name),
                     errdetail("A watch needs a table, a lead id and a stage."),
                     errhint("Give a value for \"%s\".", name)));
+}
+
+namespace {
+
+/* The arguments of consent as an object; NULL if none was given, an ERROR for a place of a limited
+ * use that is none. */
+Jsonb*
+read_consent_sources(FunctionCallInfo fcinfo, Relation table)
+{
+    JsonBuilder object = {};
+    int count = 0;
+
+    push_json(&object, WJB_BEGIN_OBJECT, nullptr);
+    for (int i = 0; i < static_cast<int>(lengthof(kConsentMembers)); i++) {
+        const char* const name = kConsentMembers[i].name.data();
+        const char* const text = text_argument(fcinfo, kConsent + i);
+        if (text == nullptr || *text == '\0')
+            continue;
+        JsonbValue key = string_value(name);
+        JsonbValue value = string_value(write_source(table, text, name));
+        push_json(&object, WJB_KEY, &key);
+        push_json(&object, WJB_VALUE, &value);
+        count++;
+    }
+    push_json(&object, WJB_END_OBJECT, nullptr);
+    if ((!PG_ARGISNULL(kConsent + 2) || !PG_ARGISNULL(kConsent + 3)) && PG_ARGISNULL(kConsent + 1))
+        report_lonely_place();
+    return count > 0 ? built_json(object) : nullptr;
+}
+
+}  // namespace
+
+void
+report_lonely_place()
+{
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("country and state need the argument \"data_processing_options\""),
+                    errdetail("They say for which place the use of the data is limited."),
+                    errhint("Give data_processing_options, or leave country and state out.")));
 }
 
 WatchDefinition
@@ -296,9 +377,10 @@ read_watch_arguments(FunctionCallInfo fcinfo, Relation table)
         require_primary_key(table);
     definition.user_data = read_member_sources(fcinfo, kUserData, "user_data", table);
     definition.custom_data = read_member_sources(fcinfo, kCustomData, "custom_data", table);
+    definition.consent = read_consent_sources(fcinfo, table);
     definition.is_plain = definition.stage_map == nullptr && definition.user_data == nullptr &&
-                          definition.custom_data == nullptr && !definition.first_only &&
-                          definition.roles[kConditionRole] == nullptr &&
+                          definition.custom_data == nullptr && definition.consent == nullptr &&
+                          !definition.first_only && definition.roles[kConditionRole] == nullptr &&
                           are_columns(table, definition);
     if (definition.is_plain) {
         check_time_column(table, definition.roles[kEventTimeRole]);

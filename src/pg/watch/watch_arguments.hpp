@@ -15,4 +15,8 @@ WatchDefinition read_watch_arguments(FunctionCallInfo fcinfo, Relation table);
 /* For an argument that a watch cannot do without. */
 void report_missing_argument(const char* name);
 
+/* For a country or a state of which nobody says what they are to limit. Of capi_send_lead_event(),
+ * too. */
+void report_lonely_place();
+
 }  // namespace crm_capi

@@ -81,10 +81,11 @@ compile_member(Compilation* work, Member* member, const JsonbValue& value)
         add_source(work, member, *getIthJsonbValueFromContainer(value.val.binary.data, i));
 }
 
-/* Compiles user_data or custom_data, an object of texts and lists of texts, as capi_watch() has
- * written it. */
+/* Compiles user_data, custom_data or consent, an object of texts and lists of texts, as
+ * capi_watch() has written it. The members of consent were arguments themselves: `prefix` is empty
+ * then. */
 void
-compile_members(Compilation* work, const char* argument, Jsonb* given, Members* members)
+compile_members(Compilation* work, const char* prefix, Jsonb* given, Members* members)
 {
     JsonbValue key_or_value;
     Member* member = nullptr;
@@ -100,7 +101,7 @@ compile_members(Compilation* work, const char* argument, Jsonb* given, Members* 
             member = &members->list[members->count++];
             member->key = MemoryContextStrdup(work->watch->memory, copy_string(key_or_value));
             work->part =
-                MemoryContextStrdup(work->watch->memory, psprintf("%s.%s", argument, member->key));
+                MemoryContextStrdup(work->watch->memory, psprintf("%s%s", prefix, member->key));
         } else if (token == WJB_VALUE) {
             compile_member(work, member, key_or_value);
         }
@@ -117,7 +118,7 @@ check_source(Compilation* work, const Source& source)
     check_rights(source.expression);
 }
 
-/* The same for each source of user_data or custom_data. */
+/* The same for each source of user_data, custom_data or consent. */
 void
 check_members(Compilation* work, const Members& members)
 {
@@ -144,8 +145,9 @@ compile_sources(void* argument)
         const Source source = compile_source(work, definition->roles[role], may_read_old);
         work->watch->sources[role] = source;
     }
-    compile_members(work, "user_data", definition->user_data, &work->watch->user_data);
-    compile_members(work, "custom_data", definition->custom_data, &work->watch->custom_data);
+    compile_members(work, "user_data.", definition->user_data, &work->watch->user_data);
+    compile_members(work, "custom_data.", definition->custom_data, &work->watch->custom_data);
+    compile_members(work, "", definition->consent, &work->watch->consent);
 }
 
 void
@@ -157,6 +159,7 @@ check_sources(void* argument)
         check_source(work, source);
     check_members(work, work->watch->user_data);
     check_members(work, work->watch->custom_data);
+    check_members(work, work->watch->consent);
 }
 
 }  // namespace crm_capi

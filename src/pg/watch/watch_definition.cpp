@@ -62,6 +62,7 @@ read_options(Jsonb* options, WatchDefinition* definition)
         (void)read_unmapped(unmapped, &definition->unmapped);
     definition->user_data = object_member(options, "user_data");
     definition->custom_data = object_member(options, "custom_data");
+    definition->consent = object_member(options, "consent");
     definition->first_only = repeat != nullptr && strcmp(repeat, "first") == 0;
     definition->recheck = true_member(options, "recheck");
 }
@@ -109,6 +110,8 @@ write_options(const WatchDefinition& definition)
         add_json(&json, "user_data", definition.user_data);
     if (definition.custom_data != nullptr)
         add_json(&json, "custom_data", definition.custom_data);
+    if (definition.consent != nullptr)
+        add_json(&json, "consent", definition.consent);
     if (definition.first_only)
         add_text(&json, "repeat", "first");
     if (definition.recheck) {

@@ -28,6 +28,7 @@ struct WatchDefinition {
     Unmapped unmapped;
     Jsonb* user_data;   /* NULL, or an object: key to column or expression, or a list of them */
     Jsonb* custom_data; /* likewise */
+    Jsonb* consent;     /* likewise, of the members of core/event/consent.hpp; no lists */
     bool first_only;    /* each stage of a lead once */
     bool recheck;       /* the condition counts once more just before the event is sent */
 };

@@ -42,10 +42,11 @@ CREATE TEMP TABLE looked AS SELECT :before::bigint AS id;
 -- The events that were enqueued since the last call, whichever of these two it was.
 CREATE FUNCTION pg_temp.new_events() RETURNS TABLE (
     id bigint, dataset name, lead_id bigint, event_name text, event_time timestamptz, user_data jsonb,
-    custom_data jsonb, reason_code text, detail text) LANGUAGE plpgsql AS $$
+    custom_data jsonb, reason_code text, detail text, consent jsonb, dropped jsonb) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
-    RETURN QUERY SELECT e.id, d.name, e.lead_id, e.event_name, e.event_time, e.user_data, e.custom_data, s.reason_code, s.detail
+    RETURN QUERY SELECT e.id, d.name, e.lead_id, e.event_name, e.event_time, e.user_data, e.custom_data, s.reason_code, s.detail,
+            e.consent, e.dropped
         FROM capi_event_log e LEFT JOIN capi_settlement s ON s.event = e.id LEFT JOIN capi_dataset d ON d.number = e.dataset
         WHERE e.id > (SELECT l.id FROM looked l) ORDER BY e.id;
     UPDATE looked SET id = (SELECT coalesce(max(e.id), 0) FROM capi_event_log e);
