@@ -105,6 +105,25 @@ json_text(Content* content, Wide column)
                                                                static_cast<int>(VARSIZE(json))));
 }
 
+/* Of what nobody can read nobody knows what was consented to. */
+void
+read_consent_column(Content* content)
+{
+    const char* const json = json_text(content, kConsent);
+    bool is_read = true;
+
+    content->event->consent = {};
+    if (*json == '\0')
+        return;
+    call_cpp("read the consent signals of an event", [&] {
+        const ConsentReading reading = ReadConsent(json);
+        is_read = reading.is_object && reading.fault == nullptr;
+        content->event->consent = reading.consent;
+    });
+    if (!is_read)
+        refuse_column(content, "holds no consent signals");
+}
+
 /* A member of a row reference (row_reference.hpp), or "". */
 const char*
 name_in(const Jsonb* recheck, const char* member)
@@ -125,25 +144,6 @@ read_recheck(LoggedEvent* event, Jsonb* recheck)
     if (text_member(&recheck->root, "table") != nullptr)
         event->condition_of = psprintf("%s.%s.%s", name_in(recheck, "schema"),
                                        name_in(recheck, "table"), name_in(recheck, "trigger"));
-}
-
-/* Of what nobody can read nobody knows what was consented to. */
-void
-read_consent_column(Content* content)
-{
-    const char* const json = json_text(content, kConsent);
-    bool is_read = true;
-
-    content->event->consent = {};
-    if (*json == '\0')
-        return;
-    call_cpp("read the consent signals of an event", [&] {
-        const ConsentReading reading = ReadConsent(json);
-        is_read = reading.is_object && reading.fault == nullptr;
-        content->event->consent = reading.consent;
-    });
-    if (!is_read)
-        refuse_column(content, "holds no consent signals");
 }
 
 void
@@ -219,9 +219,9 @@ read_content(Relation log, HeapTuple row, LoggedEvent* event)
     event->detail = nullptr;
     event->event_name = event->user_data = event->custom_data = "";
     event->recheck = nullptr;
+    event->consent = {};
     event->is_first_only = false;
     event->condition_of = "";
-    event->consent = {};
     read_times(log, row, event);
     if (event->unreadable != Reason::kNone || !find_columns(log, row, &content, &is_plain))
         return;

@@ -119,12 +119,10 @@ do_owners_work(void* argument)
     refuse_writing();
 }
 
-}  // namespace
-
+/* What works meanwhile calls none of our functions; also when it raises. */
 void
-do_as_owner(Oid owner, Surroundings surroundings, void (*work)(void* argument), void* argument)
+do_without_calls(void (*work)(void* argument), void* argument)
 {
-    const Session before = enter(owner, surroundings);
     const bool were_forbidden = forbid_calls(true);
 
     PG_TRY();
@@ -136,6 +134,16 @@ do_as_owner(Oid owner, Surroundings surroundings, void (*work)(void* argument), 
         (void)forbid_calls(were_forbidden);
     }
     PG_END_TRY();
+}
+
+}  // namespace
+
+void
+do_as_owner(Oid owner, Surroundings surroundings, void (*work)(void* argument), void* argument)
+{
+    const Session before = enter(owner, surroundings);
+
+    do_without_calls(work, argument);
     leave(before, surroundings);
 }
 
