@@ -23,7 +23,7 @@ FROM (VALUES
     (511, 'st', 'New York'), (512, 'st', 'N.Y.'), (513, 'st', 'Baden-Württemberg'),
     (521, 'zp', '94035-1234'), (522, 'zp', 'SW1A 1AA'), (523, 'zp', 'z:10115'), (524, 'zp', '-'),
     (531, 'country', 'DE'), (532, 'country', 'deu'), (533, 'country', 'Germany'), (534, 'country', 'Atlantis'),
-    (601, 'external_id', ' Kunde 4711 '), (602, 'external_id', '550E8400-E29B-41D4-A716-446655440000'),
+    (525, 'zp', '10115.0'), (526, 'zp', '1.0115E+04'), (600, 'external_id', '5.25645E+11'), (601, 'external_id', ' Kunde 4711 '), (602, 'external_id', '550E8400-E29B-41D4-A716-446655440000'),
     (701, 'lead_id', 'l:123456789012345'), (702, 'lead_id', '4711'), (703, 'client_ip_address', '2001:db8::1'),
     (704, 'client_ip_address', 'localhost'), (705, 'fbc', 'fb.1.1554763741205.IwAR2F4-dbP0l7Mn1IawQQGCINEz7PYXQvwjNwB_qa2ofrHyiLjcbCRxTDMgk'),
     (706, 'fbc', 'fb.1.1554763741205.AbCdEf.AQMBAgMA'), (707, 'fbp', 'fb.1.1554763741205.1098115397'), (708, 'fbc', 'IwAR2F4'),

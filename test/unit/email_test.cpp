@@ -59,5 +59,23 @@ TEST(Email, OtherKeysHaveOneCause) {
     EXPECT_EQ(CauseOfDrop(*FindIdentityField("em"), "\xff@x.org@"), DropCause::kForm);
 }
 
+// Different numbers have the same rounded text: it would be one id of many people.
+TEST(RoundedNumber, IsNoIdAndNoPostalCode) {
+    for (const char* const key : {"external_id", "zp"}) {
+        const IdentityField& field = *FindIdentityField(key);
+        for (const char* const rounded : {"5.25645E+11", "5,25645e+11", "5E+11", "1.0115E+04"}) {
+            EXPECT_FALSE(NormalizeField(field, rounded, {})) << key << " " << rounded;
+            EXPECT_EQ(CauseOfDrop(field, rounded), DropCause::kRounded) << key << " " << rounded;
+        }
+        for (const char* const other :
+             {"550e8400", "12e+x", "e+11", "55.2e+11", "5.e+11", "x5e+11"}) {
+            EXPECT_EQ(NormalizeField(field, other, {}), other) << key;
+        }
+    }
+    EXPECT_EQ(NormalizeField(*FindIdentityField("zp"), "10115.0", {}), "10115");
+    EXPECT_EQ(NormalizeField(*FindIdentityField("zp"), "10115.5", {}), "10115.5");
+    EXPECT_EQ(CauseOfDrop(*FindIdentityField("zp"), "1"), DropCause::kForm);
+}
+
 }  // namespace
 }  // namespace crm_capi

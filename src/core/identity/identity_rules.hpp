@@ -25,6 +25,11 @@ std::string NormalizePhone(std::string_view value, const NormalizeContext& conte
 // Why the rule has no use for this value. For the others it is DropCause::kForm.
 DropCause EmailDropCause(std::string_view value);
 DropCause PhoneDropCause(std::string_view value);
+DropCause NumberDropCause(std::string_view value);  // of what may be a number, or a word
+
+// Whether a folded text is a number as a spreadsheet writes one that was too long for its column:
+// "5.25645e+11". Hundreds of different ones have this one text.
+bool IsRoundedNumber(std::string_view folded);
 
 std::string NormalizeName(std::string_view value, const NormalizeContext& context);
 std::string NormalizeNameStart(std::string_view value, const NormalizeContext& context);

@@ -1,4 +1,6 @@
 // normalize_text.cpp - rules for names, gender and ids of the advertiser.
+#include <algorithm>
+
 #include "core/identity/identity_rules.hpp"
 #include "core/text/ascii.hpp"
 #include "core/text/unicode.hpp"
@@ -18,6 +20,11 @@ bool Nothing(char32_t) {
 // of the person has hashed the name with it (test/sdk/punctuation.js).
 bool IsNoPartOfName(char32_t character) {
     return IsBlank(character) || IsControl(character) || IsAsciiPunctuation(character);
+}
+
+// At least one, and nothing else.
+bool AreDigits(std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), IsAsciiDigit);
 }
 
 // So many characters, not bytes, from the front.
@@ -56,8 +63,25 @@ std::string NormalizeGender(std::string_view value, const NormalizeContext&) {
 }
 
 // An id of the advertiser's own: nothing but case and blanks may differ from channel to channel.
+// What a spreadsheet has rounded would be the id of many people at once.
 std::string NormalizeExternalId(std::string_view value, const NormalizeContext&) {
-    return Fold(value, IsBlank);
+    const std::string id = Fold(value, IsBlank);
+    return IsRoundedNumber(id) ? std::string() : id;
+}
+
+bool IsRoundedNumber(std::string_view folded) {
+    const size_t exponent = folded.find('e');
+    if (exponent == std::string_view::npos || folded.substr(exponent + 1, 1) != "+") {
+        return false;
+    }
+    const std::string_view digits = folded.substr(exponent + 2);
+    const bool has_point = exponent >= 3 && (folded[1] == '.' || folded[1] == ',');
+    return (exponent == 1 || has_point) && AreDigits(folded.substr(0, 1)) &&
+           (exponent == 1 || AreDigits(folded.substr(2, exponent - 2))) && AreDigits(digits);
+}
+
+DropCause NumberDropCause(std::string_view value) {
+    return IsRoundedNumber(Fold(value, IsBlank)) ? DropCause::kRounded : DropCause::kForm;
 }
 
 }  // namespace crm_capi
