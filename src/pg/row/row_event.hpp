@@ -22,6 +22,19 @@ bool read_event(Watch* watch, const Row& row, NewEvent* event);
  * stage any more that could be sent. */
 bool read_event_again(Watch* watch, TupleTableSlot* now, NewEvent* event);
 
+/* What is known of an event that was parked when it was enqueued. */
+struct CapturedStage {
+    TimestampTz at; /* when the change was captured */
+    text* name;     /* its stage; NULL = only the row as it is now can tell */
+};
+
+enum class Judged { kEvent, kConditionFalse, kWithoutEvent };
+
+/* The event of the row as the watch reads it now, which may have been put right since the event was
+ * parked. */
+Judged read_parked_event(Watch* watch, TupleTableSlot* now, const CapturedStage& captured,
+                         NewEvent* event);
+
 /* Enqueues the event for the watch's dataset and returns its id; 0 if it is not enqueued: each
  * stage is sent once and was, or the lead was forgotten. */
 int64 enqueue_for(const Watch* watch, Oid schema, NewEvent* event);
