@@ -260,19 +260,6 @@ COMMENT ON COLUMN capi_tombstone.forgotten_at IS 'when capi_forget was last call
 COMMENT ON COLUMN capi_tombstone.unseen_from IS 'from this event id on there may be events that the erasing transaction did not see; NULL once the shipper has looked';
 COMMENT ON COLUMN capi_tombstone.events IS 'ids of the erased events, until the shipper has dropped them';
 
--- A dump carries the queue; the identity in capi_dataset, beside the option "origin" of the server,
--- keeps a restored copy from sending.
-SELECT pg_catalog.pg_extension_config_dump('capi_dataset_number', '');
-SELECT pg_catalog.pg_extension_config_dump('capi_dataset', '');
-SELECT pg_catalog.pg_extension_config_dump('capi_event_id', '');
-SELECT pg_catalog.pg_extension_config_dump('capi_event_log', '');
-SELECT pg_catalog.pg_extension_config_dump('capi_settlement', '');
-SELECT pg_catalog.pg_extension_config_dump('capi_request_id', '');
-SELECT pg_catalog.pg_extension_config_dump('capi_request_log', '');
-SELECT pg_catalog.pg_extension_config_dump('capi_cursor', '');
-SELECT pg_catalog.pg_extension_config_dump('capi_counter', '');
-SELECT pg_catalog.pg_extension_config_dump('capi_tombstone', '');
-
 -- Insert-only tables are analysed and vacuumed late by default; these settings keep visibility and
 -- statistics near the truth. The cursor and the datasets are a few rows that change in place.
 ALTER TABLE capi_event_log SET (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_vacuum_scale_factor = 0.05);
@@ -375,9 +362,6 @@ COMMENT ON COLUMN capi_reached_stage.reached_at IS 'when that was enqueued';
 COMMENT ON COLUMN capi_reached_stage.dataset_id IS 'option dataset_id of the dataset: it outlives the server and the cluster';
 COMMENT ON COLUMN capi_reached_stage.event_name IS 'stage, as it is sent';
 
-SELECT pg_catalog.pg_extension_config_dump('capi_watch_approval', '');
-SELECT pg_catalog.pg_extension_config_dump('capi_reached_stage', '');
-
 CREATE FUNCTION capi_watch(
     target regclass,
     lead_id text,
@@ -434,6 +418,14 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_watch_problem(oid) IS
 'what keeps a watch from working, found by preparing it anew; NULL if nothing does';
+
+CREATE FUNCTION capi_zoneless_times(trigger oid)
+RETURNS text
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_zoneless_times(oid) IS
+'what a watch reads times from that have no time zone, and so takes as UTC; NULL if there is nothing of the kind';
 
 CREATE VIEW capi_watches AS
 SELECT t.tgrelid::regclass AS target,
@@ -955,7 +947,8 @@ REVOKE ALL ON FUNCTION capi_cancel(name) FROM PUBLIC;
 CREATE FUNCTION capi_backfill(
     target regclass,
     since interval DEFAULT '7 days',
-    dry_run boolean DEFAULT true)
+    dry_run boolean DEFAULT true,
+    resend boolean DEFAULT false)
 RETURNS TABLE (
     dataset name,
     lead_id bigint,
@@ -963,12 +956,14 @@ RETURNS TABLE (
     event_time timestamptz,
     action text,
     reason_code text,
-    event_id bigint)
+    event_id bigint,
+    known_name text,
+    known_time timestamptz)
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION capi_backfill(regclass, interval, boolean) IS
-'enqueues what the watches of a table would have sent and the queue does not know, or tells what that is; needs ownership of the table and USAGE on the dataset';
+COMMENT ON FUNCTION capi_backfill(regclass, interval, boolean, boolean) IS
+'enqueues what the watches of a table would have sent and the queue does not know, or tells what that is; with resend also stages that it knows at another time or under another name; needs ownership of the table and USAGE on the dataset';
 
 ----------------------------------------------------------------------------------------------------
 -- Forgetting
@@ -1043,6 +1038,174 @@ COMMENT ON COLUMN capi_stage_coverage.delivered IS 'events that Meta has confirm
 COMMENT ON COLUMN capi_stage_coverage.leads_delivered IS 'leads with a confirmed event';
 COMMENT ON COLUMN capi_stage_coverage.first_at IS 'earliest event time';
 COMMENT ON COLUMN capi_stage_coverage.last_at IS 'latest event time';
+
+----------------------------------------------------------------------------------------------------
+-- Dumps
+----------------------------------------------------------------------------------------------------
+
+-- A dump carries the queue; the identity in capi_dataset, beside the option "origin" of the server,
+-- keeps a restored copy from sending.
+--
+-- Whoever owns the database dumps and restores it, too, and may not read or write the queue. But pg_dump
+-- reads and locks what an extension has marked whoever it runs as, and an error there ends the dump;
+-- views it does not read at all. So each table has a door: a table with its columns in which nothing
+-- ever lies. The doors are marked. What stands beside them in pg_extension is pasted behind their
+-- names, and brings rows from a function that looks at the rights of its caller on the table itself:
+-- who has none gets none. What is restored goes to the door, where a trigger puts it into the table,
+-- likewise. Conditions are text, and the schema may be renamed: hence functions in pg_catalog, which
+-- know their door by the type of their rows. A table is read in stripes, so that the server keeps one
+-- of them at a time and never a whole queue.
+--
+-- Sequences are not marked: nobody needs their values. The first number that a process takes is held
+-- against the tables (src/pg/catalog/numbers.cpp).
+CREATE FUNCTION capi_restore_row()
+RETURNS trigger
+LANGUAGE C
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_restore_row() IS
+'puts what is restored through a door into its table, for roles that may insert there; an approval also for a role that could approve itself';
+REVOKE ALL ON FUNCTION capi_restore_row() FROM PUBLIC;
+
+
+CREATE TABLE capi_dumped_dataset (LIKE capi_dataset INCLUDING COMMENTS) USING heap;
+COMMENT ON TABLE capi_dumped_dataset IS 'door for dumps of capi_dataset: always empty';
+GRANT SELECT ON capi_dumped_dataset TO PUBLIC;
+GRANT INSERT ON capi_dumped_dataset TO pg_database_owner;
+CREATE FUNCTION pg_catalog.capi_dumped_dataset(stripe integer, stripes integer)
+RETURNS SETOF @extschema@.capi_dumped_dataset
+LANGUAGE C STRICT STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'capi_dumped_rows';
+COMMENT ON FUNCTION pg_catalog.capi_dumped_dataset(integer, integer) IS 'datasets, as a dump by the current user carries them';
+CREATE TRIGGER capi_restore BEFORE INSERT ON capi_dumped_dataset FOR EACH ROW EXECUTE FUNCTION @extschema@.capi_restore_row();
+ALTER TABLE capi_dumped_dataset ENABLE ALWAYS TRIGGER capi_restore;
+SELECT pg_catalog.pg_extension_config_dump('capi_dumped_dataset',
+    'UNION ALL SELECT d.* FROM pg_catalog.generate_series(0, 999) AS s, LATERAL pg_catalog.capi_dumped_dataset(s, 1000) AS d');
+
+CREATE TABLE capi_dumped_event_log (LIKE capi_event_log INCLUDING COMMENTS) USING heap;
+COMMENT ON TABLE capi_dumped_event_log IS 'door for dumps of capi_event_log: always empty';
+GRANT SELECT ON capi_dumped_event_log TO PUBLIC;
+GRANT INSERT ON capi_dumped_event_log TO pg_database_owner;
+CREATE FUNCTION pg_catalog.capi_dumped_event_log(stripe integer, stripes integer)
+RETURNS SETOF @extschema@.capi_dumped_event_log
+LANGUAGE C STRICT STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'capi_dumped_rows';
+COMMENT ON FUNCTION pg_catalog.capi_dumped_event_log(integer, integer) IS 'events, as a dump by the current user carries them';
+CREATE TRIGGER capi_restore BEFORE INSERT ON capi_dumped_event_log FOR EACH ROW EXECUTE FUNCTION @extschema@.capi_restore_row();
+ALTER TABLE capi_dumped_event_log ENABLE ALWAYS TRIGGER capi_restore;
+SELECT pg_catalog.pg_extension_config_dump('capi_dumped_event_log',
+    'UNION ALL SELECT d.* FROM pg_catalog.generate_series(0, 999) AS s, LATERAL pg_catalog.capi_dumped_event_log(s, 1000) AS d');
+
+CREATE TABLE capi_dumped_settlement (LIKE capi_settlement INCLUDING COMMENTS) USING heap;
+COMMENT ON TABLE capi_dumped_settlement IS 'door for dumps of capi_settlement: always empty';
+GRANT SELECT ON capi_dumped_settlement TO PUBLIC;
+GRANT INSERT ON capi_dumped_settlement TO pg_database_owner;
+CREATE FUNCTION pg_catalog.capi_dumped_settlement(stripe integer, stripes integer)
+RETURNS SETOF @extschema@.capi_dumped_settlement
+LANGUAGE C STRICT STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'capi_dumped_rows';
+COMMENT ON FUNCTION pg_catalog.capi_dumped_settlement(integer, integer) IS 'settlements, as a dump by the current user carries them';
+CREATE TRIGGER capi_restore BEFORE INSERT ON capi_dumped_settlement FOR EACH ROW EXECUTE FUNCTION @extschema@.capi_restore_row();
+ALTER TABLE capi_dumped_settlement ENABLE ALWAYS TRIGGER capi_restore;
+SELECT pg_catalog.pg_extension_config_dump('capi_dumped_settlement',
+    'UNION ALL SELECT d.* FROM pg_catalog.generate_series(0, 999) AS s, LATERAL pg_catalog.capi_dumped_settlement(s, 1000) AS d');
+
+CREATE TABLE capi_dumped_request_log (LIKE capi_request_log INCLUDING COMMENTS) USING heap;
+COMMENT ON TABLE capi_dumped_request_log IS 'door for dumps of capi_request_log: always empty';
+GRANT SELECT ON capi_dumped_request_log TO PUBLIC;
+GRANT INSERT ON capi_dumped_request_log TO pg_database_owner;
+CREATE FUNCTION pg_catalog.capi_dumped_request_log(stripe integer, stripes integer)
+RETURNS SETOF @extschema@.capi_dumped_request_log
+LANGUAGE C STRICT STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'capi_dumped_rows';
+COMMENT ON FUNCTION pg_catalog.capi_dumped_request_log(integer, integer) IS 'requests, as a dump by the current user carries them';
+CREATE TRIGGER capi_restore BEFORE INSERT ON capi_dumped_request_log FOR EACH ROW EXECUTE FUNCTION @extschema@.capi_restore_row();
+ALTER TABLE capi_dumped_request_log ENABLE ALWAYS TRIGGER capi_restore;
+SELECT pg_catalog.pg_extension_config_dump('capi_dumped_request_log',
+    'UNION ALL SELECT d.* FROM pg_catalog.generate_series(0, 999) AS s, LATERAL pg_catalog.capi_dumped_request_log(s, 1000) AS d');
+
+CREATE TABLE capi_dumped_cursor (LIKE capi_cursor INCLUDING COMMENTS) USING heap;
+COMMENT ON TABLE capi_dumped_cursor IS 'door for dumps of capi_cursor: always empty';
+GRANT SELECT ON capi_dumped_cursor TO PUBLIC;
+GRANT INSERT ON capi_dumped_cursor TO pg_database_owner;
+CREATE FUNCTION pg_catalog.capi_dumped_cursor(stripe integer, stripes integer)
+RETURNS SETOF @extschema@.capi_dumped_cursor
+LANGUAGE C STRICT STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'capi_dumped_rows';
+COMMENT ON FUNCTION pg_catalog.capi_dumped_cursor(integer, integer) IS 'the cursor, as a dump by the current user carries them';
+CREATE TRIGGER capi_restore BEFORE INSERT ON capi_dumped_cursor FOR EACH ROW EXECUTE FUNCTION @extschema@.capi_restore_row();
+ALTER TABLE capi_dumped_cursor ENABLE ALWAYS TRIGGER capi_restore;
+SELECT pg_catalog.pg_extension_config_dump('capi_dumped_cursor',
+    'UNION ALL SELECT d.* FROM pg_catalog.generate_series(0, 999) AS s, LATERAL pg_catalog.capi_dumped_cursor(s, 1000) AS d');
+
+CREATE TABLE capi_dumped_counter (LIKE capi_counter INCLUDING COMMENTS) USING heap;
+COMMENT ON TABLE capi_dumped_counter IS 'door for dumps of capi_counter: always empty';
+GRANT SELECT ON capi_dumped_counter TO PUBLIC;
+GRANT INSERT ON capi_dumped_counter TO pg_database_owner;
+CREATE FUNCTION pg_catalog.capi_dumped_counter(stripe integer, stripes integer)
+RETURNS SETOF @extschema@.capi_dumped_counter
+LANGUAGE C STRICT STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'capi_dumped_rows';
+COMMENT ON FUNCTION pg_catalog.capi_dumped_counter(integer, integer) IS 'totals, as a dump by the current user carries them';
+CREATE TRIGGER capi_restore BEFORE INSERT ON capi_dumped_counter FOR EACH ROW EXECUTE FUNCTION @extschema@.capi_restore_row();
+ALTER TABLE capi_dumped_counter ENABLE ALWAYS TRIGGER capi_restore;
+SELECT pg_catalog.pg_extension_config_dump('capi_dumped_counter',
+    'UNION ALL SELECT d.* FROM pg_catalog.generate_series(0, 999) AS s, LATERAL pg_catalog.capi_dumped_counter(s, 1000) AS d');
+
+CREATE TABLE capi_dumped_tombstone (LIKE capi_tombstone INCLUDING COMMENTS) USING heap;
+COMMENT ON TABLE capi_dumped_tombstone IS 'door for dumps of capi_tombstone: always empty';
+GRANT SELECT ON capi_dumped_tombstone TO PUBLIC;
+GRANT INSERT ON capi_dumped_tombstone TO pg_database_owner;
+CREATE FUNCTION pg_catalog.capi_dumped_tombstone(stripe integer, stripes integer)
+RETURNS SETOF @extschema@.capi_dumped_tombstone
+LANGUAGE C STRICT STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'capi_dumped_rows';
+COMMENT ON FUNCTION pg_catalog.capi_dumped_tombstone(integer, integer) IS 'tombstones, as a dump by the current user carries them';
+CREATE TRIGGER capi_restore BEFORE INSERT ON capi_dumped_tombstone FOR EACH ROW EXECUTE FUNCTION @extschema@.capi_restore_row();
+ALTER TABLE capi_dumped_tombstone ENABLE ALWAYS TRIGGER capi_restore;
+SELECT pg_catalog.pg_extension_config_dump('capi_dumped_tombstone',
+    'UNION ALL SELECT d.* FROM pg_catalog.generate_series(0, 999) AS s, LATERAL pg_catalog.capi_dumped_tombstone(s, 1000) AS d');
+
+CREATE TABLE capi_dumped_watch_approval (LIKE capi_watch_approval INCLUDING COMMENTS) USING heap;
+COMMENT ON TABLE capi_dumped_watch_approval IS 'door for dumps of capi_watch_approval: always empty';
+GRANT SELECT ON capi_dumped_watch_approval TO PUBLIC;
+GRANT INSERT ON capi_dumped_watch_approval TO pg_database_owner;
+CREATE FUNCTION pg_catalog.capi_dumped_watch_approval(stripe integer, stripes integer)
+RETURNS SETOF @extschema@.capi_dumped_watch_approval
+LANGUAGE C STRICT STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'capi_dumped_rows';
+COMMENT ON FUNCTION pg_catalog.capi_dumped_watch_approval(integer, integer) IS 'approvals of watches, as a dump by the current user carries them';
+CREATE TRIGGER capi_restore BEFORE INSERT ON capi_dumped_watch_approval FOR EACH ROW EXECUTE FUNCTION @extschema@.capi_restore_row();
+ALTER TABLE capi_dumped_watch_approval ENABLE ALWAYS TRIGGER capi_restore;
+SELECT pg_catalog.pg_extension_config_dump('capi_dumped_watch_approval',
+    'UNION ALL SELECT d.* FROM pg_catalog.generate_series(0, 999) AS s, LATERAL pg_catalog.capi_dumped_watch_approval(s, 1000) AS d');
+
+CREATE TABLE capi_dumped_reached_stage (LIKE capi_reached_stage INCLUDING COMMENTS) USING heap;
+COMMENT ON TABLE capi_dumped_reached_stage IS 'door for dumps of capi_reached_stage: always empty';
+GRANT SELECT ON capi_dumped_reached_stage TO PUBLIC;
+GRANT INSERT ON capi_dumped_reached_stage TO pg_database_owner;
+CREATE FUNCTION pg_catalog.capi_dumped_reached_stage(stripe integer, stripes integer)
+RETURNS SETOF @extschema@.capi_dumped_reached_stage
+LANGUAGE C STRICT STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'capi_dumped_rows';
+COMMENT ON FUNCTION pg_catalog.capi_dumped_reached_stage(integer, integer) IS 'reached stages, as a dump by the current user carries them';
+CREATE TRIGGER capi_restore BEFORE INSERT ON capi_dumped_reached_stage FOR EACH ROW EXECUTE FUNCTION @extschema@.capi_restore_row();
+ALTER TABLE capi_dumped_reached_stage ENABLE ALWAYS TRIGGER capi_restore;
+SELECT pg_catalog.pg_extension_config_dump('capi_dumped_reached_stage',
+    'UNION ALL SELECT d.* FROM pg_catalog.generate_series(0, 999) AS s, LATERAL pg_catalog.capi_dumped_reached_stage(s, 1000) AS d');
+
+-- pg_dump writes the comment of an extension, and only the owner of the extension may set one: that
+-- statement alone would let every restore by another role end with an error.
+COMMENT ON EXTENSION crm_capi IS NULL;
 
 ----------------------------------------------------------------------------------------------------
 -- Starting the shipper

@@ -1,9 +1,14 @@
--- Odoo's CRM as far as leads and their stages go, as Odoo 16 to 18 lay it out on PostgreSQL: integer keys,
--- translated names in jsonb, times in UTC without time zone. x_meta_lead_id is a field that was added by hand,
--- of type char, for the lead id that Meta gave.
+-- Odoo's CRM as far as leads and their stages go, as Odoo 16 to 19 lay it out on PostgreSQL: integer keys,
+-- translated names in jsonb, times in UTC without time zone and in whole seconds. won_status is there since 19.
+-- x_meta_lead_id is a field that was added by hand, of type char, for the lead id that Meta gave.
+CREATE TABLE crm_team (
+    id serial PRIMARY KEY,
+    name jsonb NOT NULL
+);
 CREATE TABLE crm_stage (
     id serial PRIMARY KEY,
     sequence integer,
+    team_id integer REFERENCES crm_team ON DELETE SET NULL,
     name jsonb NOT NULL,
     is_won boolean,
     fold boolean,
@@ -17,11 +22,15 @@ CREATE TABLE crm_lead (
     active boolean,
     stage_id integer REFERENCES crm_stage ON DELETE RESTRICT,
     user_id integer,
-    team_id integer,
+    team_id integer REFERENCES crm_team ON DELETE SET NULL,
+    lost_reason_id integer,
     contact_name character varying,
     email_from character varying,
+    email_normalized character varying,
     phone character varying,
+    phone_sanitized character varying,
     probability double precision CHECK (probability >= 0 AND probability <= 100),
+    won_status character varying,
     date_open timestamp without time zone,
     date_closed timestamp without time zone,
     date_last_stage_update timestamp without time zone,
@@ -32,6 +41,7 @@ CREATE TABLE crm_lead (
     x_meta_lead_id character varying
 );
 CREATE INDEX crm_lead_stage_id_index ON crm_lead (stage_id);
+INSERT INTO crm_team (name) VALUES ('{"en_US": "Sales"}'), ('{"en_US": "Website"}');
 INSERT INTO crm_stage (sequence, name, is_won) VALUES
     (1, '{"en_US": "New", "de_DE": "Neu"}', false),
     (2, '{"en_US": "Qualified", "de_DE": "Qualifiziert"}', false),

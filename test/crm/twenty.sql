@@ -1,4 +1,4 @@
--- Twenty as far as people and their opportunities go: each workspace has a schema, named workspace_ and the
+-- Twenty 2.47 as far as people and their opportunities go: each workspace has a schema, named workspace_ and the
 -- workspace's number in base 36; names are in camelCase, keys are uuids, stages an enum, deleted rows stay.
 -- "metaLeadId" is a field of type text that was added to People in the settings.
 CREATE SCHEMA workspace_1wgvd1injqtife6y4rvfbu3h5;
@@ -29,6 +29,12 @@ CREATE TABLE opportunity (
     "closeDate" timestamp with time zone,
     position double precision NOT NULL DEFAULT 0,
     "pointOfContactId" uuid REFERENCES person ON DELETE SET NULL,
-    "companyId" uuid
+    "companyId" uuid,
+    "ownerId" uuid,
+    "createdBySource" text NOT NULL DEFAULT 'MANUAL',
+    "createdByName" text NOT NULL DEFAULT 'System',
+    "updatedBySource" text NOT NULL DEFAULT 'MANUAL',
+    "updatedByName" text NOT NULL DEFAULT 'System',
+    "searchVector" tsvector GENERATED ALWAYS AS (to_tsvector('simple', coalesce(name, ''))) STORED
 );
 RESET search_path;

@@ -95,6 +95,34 @@ UPDATE leads SET stage = 'b' WHERE id = 32;
 SELECT * FROM queue WHERE lead_id >= 323456789012330;
 DROP TABLE leads;
 
+-- An application that stamps the time of leads that stay where they are, and a stage with a new name: neither is a
+-- change that the watch has missed
+CREATE TABLE leads (id integer PRIMARY KEY, fb bigint, stage text, changed timestamp);
+SELECT capi_watch('leads', 'fb', 'stage', 'backfill_dataset', event_time => 'changed');
+INSERT INTO leads SELECT i, 323456789012350 + i, 'new', ago(9) FROM generate_series(1, 6) i;
+UPDATE leads SET stage = 'old name', changed = ago(8) WHERE id BETWEEN 3 AND 4;
+UPDATE leads SET stage = 'met', changed = ago(7) WHERE id = 5;
+SELECT capi_cancel(array_agg(e.id)) FROM capi_event_log e WHERE e.lead_id = 323456789012356;
+ALTER TABLE leads DISABLE TRIGGER USER;
+UPDATE leads SET changed = ago(2) WHERE id IN (2, 4, 6);
+UPDATE leads SET stage = 'new name' WHERE id IN (3, 4);
+UPDATE leads SET stage = 'new', changed = ago(2) WHERE id = 5; -- back to where it was: a change
+INSERT INTO leads VALUES (7, 323456789012357, 'new', ago(2));
+ALTER TABLE leads ENABLE TRIGGER USER;
+CREATE FUNCTION stamped(dry_run boolean, resend boolean) RETURNS TABLE (lead bigint, event_name text, hours_ago integer, action text, has_id boolean, known_name text, known_hours_ago integer) LANGUAGE sql AS $$
+    SELECT b.lead_id % 10, b.event_name, hours_ago(b.event_time), b.action, b.event_id IS NOT NULL, b.known_name, hours_ago(b.known_time)
+    FROM capi_backfill('leads', dry_run => $1, resend => $2) b ORDER BY b.lead_id
+$$;
+SELECT * FROM stamped(true, false);
+SELECT lead, action FROM stamped(true, true);
+SELECT lead, action FROM stamped(false, false);
+SELECT lead, action FROM stamped(false, false);
+SELECT lead, action, known_name, known_hours_ago FROM stamped(false, true);
+SELECT lead, action FROM stamped(false, true);
+SELECT capi_backfill('leads', resend => NULL);
+DROP FUNCTION stamped(boolean, boolean);
+DROP TABLE leads;
+
 -- Partitions, and row-level security that hides rows from their owner
 CREATE TABLE parted (id integer, fb text, stage text, changed timestamptz) PARTITION BY RANGE (id);
 SELECT capi_watch('parted', 'fb', 'stage', 'backfill_dataset', event_time => 'changed');
@@ -178,7 +206,7 @@ SELECT action, count(*), count(DISTINCT event_id) FROM capi_backfill('parted', d
 SELECT action, count(*), count(DISTINCT event_id) FROM capi_backfill('parted', dry_run => false) GROUP BY 1;
 -- in order of event time
 SET session_replication_role = replica;
-UPDATE parted SET stage = 'ordered', changed = now() - (random() * 1000)::integer * interval '1 s';
+UPDATE parted SET stage = 'ordered', changed = now() - (1 + random() * 1000)::integer * interval '1 s';
 RESET session_replication_role;
 SELECT count(*) FROM (SELECT event_time, lag(event_time) OVER (ORDER BY event_id) AS before FROM capi_backfill('parted', dry_run => false) LIMIT 20000) s WHERE before > event_time;
 ROLLBACK;

@@ -249,15 +249,15 @@ SELECT pg_temp.insert_times('time', '''12:00''');
 SELECT * FROM pg_temp.news();
 
 -- The moment itself: taken as it is
-CREATE TABLE timed (lead bigint, stage text, tz timestamptz, ts timestamp, d date, s bigint, ms bigint);
-CREATE TRIGGER a AFTER INSERT ON timed FOR EACH ROW EXECUTE FUNCTION capi_lead_stage_trigger('lead', 'stage', '', 'tz');
-CREATE TRIGGER b AFTER INSERT ON timed FOR EACH ROW EXECUTE FUNCTION capi_lead_stage_trigger('lead', 'stage', '', 'ts');
-CREATE TRIGGER c AFTER INSERT ON timed FOR EACH ROW EXECUTE FUNCTION capi_lead_stage_trigger('lead', 'stage', '', 'd');
-CREATE TRIGGER d AFTER INSERT ON timed FOR EACH ROW EXECUTE FUNCTION capi_lead_stage_trigger('lead', 'stage', '', 's');
-CREATE TRIGGER e AFTER INSERT ON timed FOR EACH ROW EXECUTE FUNCTION capi_lead_stage_trigger('lead', 'stage', '', 'ms');
+CREATE TABLE timed (lead bigint, a text DEFAULT 'a', b text DEFAULT 'b', c text DEFAULT 'c', x text DEFAULT 'd', e text DEFAULT 'e', tz timestamptz, ts timestamp, d date, s bigint, ms bigint);
+CREATE TRIGGER a AFTER INSERT ON timed FOR EACH ROW EXECUTE FUNCTION capi_lead_stage_trigger('lead', 'a', '', 'tz');
+CREATE TRIGGER b AFTER INSERT ON timed FOR EACH ROW EXECUTE FUNCTION capi_lead_stage_trigger('lead', 'b', '', 'ts');
+CREATE TRIGGER c AFTER INSERT ON timed FOR EACH ROW EXECUTE FUNCTION capi_lead_stage_trigger('lead', 'c', '', 'd');
+CREATE TRIGGER d AFTER INSERT ON timed FOR EACH ROW EXECUTE FUNCTION capi_lead_stage_trigger('lead', 'x', '', 's');
+CREATE TRIGGER e AFTER INSERT ON timed FOR EACH ROW EXECUTE FUNCTION capi_lead_stage_trigger('lead', 'e', '', 'ms');
 SELECT date_trunc('day', now(), 'UTC') - interval '1 day' AS midnight \gset
 SET timezone = 'Asia/Tokyo';
-INSERT INTO timed SELECT 123456789012345, 'moment', m, m AT TIME ZONE 'UTC', (m AT TIME ZONE 'UTC')::date,
+INSERT INTO timed (lead, tz, ts, d, s, ms) SELECT 123456789012345, m, m AT TIME ZONE 'UTC', (m AT TIME ZONE 'UTC')::date,
     extract(epoch FROM m), extract(epoch FROM m) * 1000
 FROM CAST(:'midnight' AS timestamptz) AS m;
 SET timezone = 'UTC';

@@ -9,12 +9,18 @@ SELECT capi_watch('leads', 'lead', 'stage', 'privileges_dataset');
 INSERT INTO leads VALUES (123456789012345, 'qualified');
 SELECT max(id) AS id FROM capi_event_log \gset
 
--- Nothing is granted to PUBLIC on what the queue consists of
+-- Nothing is granted to PUBLIC on what the queue consists of, but to look at the doors of dumps, in which nothing ever lies
 SELECT c.relname, a.privilege_type
 FROM pg_depend d JOIN pg_class c ON c.oid = d.objid,
      aclexplode(coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))) AS a
 WHERE d.classid = 'pg_class'::regclass AND d.deptype = 'e' AND a.grantee = 0
-      AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'crm_capi');
+      AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'crm_capi')
+ORDER BY c.relname COLLATE "C";
+-- and what they bring, they bring to whoever may read the table behind them
+SELECT count(*) > 0 AS brought FROM capi_dumped_event_log(0, 1);
+SELECT count(*) FROM capi_dumped_event_log;
+SELECT capi_dumped_event_log(1, 1);
+SELECT * FROM capi_dumped_event_log(-1, 1);
 -- Who may call which function is decided one by one: what PUBLIC may call checks the rights of its
 -- caller (on the server, on the table), or tells nothing about events. A new function fails here until
 -- it stands in this list.
@@ -42,6 +48,9 @@ SELECT count(*) FROM capi_stage_coverage;
 SELECT count(*) FROM capi_check();
 SELECT count(*) FROM capi_event_log;
 SELECT count(*) FROM capi_figures();
+SELECT count(*) FROM capi_dumped_event_log(0, 1);
+SELECT count(*) FROM capi_dumped_watch_approval(0, 1);
+INSERT INTO capi_dumped_event_log SELECT FROM capi_dumped_event_log;
 SELECT capi_read_up_to();
 SELECT capi_totals(1);
 INSERT INTO capi_event_log SELECT FROM capi_event_log;

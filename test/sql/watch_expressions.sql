@@ -272,7 +272,9 @@ ORDER BY n;
 \pset format aligned
 \pset fieldsep '|'
 -- where in the expression
+\set VERBOSITY terse
 SELECT capi_watch('leads', 'lead', 'NEW.stage || no_such_function(NEW.id)');
+\set VERBOSITY default
 SELECT capi_watch('leads', 'lead', 'NEW.stage || nothing');
 SELECT capi_watch('leads', 'lead', 'NEW.stage || ) 1');
 SELECT capi_watch('leads', 'lead', 'NEW.stage || NEW.nothing');

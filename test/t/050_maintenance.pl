@@ -73,11 +73,11 @@ sub write_on
 write_on('the start');
 my $shipper = $crm->shipper_pid;
 
-# Tables and indexes of the extension.
+# Tables and indexes of the extension. The doors of dumps (capi_dumped_...) have no index and are used by none of these.
 my $members = <<'SQL';
 FROM pg_depend d JOIN pg_extension x ON d.refobjid = x.oid AND d.refclassid = 'pg_extension'::regclass
 JOIN pg_class c ON d.objid = c.oid AND d.classid = 'pg_class'::regclass
-WHERE d.deptype = 'e' AND x.extname = 'crm_capi' AND c.relkind = 'r'
+WHERE d.deptype = 'e' AND x.extname = 'crm_capi' AND c.relkind = 'r' AND c.relname !~ '^capi_dumped_'
 SQL
 my @tables = split /\n/, $crm->sql("SELECT c.relname $members ORDER BY 1");
 my @indexes = split /\n/, $crm->sql(<<"SQL");

@@ -132,7 +132,38 @@ require_standby('');
 $crm->arrived_as_committed('when nobody is waited for any more all arrives, once');
 is($crm->sql("$in_doubt AND id > $latest"), 0, 'and none was in doubt');
 
+# --- The server is lost while its shipper withholds a request
+
+$node->backup('later');
+my $successor = PostgreSQL::Test::Cluster->new('successor');
+$successor->init_from_backup($node, 'later', has_streaming => 1);
+$successor->start;
+require_standby('successor');
+$crm->forget;
+$crm->change(4);
+$crm->arrived_as_committed('what the standby confirms is sent');
+
+my $receiver = $successor->safe_psql('postgres', 'SELECT pid FROM pg_stat_wal_receiver');
+kill 'STOP', $receiver;
+$endpoint->wait_for('in-flight', 0);
+$seen = $endpoint->state->{requests};
+$crm->wait_until(
+	sub {
+		$crm->sql('SET synchronous_commit = local; SELECT change(5)');
+		return $crm->sql($waits) eq 't';
+	}) or die 'the shipper does not wait';
+$pid = $crm->shipper_pid;
+$crm->sql("SELECT pg_terminate_backend($pid)");
+$crm->until_true("SELECT capi_shipper_pid() <> $pid") or die 'no other shipper';
+ok($crm->until_true($waits), 'its successor withholds a request, too');
+my $sent_here = $endpoint->state->{requests};
+$node->stop('immediate');
+kill 'CONT', $receiver;
+$successor->promote;
+is($sent_here, $seen, 'nothing has left the server that was lost');
+$crm->on($successor)->arrived_as_committed('what the standby had received arrives from there, once');
+
 unlike(slurp_file($_->logfile), qr/PANIC:|TRAP:|was terminated by signal/, 'no crash: ' . $_->name)
-  for $node, $standby;
+  for $node, $standby, $successor;
 
 done_testing();

@@ -375,7 +375,7 @@ TEST(CheckupTest, ARefusalOfNoEventsShowsThatTheTokenIsTaken) {
 
 TEST(CheckupTest, AWatch) {
     Findings findings;
-    JudgeWatch({"leads", "", "", "", {}}, &findings);
+    JudgeWatch({"leads", "", "", "", {}, "", {}}, &findings);
     EXPECT_EQ(StatusOf(findings, Check::kWatch), CheckStatus::kOk);
     EXPECT_EQ(StatusOf(findings, Check::kEventTime), CheckStatus::kOk);
     EXPECT_EQ(StatusOf(findings, Check::kDroppedValues), CheckStatus::kOk);
@@ -384,7 +384,9 @@ TEST(CheckupTest, AWatch) {
                 "It is gone.",
                 "Bring it back.",
                 "changed_at",
-                {{"ph", "rounded", 12}, {"em", "form", 1}}},
+                {{"ph", "rounded", 12}, {"em", "form", 1}},
+                "",
+                {}},
                &findings);
     EXPECT_EQ(findings.front().hint, "Bring it back.");
     EXPECT_EQ(StatusOf(findings, Check::kWatch), CheckStatus::kError);
@@ -393,6 +395,24 @@ TEST(CheckupTest, AWatch) {
     EXPECT_EQ(
         findings.back().detail,
         "Values of identities that were dropped within 7 days: 13 (ph rounded 12, em form 1).");
+}
+
+// Half of the events parked for one reason may be a bad import; more is the watch.
+TEST(CheckupTest, AWatchWhoseEventsAreMostlyParked) {
+    Findings findings;
+    JudgeWatch({"leads", "", "", "", {}, "sales", {Reason::kStageMissing, 5, 10}}, &findings);
+    EXPECT_EQ(StatusOf(findings, Check::kWatch), CheckStatus::kOk);
+    findings.clear();
+    JudgeWatch({"leads", "", "", "", {}, "sales", {Reason::kStageMissing, 6, 10}}, &findings);
+    EXPECT_EQ(StatusOf(findings, Check::kWatch), CheckStatus::kWarning);
+    EXPECT_EQ(findings.front().detail,
+              "Of the 10 events of its dataset within a day 6 were parked for one reason: "
+              "stage is empty (stage_missing).");
+    EXPECT_EQ(findings.front().hint, Describe(Reason::kStageMissing).hint);
+    findings.clear();
+    JudgeWatch({"leads", "It is gone.", "", "", {}, "sales", {Reason::kStageMissing, 6, 10}},
+               &findings);
+    EXPECT_EQ(StatusOf(findings, Check::kWatch), CheckStatus::kError);
 }
 
 }  // namespace

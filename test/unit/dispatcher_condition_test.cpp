@@ -54,7 +54,13 @@ protected:
         }
     }
 
-    void Fail(int64_t id) { driver.core.ConditionEnds(MakeEnded(id, Reason::kConditionFalse)); }
+    void Fail(const Ids& ids) {
+        std::vector<EndedEvent> ended;
+        for (const int64_t id : ids) {
+            ended.push_back(MakeEnded(id, Reason::kConditionFalse));
+        }
+        driver.core.ConditionsEnd(std::move(ended));
+    }
 
     void CannotTell(int64_t id) {
         driver.core.ConditionUnknown(MakeEnded(id, Reason::kConditionUnknown), driver.now);
@@ -126,10 +132,24 @@ TEST_F(DispatcherCondition, WhatFailsHoldsUpNobodyAnyMore) {
     const Ids ids = {OweConditional(1, 5), driver.Owe(1, 5), OweConditional(1, 5)};
     EXPECT_TRUE(driver.Turn().empty());
     Ask();
-    Fail(ids[0]);
+    Fail({ids[0]});
     EXPECT_EQ(Ended(), Ids{ids[0]});
     EXPECT_EQ(IdsOf(driver.Turn()), std::vector<Ids>{{ids[1]}});
     EXPECT_EQ(driver.Owed(), "{[2,4)}");
+}
+
+TEST_F(DispatcherCondition, ManyFailAtOnce) {
+    Ids failing;
+    Ids others;
+    for (int i = 0; i < 10; ++i) {
+        failing.push_back(OweConditional(1, i + 1));
+        others.push_back(driver.Owe(1, i + 1));
+    }
+    Ask();
+    Fail(failing);
+    Fail(failing);
+    EXPECT_EQ(Ended(), failing) << "each once";
+    EXPECT_EQ(IdsOf(driver.Turn()), std::vector<Ids>{others});
 }
 
 TEST_F(DispatcherCondition, IsCheckedOnceMoreBeforeEachAttempt) {
@@ -255,7 +275,7 @@ TEST_F(DispatcherCondition, PartsOfARefusedBatchWaitForTheirs) {
     EXPECT_EQ(Ask(), ids);
     EXPECT_EQ(driver.Owed(), "{[1,5)}");
     EXPECT_EQ(OwedToFirst(), 4);
-    Fail(ids[0]);
+    Fail({ids[0]});
     Hold({ids[1], ids[2], ids[3]});
     EXPECT_EQ(IdsOf(driver.Turn()), (std::vector<Ids>{{ids[1], ids[2], ids[3]}}))
         << "without the one that was dropped nothing is known of the others";
@@ -318,7 +338,7 @@ TEST_F(DispatcherCondition, CancelledWhileItWaits) {
     driver.core.Drop(IdSet(std::vector<IdRange>{{ids[0], ids[0]}}));
     EXPECT_EQ(IdsOf(driver.Turn()), std::vector<Ids>{{ids[1]}});
     Hold({ids[0]});
-    Fail(ids[0]);
+    Fail({ids[0]});
     CannotTell(ids[0]);
     EXPECT_TRUE(driver.Turn().empty());
     EXPECT_EQ(Ended(), Ids{}) << "whatever is found then says nothing";

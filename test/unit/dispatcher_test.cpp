@@ -152,6 +152,29 @@ TEST_F(DispatcherTest, WhatTheNextAnswersMakeRoomForIsLoadedWhileRequestsFly) {
     EXPECT_FALSE(shipper.core.WantsLoad(shipper.now)) << "nothing is owed that is not loaded";
 }
 
+TEST_F(DispatcherTest, LargeEventsAreLoadedByTheirSize) {
+    constexpr size_t kBytes = 32 * 1024;
+    shipper.Configure({SizedConfig(100, 64)});
+    shipper.OweMany(1, 5000);
+    for (auto& [id, event] : shipper.log) {
+        event.user_data.assign(kBytes, ' ');
+    }
+    const auto loaded = static_cast<size_t>(shipper.LoadAll());
+    EXPECT_LE(loaded, kMostBytesLoaded / kBytes);
+    EXPECT_GT(loaded, kMostBytesLoaded / kBytes / 2);
+    EXPECT_GT(shipper.Turn().size(), 4u);
+}
+
+TEST_F(DispatcherTest, OneRequestIsLoadedHoweverLargeItsEvents) {
+    shipper.Configure({SizedConfig(1000, 1)});
+    shipper.OweMany(1, 2000);
+    for (auto& [id, event] : shipper.log) {
+        event.user_data.assign(64 * 1024, ' ');
+    }
+    EXPECT_EQ(shipper.LoadAll(), 1000);
+    EXPECT_EQ(shipper.TurnOfOne().ids.size(), 1000u);
+}
+
 TEST_F(DispatcherTest, TellsWhenAFullRequestCanGo) {
     shipper.Configure({SizedConfig(2, 1)});
     shipper.OweMany(1, 6);

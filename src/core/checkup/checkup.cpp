@@ -200,6 +200,16 @@ void JudgeCount(Check check, int count, const char* none, Findings* findings) {
                          {}});
 }
 
+// A watch that works, and whose rows cannot be sent: what its events lack, it does not find.
+Finding MostlyParked(const std::string& target, const ParkedShare& share) {
+    const ReasonText& reason = Describe(share.reason);
+    return {target, Check::kWatch, CheckStatus::kWarning,
+            "Of the " + std::to_string(share.events) + " events of its dataset within a day " +
+                std::to_string(share.parked) + " were parked for one reason: " +
+                std::string(reason.text) + " (" + std::string(reason.code) + ").",
+            std::string(reason.hint)};
+}
+
 }  // namespace
 
 const CheckText& Describe(Check check) {
@@ -265,10 +275,15 @@ void JudgeDropped(const WatchFacts& facts, Findings* findings) {
 }  // namespace
 
 void JudgeWatch(const WatchFacts& facts, Findings* findings) {
-    const bool is_intact = facts.problem.empty();
-    findings->push_back({facts.target, Check::kWatch,
-                         is_intact ? CheckStatus::kOk : CheckStatus::kError,
-                         is_intact ? "The watch is intact." : facts.problem, facts.hint});
+    if (!facts.problem.empty()) {
+        findings->push_back(
+            {facts.target, Check::kWatch, CheckStatus::kError, facts.problem, facts.hint});
+    } else if (2 * facts.parked.parked > facts.parked.events) {
+        findings->push_back(MostlyParked(facts.target, facts.parked));
+    } else {
+        findings->push_back(
+            {facts.target, Check::kWatch, CheckStatus::kOk, "The watch is intact.", {}});
+    }
     if (!facts.bare_timestamps.empty()) {
         findings->push_back(
             {facts.target,

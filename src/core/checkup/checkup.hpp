@@ -203,6 +203,13 @@ void JudgeFunnel(const FunnelFacts& facts, UnixMicros now, Findings* findings);
 
 // ---- A watch ----
 
+// The reason that most events of the last day were parked for when they were enqueued.
+struct ParkedShare {
+    Reason reason = Reason::kNone;  // kNone = none was parked
+    int64_t parked = 0;             // for this reason
+    int64_t events = 0;             // of so many
+};
+
 // Values of one key that could not be used, for one cause.
 struct DroppedFacts {
     std::string key;
@@ -214,9 +221,12 @@ struct WatchFacts {
     std::string target;
     std::string problem;  // empty = it is intact
     std::string hint;     // empty = the check's own
-    // Columns of type timestamp without time zone that are read as times.
+    // Columns of type timestamp without time zone that are read as times, and arguments that make
+    // a time of such values.
     std::string bare_timestamps;
     std::vector<DroppedFacts> dropped;  // within a week; the most frequent first
+    std::string dataset;                // empty if it cannot be told
+    ParkedShare parked;                 // of that dataset
 };
 
 // Appends three findings: whether the watch works, whether it reads times without a time zone, and

@@ -82,6 +82,9 @@ bool DatasetQueue::TakeIds(int64_t max_count, IdRange* range) {
 }
 
 void DatasetQueue::Load(Event event) {
+    const size_t bytes =
+        sizeof event + event.event_name.size() + event.user_data.size() + event.custom_data.size();
+    bytes_each_ = bytes_each_ == 0 ? bytes : (7 * bytes_each_ + bytes) / 8;
     const bool awaits = !event.condition_of.empty() && event.condition_held_at == 0;
     has_conditions_ = has_conditions_ || !event.condition_of.empty();
     if (awaits || shelf_.Blocks(event)) {

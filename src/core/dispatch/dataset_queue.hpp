@@ -49,6 +49,10 @@ struct OverdueEvent {
 std::vector<OverdueEvent> TakeOverdue(std::vector<Event>* events, UnixMicros now,
                                       UnixMicros margin);
 
+// About so many bytes of events are loaded in advance, but one request at least: events differ in
+// size by a factor of a hundred.
+constexpr size_t kMostBytesLoaded = size_t{32} * 1024 * 1024;
+
 class DatasetQueue {
 public:
     // The reader found an owed event. Ids come in the order in which they must go.
@@ -118,6 +122,11 @@ public:
     UnixMicros NextShelfDue() const;
 
     size_t ready_count() const { return ready_.size(); }
+    // So many events as large as the latest ones fit in kMostBytesLoaded; a few if none was seen.
+    size_t CountThatFits() const {
+        constexpr size_t kBeforeTheFirst = 256;
+        return bytes_each_ == 0 ? kBeforeTheFirst : kMostBytesLoaded / bytes_each_;
+    }
     int64_t returning_count() const { return returning_.Count(); }
     // Something is owed that is not in flight.
     bool HasWaiting() const;
@@ -163,6 +172,7 @@ private:
     Shelf shelf_;
     bool has_conditions_ = false;  // most queues never see one
     std::deque<Event> ready_;
+    size_t bytes_each_ = 0;  // a moving average over the latest events
     std::list<SplitBatch> split_batches_;
     uint64_t last_split_number_ = 0;
     std::unordered_map<int64_t, int> busy_leads_;  // lead id -> events under way

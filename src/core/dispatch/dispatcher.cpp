@@ -163,7 +163,8 @@ size_t Dispatcher::CountToLoad(const Dataset& dataset, UnixMicros now) const {
     const size_t batch_size = LargestRequest(dataset);
     const size_t ready = dataset.queue.ready_count();
     if (MaySend(dataset, now)) {
-        const size_t wanted = CountWanted(dataset, batch_size);
+        const size_t wanted = std::min(CountWanted(dataset, batch_size),
+                                       std::max(batch_size, dataset.queue.CountThatFits()));
         return wanted > ready ? wanted - ready : 0;
     }
     const bool holds_none = ready + dataset.queue.shelf().size() == 0;

@@ -113,8 +113,9 @@ public:
     void TakeConditions(const std::string& watch, size_t most, UnixMicros now,
                         std::vector<ConditionToCheck>* taken);
     void ConditionHolds(int64_t event, UnixMicros now);
-    // It does not, or never will: the event ends.
-    void ConditionEnds(EndedEvent ended);
+    // They do not, or nobody will ever tell: the events end. All of a turn at once: looking for
+    // them costs as much as for one.
+    void ConditionsEnd(std::vector<EndedEvent> ended);
     // Nobody can tell now: asked again after a pause, or, if its time would be over by then, the
     // event ends as `ended` says.
     void ConditionUnknown(EndedEvent ended, UnixMicros now);

@@ -62,15 +62,14 @@ void Dispatcher::ConditionHolds(int64_t event, UnixMicros now) {
 }
 
 // An event that does not wait any more was cancelled, or has ended in another way, meanwhile.
-void Dispatcher::ConditionEnds(EndedEvent ended) {
-    const bool waits = std::any_of(
-        datasets_.begin(), datasets_.end(),
-        [&ended](const auto& dataset) { return dataset->queue.shelf().Contains(ended.event); });
-    if (waits) {
-        std::vector<EndedEvent> all;
-        all.push_back(std::move(ended));
-        EndUnsent(std::move(all));
-    }
+void Dispatcher::ConditionsEnd(std::vector<EndedEvent> ended) {
+    const auto is_gone = [this](const EndedEvent& event) {
+        return std::none_of(datasets_.begin(), datasets_.end(), [&event](const auto& dataset) {
+            return dataset->queue.shelf().Contains(event.event);
+        });
+    };
+    ended.erase(std::remove_if(ended.begin(), ended.end(), is_gone), ended.end());
+    EndUnsent(std::move(ended));
 }
 
 void Dispatcher::ConditionUnknown(EndedEvent ended, UnixMicros now) {
@@ -82,7 +81,9 @@ void Dispatcher::ConditionUnknown(EndedEvent ended, UnixMicros now) {
         const UnixMicros event_time = queue.shelf().EventTimeOf(ended.event);
         const UnixMicros again = queue.PostponeCondition(ended.event, now);
         if (DeadlinePassed(event_time, again, MarginOf(dataset->config))) {
-            ConditionEnds(std::move(ended));
+            std::vector<EndedEvent> all;
+            all.push_back(std::move(ended));
+            ConditionsEnd(std::move(all));
         }
         return;
     }

@@ -144,9 +144,10 @@ bool Shelf::Release(int64_t id, std::vector<int64_t>* released) {
 
 void Shelf::Drop(const IdSet& ids, std::vector<int64_t>* released) {
     std::set<int64_t> leads;
-    for (auto event = events_.begin(); event != events_.end();) {
-        const auto here = event++;
-        if (ids.Contains(here->first)) {
+    for (const IdRange& range : ids.ranges()) {
+        auto event = events_.lower_bound(range.first);
+        while (event != events_.end() && event->first <= range.last) {
+            const auto here = event++;
             leads.insert(here->second.lead);
             Remove(here);
         }

@@ -66,6 +66,17 @@ owns_database(Oid database, Oid role)
 #endif
 }
 
+/* Whether the user may SET ROLE to that role; 16 made it a right of its own. */
+inline bool
+may_become(Oid user, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+    return member_can_set_role(user, role);
+#else
+    return is_member_of_role(user, role);
+#endif
+}
+
 /* The number under which other processes find our latch; 17 made it a variable of its own. */
 inline int
 my_proc_number()
@@ -125,6 +136,17 @@ walk_expression(Node* node, bool (*walker)(Node*, void*), void* context)
     return expression_tree_walker(node, walker, context);
 #else
     return expression_tree_walker(node, old_walker(walker), context);
+#endif
+}
+
+/* The same for the expressions of a query. */
+inline bool
+walk_query(Query* query, bool (*walker)(Node*, void*), void* context)
+{
+#if PG_VERSION_NUM >= 160000
+    return query_tree_walker(query, walker, context, 0);
+#else
+    return query_tree_walker(query, old_walker(walker), context, 0);
 #endif
 }
 

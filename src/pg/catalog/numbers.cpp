@@ -1,9 +1,8 @@
 /*
  * numbers.cpp - the numbers that our sequences hand out.
  *
- * A sequence can lag behind its table: logical replication copies tables and not sequences, and a
- * restore sets a sequence after its table has been filled, or back to where it was when the dump
- * was made. So each process holds the first number that it gets against the greatest one in use,
+ * A sequence can lag behind its table: logical replication and our dumps carry tables and not
+ * sequences. So each process holds the first number that it gets against the greatest one in use,
  * and moves the sequence on if it is behind. A number below the cursor's position is as bad as one
  * that is taken: the shipper would never look for it.
  *

@@ -18,6 +18,7 @@
 #include "pg/catalog/dataset_settings.hpp"
 #include "pg/catalog/origin.hpp"
 #include "pg/functions/dropped_values.hpp"
+#include "pg/functions/parked_share.hpp"
 #include "pg/queue/event_log.hpp"
 #include "pg/shared/shared_memory.hpp"
 #include "pg/shared/slots.hpp"
@@ -335,6 +336,7 @@ gather_facts(Oid schema, Checkup* checkup)
     gather_lead_ids(schema, checkup);
     gather_watches(schema, checkup);
     gather_dropped_values(schema, checkup);
+    gather_parked_shares(schema, checkup);
 }
 
 }  // namespace crm_capi

@@ -93,7 +93,7 @@ gather_watches(Oid schema, Checkup* checkup)
         " another one.'"
         " WHEN NOT has_server_privilege(c.relowner, f.oid, 'USAGE')"
         " THEN 'Use GRANT USAGE ON FOREIGN SERVER for the owner of the table.'"
-        " END, bare.columns"
+        " END, @.capi_zoneless_times(t.oid), f.srvname::text"
         " FROM @.capi_watches w JOIN pg_catalog.pg_class c ON c.oid = w.target"
         " JOIN pg_catalog.pg_trigger t ON t.tgrelid = w.target AND t.tgname = w.trigger"
         " CROSS JOIN LATERAL (SELECT substring(obj_description(t.oid, 'pg_trigger')"
@@ -104,10 +104,7 @@ gather_watches(Oid schema, Checkup* checkup)
         " LEFT JOIN LATERAL (SELECT min(s.oid) AS oid, min(s.srvname) AS srvname"
         " FROM pg_catalog.pg_foreign_server s JOIN pg_catalog.pg_foreign_data_wrapper x"
         " ON x.oid = s.srvfdw AND x.fdwname = 'crm_capi'"
-        " WHERE s.srvname = coalesce(w.dataset, s.srvname) HAVING count(*) = 1) f ON true,"
-        " LATERAL (SELECT string_agg(a.attname, ', ') AS columns FROM pg_catalog.pg_attribute a"
-        " WHERE a.attrelid = w.target AND a.attname IN (w.event_time, w.lead_created_at)"
-        " AND a.atttypid = 'pg_catalog.timestamp'::regtype AND NOT a.attisdropped) bare"
+        " WHERE s.srvname = coalesce(w.dataset, s.srvname) HAVING count(*) = 1) f ON true"
         " ORDER BY 1, w.trigger",
         nullptr, InvalidOid};
     Parameters none = {};
@@ -118,8 +115,10 @@ gather_watches(Oid schema, Checkup* checkup)
         const char* const problem = utf8_result(row, 2);
         const char* const hint = utf8_result(row, 3);
         const char* const bare = utf8_result(row, 4);
-        call_cpp("note a watch",
-                 [&] { checkup->watches.push_back({target, problem, hint, bare, {}}); });
+        const char* const dataset = utf8_result(row, 5);
+        call_cpp("note a watch", [&] {
+            checkup->watches.push_back({target, problem, hint, bare, {}, dataset, {}});
+        });
     }
     checkup->server.watches = static_cast<int>(SPI_processed);
 }

@@ -58,19 +58,21 @@ is_own(HeapTuple tuple)
     return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
 }
 
-/* Whether the row of the log has the lead and the stage of the event. Both may be missing. */
-bool
-is_about(const LogRow& row, const NewEvent& event)
+/* Lead, stage and time of the row. */
+NewEvent
+event_of(const LogRow& row)
 {
-    const bool has_lead_id = !row.nulls[event_log_column::kLeadId];
-    const text* const name = row.nulls[event_log_column::kEventName]
-                                 ? nullptr
-                                 : DatumGetTextPP(row.values[event_log_column::kEventName]);
+    NewEvent event = {};
 
-    return has_lead_id == event.has_lead_id &&
-           (!has_lead_id ||
-            DatumGetInt64(row.values[event_log_column::kLeadId]) == event.lead_id) &&
-           is_same_text(name, event.event_name);
+    event.has_event_time = !row.nulls[event_log_column::kEventTime];
+    if (event.has_event_time)
+        event.event_time = DatumGetTimestampTz(row.values[event_log_column::kEventTime]);
+    event.has_lead_id = !row.nulls[event_log_column::kLeadId];
+    if (event.has_lead_id)
+        event.lead_id = DatumGetInt64(row.values[event_log_column::kLeadId]);
+    if (!row.nulls[event_log_column::kEventName])
+        event.event_name = DatumGetTextPCopy(row.values[event_log_column::kEventName]);
+    return event;
 }
 
 /* Parked when it was enqueued, and not touched since. */
@@ -106,7 +108,7 @@ delete_event(Oid schema, Relation log, HeapTuple tuple, const NewEvent& like)
     const LogRow row = read_log_row(tuple, RelationGetDescr(log));
     const int64 id = DatumGetInt64(row.values[event_log_column::kId]);
 
-    if (!is_about(row, like) ||
+    if (!is_about_the_same(event_of(row), like) ||
         !delete_settlement(relations_in(schema), id,
                            DatumGetBool(row.values[event_log_column::kParked])))
         return false;
@@ -118,6 +120,26 @@ delete_event(Oid schema, Relation log, HeapTuple tuple, const NewEvent& like)
 }
 
 }  // namespace
+
+bool
+read_own_event(Oid schema, int64 id, NewEvent* event)
+{
+    const Relation log = table_open(relations_in(schema)->event_log, AccessShareLock);
+    const HeapTuple tuple = find_row(log, id);
+    const bool is_there = tuple != nullptr && is_own(tuple);
+
+    if (is_there)
+        *event = event_of(read_log_row(tuple, RelationGetDescr(log)));
+    table_close(log, NoLock);
+    return is_there;
+}
+
+bool
+is_about_the_same(const NewEvent& a, const NewEvent& b)
+{
+    return a.has_lead_id == b.has_lead_id && (!a.has_lead_id || a.lead_id == b.lead_id) &&
+           is_same_text(a.event_name, b.event_name);
+}
 
 bool
 take_back(Oid schema, int64 id, const NewEvent& like)

@@ -30,7 +30,7 @@ namespace crm_capi {
 
 namespace {
 
-enum Argument { kTarget, kSince, kDryRun };
+enum Argument { kTarget, kSince, kDryRun, kResend };
 
 /*
  * Arguments and rights
@@ -41,9 +41,9 @@ enum Argument { kTarget, kSince, kDryRun };
 void
 require_arguments(FunctionCallInfo fcinfo)
 {
-    static const char* const names[] = {"target", "since", "dry_run"};
+    static const char* const names[] = {"target", "since", "dry_run", "resend"};
 
-    for (int i = kTarget; i <= kDryRun; i++) {
+    for (int i = kTarget; i <= kResend; i++) {
         if (PG_ARGISNULL(i))
             ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
                             errmsg("argument \"%s\" must not be null", names[i]),
@@ -240,6 +240,7 @@ capi_backfill(PG_FUNCTION_ARGS)
     const Oid target = PG_GETARG_OID(kTarget);
     backfill.schema = get_func_namespace(fcinfo->flinfo->fn_oid);
     backfill.dry_run = PG_GETARG_BOOL(kDryRun);
+    backfill.resend = PG_GETARG_BOOL(kResend);
     backfill.since = start_of_window(fcinfo);
     lock_watched_table(&backfill, target);
     backfill.results = begin_results(fcinfo, &backfill.columns);

@@ -1,6 +1,11 @@
 /*
  * backfill_batch.cpp - events that capi_backfill() has read from a table, held against the queue.
  *
+ * An application may stamp the time of leads that stay where they are, and somebody may rename a
+ * stage: neither is a change that the watch has missed. So the event of the lead that is latest in
+ * the queue counts, too: if it has the stage at another time, or the time under another name, then
+ * what the row shows was told already.
+ *
  * Known is what has the same event_id at Meta: dataset, lead, stage and event time, or dataset,
  * lead and stage if the watch sends each stage once. What was parked when it was enqueued has never
  * been owed, and does not count: if the watch has been put right since, this is the gap.
@@ -23,19 +28,41 @@ namespace {
 constexpr int kBatchSize = 20000;
 
 /* What becomes of an event; kMissing = the queue does not know it, and nothing is done about it. */
-enum class Action { kEnqueued, kMissing, kKnown, kSkipped, kForgotten };
+enum class Action {
+    kEnqueued,
+    kMissing,
+    kKnown,
+    kKnownAtOtherTime,
+    kKnownUnderOtherName,
+    kSkipped,
+    kForgotten
+};
 
-constexpr const char* kActionNames[] = {"enqueued", "would be enqueued", "known", "skipped",
-                                        "forgotten"};
+constexpr const char* kActionNames[] = {
+    "enqueued", "would be enqueued", "known", "known at another time", "known under another name",
+    "skipped",  "forgotten"};
 
 namespace result_column {
-enum { kDataset, kLeadId, kEventName, kEventTime, kAction, kReasonCode, kEventId, kEnd };
+enum {
+    kDataset,
+    kLeadId,
+    kEventName,
+    kEventTime,
+    kAction,
+    kReasonCode,
+    kEventId,
+    kKnownName,
+    kKnownTime,
+    kEnd
+};
 }
 
 struct Finding {
     Action action;
     Reason reason;
-    int64 id; /* in the queue; 0 = none */
+    int64 id;         /* in the queue; 0 = none */
+    text* known_name; /* of the event in the queue that says the same otherwise; else NULL */
+    TimestampTz known_time;
 };
 
 /* Puts a row into the result. */
@@ -62,6 +89,10 @@ report(Backfill* backfill, const Watch* watch, const NewEvent& event, const Find
         CStringGetTextDatum(kActionNames[static_cast<int>(finding.action)]));
     set(result_column::kReasonCode, finding.reason != Reason::kNone, text_datum(reason));
     set(result_column::kEventId, finding.id != 0, Int64GetDatum(finding.id));
+    set(result_column::kKnownName, finding.known_name != nullptr,
+        PointerGetDatum(finding.known_name));
+    set(result_column::kKnownTime, finding.known_name != nullptr,
+        TimestampTzGetDatum(finding.known_time));
     tuplestore_putvalues(backfill->results, backfill->columns, values, nulls);
 }
 
@@ -117,14 +148,18 @@ array_of(const Backfill* backfill, Oid type, Datum (*value)(const NewEvent& even
 }
 
 /* One row per event of the batch, in order of event time: its place in the batch, what the queue
- * has of it, and whether the batch has it twice. Several numbers can lead to one dataset. */
+ * has of it, whether the batch has it twice, and the latest event of its lead. Several numbers can
+ * lead to one dataset. */
 constexpr const char* kLookUp =
-    "SELECT c.n - 1, min(e.id), bool_or(r.lead_id IS NOT NULL) OR c.is_repeated"
+    "SELECT c.n - 1, min(e.id) FILTER (WHERE e.event_name = c.name AND e.event_time = c.time),"
+    " bool_or(r.lead_id IS NOT NULL) OR c.is_repeated,"
+    " (array_agg(e.id ORDER BY e.event_time DESC, e.id DESC))[1],"
+    " (array_agg(e.event_name ORDER BY e.event_time DESC, e.id DESC))[1],"
+    " (array_agg(e.event_time ORDER BY e.event_time DESC, e.id DESC))[1]"
     " FROM (SELECT u.*, row_number() OVER (PARTITION BY u.lead, u.name,"
     "  CASE WHEN $6 THEN NULL ELSE u.time END ORDER BY u.time, u.n) > 1 AS is_repeated"
     "  FROM unnest($1, $2, $3) WITH ORDINALITY AS u (lead, name, time, n)) c"
-    " LEFT JOIN @.capi_event_log e ON e.lead_id = c.lead AND e.event_name = c.name"
-    "  AND e.event_time = c.time AND NOT e.parked AND e.dataset = ANY"
+    " LEFT JOIN @.capi_event_log e ON e.lead_id = c.lead AND NOT e.parked AND e.dataset = ANY"
     "  (ARRAY(SELECT d.number FROM @.capi_dataset d WHERE d.server = $4 OR d.name = $5))"
     " LEFT JOIN @.capi_reached_stage r ON $6 AND r.lead_id = c.lead"
     "  AND r.event_name = c.name AND r.dataset_id = $7"
@@ -159,25 +194,61 @@ look_up(const Backfill* backfill, const Watch* watch)
     become(caller);
 }
 
-/* The row of look_up()'s result, as a place in the batch and what is known of it. */
+/* What the latest event of the lead, in columns 4 to 6 of the row, says of an event that is not
+ * known itself. */
 Finding
-read_finding(uint64 row, int* place)
+compare_with_latest(uint64 row, const NewEvent& event)
+{
+    const HeapTuple tuple = SPI_tuptable->vals[row];
+    const TupleDesc columns = SPI_tuptable->tupdesc;
+    bool is_null;
+
+    const int64 id = DatumGetInt64(SPI_getbinval(tuple, columns, 4, &is_null));
+    if (is_null)
+        return {Action::kMissing, Reason::kNone, 0, nullptr, 0};
+    text* const name = DatumGetTextPP(SPI_getbinval(tuple, columns, 5, &is_null));
+    const TimestampTz time = DatumGetTimestampTz(SPI_getbinval(tuple, columns, 6, &is_null));
+    if (is_same_text(name, event.event_name))
+        return {Action::kKnownAtOtherTime, Reason::kNone, id, name, time};
+    if (time == event.event_time)
+        return {Action::kKnownUnderOtherName, Reason::kNone, id, name, time};
+    return {Action::kMissing, Reason::kNone, 0, nullptr, 0};
+}
+
+/* The place in the batch that a row of look_up()'s result is about. */
+int
+place_of(uint64 row)
+{
+    bool is_null;
+
+    return static_cast<int>(
+        DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1, &is_null)));
+}
+
+/* What the row of look_up()'s result says of the event. */
+Finding
+read_finding(uint64 row, const NewEvent& event, bool is_first_only)
 {
     const HeapTuple tuple = SPI_tuptable->vals[row];
     const TupleDesc columns = SPI_tuptable->tupdesc;
     bool isnull;
     bool is_new;
 
-    *place = static_cast<int>(DatumGetInt64(SPI_getbinval(tuple, columns, 1, &isnull)));
     const int64 id = DatumGetInt64(SPI_getbinval(tuple, columns, 2, &is_new));
     const bool is_known = !is_new || DatumGetBool(SPI_getbinval(tuple, columns, 3, &isnull));
-    return {is_known ? Action::kKnown : Action::kMissing, Reason::kNone, is_new ? 0 : id};
+    if (is_known)
+        return {Action::kKnown, Reason::kNone, is_new ? 0 : id, nullptr, 0};
+    if (is_first_only) /* the stages that the lead has reached have said all */
+        return {Action::kMissing, Reason::kNone, 0, nullptr, 0};
+    return compare_with_latest(row, event);
 }
 
 /* Enqueues the event if the queue does not know it and this is no dry run, and reports it. */
 void
 act_on(Backfill* backfill, const Watch* watch, NewEvent* event, Finding finding)
 {
+    if (backfill->resend && finding.known_name != nullptr)
+        finding = {Action::kMissing, Reason::kNone, 0, finding.known_name, finding.known_time};
     if (finding.action == Action::kMissing && !backfill->dry_run) {
         finding.id = enqueue_for(watch, backfill->schema, event);
         finding.action = finding.id != 0 ? Action::kEnqueued : Action::kKnown;
@@ -193,9 +264,9 @@ take_event(Backfill* backfill, const Watch* watch, const NewEvent& event)
     if (event.has_event_time && event.event_time < backfill->since)
         return;
     if (event.parked != Reason::kNone)
-        report(backfill, watch, event, {Action::kSkipped, event.parked, 0});
+        report(backfill, watch, event, {Action::kSkipped, event.parked, 0, nullptr, 0});
     else if (is_forgotten(backfill->schema, event.lead_id))
-        report(backfill, watch, event, {Action::kForgotten, Reason::kNone, 0});
+        report(backfill, watch, event, {Action::kForgotten, Reason::kNone, 0, nullptr, 0});
     else
         keep(backfill, event);
 }
@@ -214,10 +285,9 @@ judge_batch(Backfill* backfill, const Watch* watch)
     SPI_connect();
     look_up(backfill, watch);
     for (uint64 row = 0; row < SPI_processed; row++) {
-        int place;
         CHECK_FOR_INTERRUPTS();
-        const Finding finding = read_finding(row, &place);
-        act_on(backfill, watch, &backfill->events[place], finding);
+        NewEvent* const event = &backfill->events[place_of(row)];
+        act_on(backfill, watch, event, read_finding(row, *event, watch->first_only));
     }
     SPI_finish();
     backfill->count = 0;

@@ -16,6 +16,7 @@ namespace crm_capi {
 struct Backfill {
     Oid schema;
     bool dry_run;
+    bool resend; /* also what the queue knows at another time or under another name */
     TimestampTz since;
     TupleDesc columns; /* of the result */
     Tuplestorestate* results;

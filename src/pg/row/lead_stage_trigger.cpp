@@ -13,9 +13,9 @@
  * be sent is parked, and the CRM's statement goes on.
  */
 #include "pg/base/pg_prelude.hpp"
-#include "pg/row/late_time.hpp"
 #include "pg/row/moved_row.hpp"
 #include "pg/row/row_event.hpp"
+#include "pg/row/unfinished_event.hpp"
 #include "pg/watch/watch_cache.hpp"
 
 extern "C" {
@@ -53,13 +53,31 @@ check_use(FunctionCallInfo fcinfo, const char* function)
         report_wrong_use(function, "The trigger is not an AFTER trigger.");
 }
 
-/* What both triggers do: enqueue the event that the row makes due, or give a late time to the one
- * that it has made due before. */
+/* The event that the change makes due is enqueued, behind those that the same transaction has left
+ * unfinished for the row. False if none is due, or it is not enqueued. */
+bool
+enqueue_due(Watch* watch, const Row& row, Oid schema)
+{
+    EarlierEvents earlier = {};
+    NewEvent event = {};
+
+    if (!read_event(watch, row, &event))
+        return false;
+    if (row.before != nullptr && has_unfinished())
+        earlier = finish_earlier_events(watch, row, schema, event);
+    const int64 id = enqueue_for(watch, schema, &event);
+    if (id != 0)
+        remember_unfinished(watch, row, event, id, earlier);
+    return id != 0;
+}
+
+/* What both triggers do: enqueue the event that the row makes due, or finish the one that it has
+ * made due before. */
 void
 fire(const TriggerData* data, Oid function)
 {
     Watch* const watch = watch_of(data->tg_relation, data->tg_trigger);
-    NewEvent event = {};
+    const Oid schema = get_func_namespace(function);
 
     if (TRIGGER_FIRED_BY_DELETE(data->tg_event)) {
         remember_if_moving(watch, data->tg_relation, data->tg_trigslot);
@@ -72,15 +90,8 @@ fire(const TriggerData* data, Oid function)
     } else {
         row.before = take_moved(watch, data->tg_relation);
     }
-    if (read_event(watch, row, &event)) {
-        const int64 id = enqueue_for(watch, get_func_namespace(function), &event);
-        if (id != 0) {
-            remember_late_time(watch, row, event, id);
-            return;
-        }
-    }
-    if (row.before != nullptr && awaits_late_times())
-        follow_late_time(watch, row, get_func_namespace(function));
+    if (!enqueue_due(watch, row, schema) && row.before != nullptr && has_unfinished())
+        finish_own_event(watch, row, schema);
 }
 
 }  // namespace

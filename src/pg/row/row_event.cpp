@@ -10,6 +10,7 @@
 #include "pg/catalog/dataset.hpp"
 #include "pg/queue/identities.hpp"
 #include "pg/queue/reached_stage.hpp"
+#include "pg/queue/repeated_event.hpp"
 #include "pg/queue/tombstone.hpp"
 #include "pg/row/row_data.hpp"
 #include "pg/row/row_reference.hpp"
@@ -271,6 +272,30 @@ read_parked_event(Watch* watch, TupleTableSlot* now, const CapturedStage& captur
                                                                : Judged::kWithoutEvent;
 }
 
+bool
+read_event_of_stage(Watch* watch, TupleTableSlot* now, text* name, NewEvent* event)
+{
+    static constexpr Role kLead[] = {kLeadIdRole};
+    const Row row = {now, nullptr};
+    RowValues values;
+
+    clear(&values);
+    read_values(watch, row, kLead, lengthof(kLead), &values);
+    return begin_event(watch, values, event) &&
+           finish_event(watch, row, {name, true, Reason::kNone, nullptr}, GetCurrentTimestamp(),
+                        event);
+}
+
+bool
+read_lead_and_stage(Watch* watch, TupleTableSlot* slot, NewEvent* event)
+{
+    RowValues values;
+
+    clear(&values);
+    read_values(watch, {slot, nullptr}, kCompared, lengthof(kCompared), &values);
+    return begin_event(watch, values, event) && set_stage(watch, stage_of(watch, values), event);
+}
+
 int64
 enqueue_for(const Watch* watch, Oid schema, NewEvent* event)
 {
@@ -278,15 +303,22 @@ enqueue_for(const Watch* watch, Oid schema, NewEvent* event)
     const bool reaches_once =
         watch->first_only && event->has_lead_id && event->parked == Reason::kNone;
 
+    /* The moment of the change is another one for each. */
+    const bool has_time = is_used(watch, kEventTimeRole);
+
     if (event->has_lead_id && is_forgotten(schema, event->lead_id))
         return 0;
     if (reaches_once && is_stage_reached(schema, watch->server, *event))
         return 0;
+    if (const int64 same = has_time ? find_repeated(schema, watch->server, *event) : 0; same != 0)
+        return same;
     if (OidIsValid(watch->server))
         event->dataset = dataset_number(schema, watch->server);
     const int64 id = enqueue(schema, *event);
     if (reaches_once)
         note_reached_stage(schema, watch->server, *event, id);
+    else if (has_time)
+        note_enqueued(watch->server, *event, id);
     return id;
 }
 

@@ -22,6 +22,10 @@ bool read_event(Watch* watch, const Row& row, NewEvent* event);
  * stage any more that could be sent. */
 bool read_event_again(Watch* watch, TupleTableSlot* now, NewEvent* event);
 
+/* The same for a stage that the row had before, under the name under which it is sent: all else is
+ * as the row shows it now. */
+bool read_event_of_stage(Watch* watch, TupleTableSlot* now, text* name, NewEvent* event);
+
 /* What is known of an event that was parked when it was enqueued. */
 struct CapturedStage {
     TimestampTz at; /* when the change was captured */
@@ -35,8 +39,13 @@ enum class Judged { kEvent, kConditionFalse, kWithoutEvent };
 Judged read_parked_event(Watch* watch, TupleTableSlot* now, const CapturedStage& captured,
                          NewEvent* event);
 
-/* Enqueues the event for the watch's dataset and returns its id; 0 if it is not enqueued: each
- * stage is sent once and was, or the lead was forgotten. */
+/* Of the event of a row only its lead and its stage. False if the row has none that could be sent.
+ */
+bool read_lead_and_stage(Watch* watch, TupleTableSlot* slot, NewEvent* event);
+
+/* Enqueues the event for the watch's dataset and returns its id, or that of the same event that
+ * this transaction has enqueued before; 0 if it is not enqueued: each stage is sent once and was,
+ * or the lead was forgotten. */
 int64 enqueue_for(const Watch* watch, Oid schema, NewEvent* event);
 
 }  // namespace crm_capi

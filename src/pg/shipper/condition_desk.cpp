@@ -49,6 +49,7 @@ struct Desk {
     std::unordered_map<std::string, WatchState> states;
     std::vector<std::string> watches;         /* that have something to be checked */
     std::vector<ConditionToCheck> conditions; /* of one of them */
+    std::vector<EndedEvent> ended;            /* by what has been found in this turn */
     Dispatcher::Conditions counts;
     UnixMicros start_at = 0;     /* no process before this */
     UnixMicros watch_due_at = 0; /* when the first watch is due again; 0 = none waits for that */
@@ -159,7 +160,7 @@ TakeFinding(Shipper* shipper, RecheckerPlace* place, const ConditionFinding& fou
         if (found.finding == Finding::kHolds)
             dispatcher.ConditionHolds(asked.event, now);
         else
-            dispatcher.ConditionEnds(MakeEnded(asked, found.finding, found.detail));
+            desk->ended.push_back(MakeEnded(asked, found.finding, found.detail));
     }
 }
 
@@ -183,7 +184,7 @@ look_after(Shipper* shipper, RecheckerPlace* place)
     }
     const UnixMicros now = now_micros();
     heed_clock(place, now);
-    if (place->asked.empty() || now - place->heard_at < patience())
+    if (place->asked.empty() || now < place->heard_at + patience())
         return;
     tell_of_trouble(*place, ERRCODE_QUERY_CANCELED);
     ereport(LOG,
@@ -344,6 +345,8 @@ take_findings(Shipper* shipper)
         else
             free_if_gone(&place);
     }
+    call_cpp("end events that are not to be sent",
+             [&] { shipper->dispatcher.ConditionsEnd(std::exchange(desk->ended, {})); });
 }
 
 void

@@ -183,6 +183,20 @@ calls_more_than_built_ins(Node* node, void* context)
     return walk_expression(node, calls_more_than_built_ins, context);
 }
 
+/* Whether a timestamp gets the time zone of the session, which is UTC for expressions, without a
+ * word about it. */
+bool
+gives_time_zone(Node* node, void* context)
+{
+    if (node == nullptr)
+        return false;
+    if (IsA(node, Query))
+        return walk_query(castNode(Query, node), gives_time_zone, context);
+    if (IsA(node, FuncExpr) && castNode(FuncExpr, node)->funcid == F_TIMESTAMPTZ_TIMESTAMP)
+        return true;
+    return walk_expression(node, gives_time_zone, context);
+}
+
 /* Evaluated by itself, an expression needs no query around it. */
 void
 keep_tree(Expression* expression, Node* target)
@@ -267,6 +281,8 @@ analyze(Expression* expression)
     expression->type = exprType(target);
     expression->typmod = exprTypmod(target);
     expression->collation = exprCollation(target);
+    expression->assumes_utc =
+        getBaseType(expression->type) == TIMESTAMPOID || gives_time_zone(target, nullptr);
     if (query->hasSubLinks) {
         note_dependencies(expression, source);
         keep_plan(expression, plan);

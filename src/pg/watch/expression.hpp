@@ -30,6 +30,7 @@ struct Expression {
     Oid type;
     int32 typmod;
     Oid collation;
+    bool assumes_utc; /* it yields a timestamp without time zone, or gives one the session's */
     Surroundings surroundings;
     Expr* tree;      /* without a subselect */
     SPIPlanPtr plan; /* with one */

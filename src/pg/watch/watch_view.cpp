@@ -14,6 +14,7 @@ extern "C" {
 PG_FUNCTION_INFO_V1(capi_trigger_arguments);
 PG_FUNCTION_INFO_V1(capi_watch_options);
 PG_FUNCTION_INFO_V1(capi_watch_problem);
+PG_FUNCTION_INFO_V1(capi_zoneless_times);
 }
 
 namespace crm_capi {
@@ -47,6 +48,32 @@ problem_of(Watch* watch)
         try_as_owner(watch->owner, Surroundings::kPinned, check_sources, &work, &failure))
         return nullptr;
     return psprintf("argument \"%s\": %s", work.part, failure.message);
+}
+
+/* What the role takes a time without its time zone from: a column, or an expression by the name of
+ * its argument. NULL if it takes none. */
+const char*
+zoneless_source(Relation table, const Watch* watch, Role role)
+{
+    const Source& source = watch->sources[role];
+
+    if (source.expression != nullptr)
+        return source.expression->assumes_utc ? psprintf("argument %s", role_name(role)) : nullptr;
+    if (source.reader.number <= 0 || source.reader.type != TIMESTAMPOID)
+        return nullptr;
+    return get_attname(RelationGetRelid(table), source.reader.number, false);
+}
+
+/* All of them, separated by commas; NULL if there is none. */
+const char*
+zoneless_times(Relation table, const Watch* watch)
+{
+    const char* const first = zoneless_source(table, watch, kEventTimeRole);
+    const char* const second = zoneless_source(table, watch, kLeadCreatedAtRole);
+
+    if (first == nullptr || second == nullptr || strcmp(first, second) == 0)
+        return first != nullptr ? first : second;
+    return psprintf("%s, %s", first, second);
 }
 
 enum class Opening { kOpened, kNoWatch, kTableLocked };
@@ -138,4 +165,20 @@ capi_watch_problem(PG_FUNCTION_ARGS)
     if (problem == nullptr)
         PG_RETURN_NULL();
     PG_RETURN_TEXT_P(cstring_to_text(problem));
+}
+
+/* The same. */
+extern "C" Datum
+capi_zoneless_times(PG_FUNCTION_ARGS)
+{
+    Relation table;
+    const Trigger* trigger;
+
+    if (open_watch(fcinfo, false, &table, &trigger) != Opening::kOpened)
+        PG_RETURN_NULL();
+    const char* const times = zoneless_times(table, watch_of(table, trigger));
+    relation_close(table, AccessShareLock);
+    if (times == nullptr)
+        PG_RETURN_NULL();
+    PG_RETURN_TEXT_P(cstring_to_text(times));
 }

@@ -14,6 +14,9 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
         detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    IF state = '42883' THEN -- what the server adds differs between versions
+        detail := ''; hint := '';
+    END IF;
     detail := regexp_replace(detail, '\d{4,}-\d\d-\d\d [0-9:.]+[-+][0-9:]+', '<time>', 'g');
     RETURN concat_ws(E'\n', state || ': ' || message, '  detail: ' || nullif(detail, ''), '  hint: ' || nullif(hint, ''));
 END $$;

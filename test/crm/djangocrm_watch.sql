@@ -1,0 +1,10 @@
+SELECT capi_watch('lead',
+    lead_id         => $$NEW.custom_fields ->> 'meta_lead_id'$$,
+    stage           => 'status',
+    lead_created_at => 'created_at',
+    stage_map       => '{"assigned": "assigned", "in process": "qualified", "converted": "converted",
+                         "recycled": "recycled", "closed": "lost"}',
+    unmapped        => 'park',
+    user_data       => '{"em": "email", "ph": "phone", "fn": "first_name", "ln": "last_name", "ct": "city",
+                         "zp": "postcode", "country": "country"}',
+    condition       => 'NEW.is_active AND NOT NEW.is_sample');
