@@ -91,7 +91,7 @@ COMMENT ON COLUMN capi_event_log.parked IS 'parked when enqueued: a row of capi_
 COMMENT ON COLUMN capi_event_log.event_name IS 'stage that the lead reached';
 COMMENT ON COLUMN capi_event_log.user_data IS 'identities, hashed where Meta wants a hash';
 COMMENT ON COLUMN capi_event_log.custom_data IS 'further members of custom_data';
-COMMENT ON COLUMN capi_event_log.recheck IS 'what is looked at once more before the event is sent: watch and primary key of the row whose condition counts, and whether no other event of the lead may have the stage';
+COMMENT ON COLUMN capi_event_log.recheck IS 'what is looked at once more before the event is sent: watch and primary key of the row whose condition counts, and whether no other event of the lead may have the stage; of a parked event the row by which it can be judged again';
 
 COMMENT ON COLUMN capi_event_log.consent IS 'what the event says of opt_out and data_processing_options, in place of the options of its dataset';
 COMMENT ON COLUMN capi_event_log.dropped IS 'values of identities that could not be used: watched table, and key and cause of each; never a value';
@@ -111,7 +111,14 @@ CREATE OPERATOR CLASS capi_lead_ops DEFAULT FOR TYPE bigint USING capi_lead AS
     OPERATOR 1 pg_catalog.= (bigint, bigint);
 COMMENT ON OPERATOR CLASS capi_lead_ops USING capi_lead IS 'equality of lead ids';
 COMMENT ON OPERATOR FAMILY capi_lead_ops USING capi_lead IS 'equality of lead ids';
-CREATE INDEX capi_event_log_lead ON capi_event_log USING capi_lead ((CASE WHEN lead_id > 0 THEN lead_id END));
+-- STRICT tells the planner that a lead's events are asked for where the log is joined from outside.
+CREATE FUNCTION capi_given_lead_id(lead_id bigint)
+RETURNS bigint
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_given_lead_id(bigint) IS
+'lead id of capi_event_log if Meta gave it; NULL for one that only keeps the events of a lead in order';
+CREATE INDEX capi_event_log_lead ON capi_event_log USING capi_lead (@extschema@.capi_given_lead_id(lead_id));
 COMMENT ON INDEX capi_event_log_lead IS 'finds the events of a lead; holds nothing itself';
 -- Views show only ids that Meta gave, and ask for those; our own statements look for any lead.
 CREATE INDEX capi_event_log_any_lead ON capi_event_log USING capi_lead (lead_id);
@@ -139,6 +146,8 @@ CREATE TABLE capi_settlement (
     reason_code   text        NOT NULL,
     detail        text
 ) USING heap;
+-- What is parked, and what capi_retry owes again, is found without reading what else was settled.
+CREATE INDEX capi_settlement_status ON capi_settlement (status, event);
 COMMENT ON TABLE capi_settlement IS 'events that ended otherwise than delivered';
 COMMENT ON COLUMN capi_settlement.event IS 'capi_event_log.id';
 COMMENT ON COLUMN capi_settlement.settled_at IS 'when the event ended';
@@ -434,7 +443,8 @@ SELECT t.tgrelid::regclass AS target,
        o.options ->> 'condition' AS condition,
        coalesce(o.options ->> 'repeat', 'every') AS repeat,
        coalesce(o.options ->> 'recheck', 'false')::boolean AS recheck,
-       t.tgenabled <> 'D' AS enabled,
+       t.tgenabled IN ('O', 'A') OR t.tgenabled = 'R' AND EXISTS (
+           SELECT FROM pg_catalog.pg_subscription_rel r WHERE r.srrelid = t.tgrelid) AS enabled,
        @extschema@.capi_watch_problem(t.oid) AS problem
 FROM pg_catalog.pg_trigger t
      JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
@@ -460,7 +470,7 @@ COMMENT ON COLUMN capi_watches.consent IS 'opt_out and data_processing_options w
 COMMENT ON COLUMN capi_watches.condition IS 'expression over NEW; a row for which it is not true is left out';
 COMMENT ON COLUMN capi_watches.repeat IS 'every: each time a lead reaches a stage; first: once for each stage of a lead';
 COMMENT ON COLUMN capi_watches.recheck IS 'whether the condition is looked at once more just before an event is sent';
-COMMENT ON COLUMN capi_watches.enabled IS 'whether the trigger is enabled';
+COMMENT ON COLUMN capi_watches.enabled IS 'whether the trigger fires; ENABLE REPLICA counts for tables that a subscription fills';
 COMMENT ON COLUMN capi_watches.problem IS 'what keeps the watch from working, found by preparing it anew; NULL if nothing does';
 
 ----------------------------------------------------------------------------------------------------
@@ -535,64 +545,73 @@ COMMENT ON COLUMN capi_requests.error_subcode IS 'error subcode given by Meta';
 COMMENT ON COLUMN capi_requests.reason IS 'why it was not delivered, in words';
 COMMENT ON COLUMN capi_requests.fbtrace_id IS 'trace id given by Meta, for its support';
 
--- The state of an event, in one place for the views that tell it. No SET clause, so that the planner
--- puts the expression where the call stands; its names were looked up when it was created.
-CREATE FUNCTION capi_event_status(
-    outcome text, is_tried boolean, is_under_way boolean, settled text, in_doubt boolean, health text)
+-- What requests and settlements say of an event, in one place for the views that tell it. The first events of a query
+-- are looked up one by one; for a query that asks for many, requests and settlements are read once
+-- (src/pg/queue/event_lookup.hpp). No SET clause: they are called once per row. They ask for the right to read the views.
+CREATE FUNCTION capi_event_status(event bigint, health text)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN outcome IN ('delivered', 'dry_run') THEN outcome
-            WHEN is_under_way THEN 'sending'
-            WHEN settled <> 'retry' THEN settled
-            WHEN in_doubt THEN 'in_doubt'
-            WHEN health IN ('held', 'paused') THEN 'held'
-            WHEN is_tried OR settled = 'retry' THEN 'retry'
-            ELSE 'pending'
-       END;
-COMMENT ON FUNCTION capi_event_status(text, boolean, boolean, text, boolean, text) IS
-'state of an event, from its last request, its settlement and the health of its dataset';
+LANGUAGE C STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_event_status(bigint, text) IS
+'state of an event, from its requests, its settlement and the health of its dataset';
 
+CREATE FUNCTION capi_event_attempts(event bigint)
+RETURNS integer
+LANGUAGE C STRICT STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_event_attempts(bigint) IS
+'requests in which an event went, those to a held dataset not counted';
+
+CREATE FUNCTION capi_latest_request(event bigint)
+RETURNS bigint
+LANGUAGE C STRICT STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_latest_request(bigint) IS
+'capi_request_log.id of the latest request with an event; NULL if it was in none';
+
+-- Whatever is not asked for is not joined: each join is by a key, so the planner leaves it out.
 CREATE VIEW capi_events AS
 SELECT e.id,
        d.name AS dataset,
-       CASE WHEN e.lead_id > 0 THEN e.lead_id END AS lead_id,
+       @extschema@.capi_given_lead_id(e.lead_id) AS lead_id,
        e.event_name,
        e.event_time,
        e.enqueued_at,
        state.status,
-       a.attempts,
+       @extschema@.capi_event_attempts(e.id) AS attempts,
        why.reason_code,
        @extschema@.capi_reason(why.reason_code, why.detail) AS reason,
        CASE WHEN state.status IN ('retry', 'in_doubt', 'held')
             THEN greatest(r.next_attempt_at, d.next_attempt_at)
        END AS next_attempt_at,
        CASE WHEN e.event_time < '294000-01-01 00:00:00+00' THEN e.event_time + interval '168 hours' END AS deadline,
-       CASE WHEN state.status IN ('delivered', 'dry_run') THEN r.finished_at
-            WHEN state.status IN ('parked', 'expired', 'cancelled') THEN s.settled_at
+       CASE state.status
+           WHEN 'delivered' THEN r.finished_at WHEN 'dry_run' THEN r.finished_at
+           WHEN 'parked' THEN s.settled_at WHEN 'expired' THEN s.settled_at WHEN 'cancelled' THEN s.settled_at
        END AS settled_at,
        r.http_status,
        r.fbtrace_id
 FROM @extschema@.capi_event_log e
      LEFT JOIN @extschema@.capi_dataset d ON d.number = e.dataset
      LEFT JOIN @extschema@.capi_settlement s ON s.event = e.id
-     LEFT JOIN LATERAL (
-         SELECT count(*) FILTER (WHERE q.outcome IS DISTINCT FROM 'held')::integer AS attempts,
-                max(q.id) AS last_request,
-                coalesce(bool_or(q.outcome = 'in_doubt'), false) AS in_doubt
-         FROM @extschema@.capi_request_log q
-         WHERE q.events @> e.id AND NOT e.parked) a ON true
-     LEFT JOIN @extschema@.capi_request_log r ON r.id = a.last_request
-     LEFT JOIN LATERAL (
-         SELECT @extschema@.capi_event_status(r.outcome, r.id IS NOT NULL, r.id IS NOT NULL AND r.finished_at IS NULL,
-                                              s.status, a.in_doubt, d.health) AS status) state ON true
-     LEFT JOIN LATERAL (
-         SELECT s.reason_code, s.detail
-         WHERE state.status IN ('parked', 'expired', 'cancelled')
-         UNION ALL
-         SELECT d.reason_code, d.detail WHERE state.status = 'held'
-         UNION ALL
-         SELECT r.reason_code, r.detail
-         WHERE state.status IN ('retry', 'in_doubt') AND s.event IS NULL) why ON true;
+     LEFT JOIN @extschema@.capi_request_log r ON r.id = @extschema@.capi_latest_request(e.id)
+     CROSS JOIN LATERAL (
+         SELECT @extschema@.capi_event_status(e.id, d.health) AS status) state
+     CROSS JOIN LATERAL (
+         SELECT CASE state.status
+                    WHEN 'delivered' THEN NULL
+                    WHEN 'parked' THEN s.reason_code WHEN 'expired' THEN s.reason_code WHEN 'cancelled' THEN s.reason_code
+                    WHEN 'held' THEN d.reason_code
+                    WHEN 'retry' THEN CASE WHEN s.event IS NULL THEN r.reason_code END
+                    WHEN 'in_doubt' THEN CASE WHEN s.event IS NULL THEN r.reason_code END
+                END AS reason_code,
+                CASE state.status
+                    WHEN 'delivered' THEN NULL
+                    WHEN 'parked' THEN s.detail WHEN 'expired' THEN s.detail WHEN 'cancelled' THEN s.detail
+                    WHEN 'held' THEN d.detail
+                    WHEN 'retry' THEN CASE WHEN s.event IS NULL THEN r.detail END
+                    WHEN 'in_doubt' THEN CASE WHEN s.event IS NULL THEN r.detail END
+                END AS detail) why;
 COMMENT ON VIEW capi_events IS 'events with their state: pending, sending, retry, held, in_doubt (owed) or delivered, dry_run, parked, expired, cancelled (final)';
 COMMENT ON COLUMN capi_events.id IS 'number of the event; within a lead the order of sending';
 COMMENT ON COLUMN capi_events.dataset IS 'dataset that the event is for; NULL if it could not be told';
@@ -610,34 +629,18 @@ COMMENT ON COLUMN capi_events.settled_at IS 'when a final event became final';
 COMMENT ON COLUMN capi_events.http_status IS 'HTTP status of the last request with the event';
 COMMENT ON COLUMN capi_events.fbtrace_id IS 'trace id that Meta gave that request, for its support';
 
--- Owed events, found from the cursor on: the cost follows what is owed, not the history.
--- The union is joined with something, or who asks for the first of them has servers from 17 on take
--- the plan of each branch that starts soonest: one without an index, which may never come to an end.
+-- Owed events, found from the cursor on: the cost follows what is owed, not the history. It asks for the right to
+-- read one of the views.
+CREATE FUNCTION capi_owed_events(OUT event bigint, OUT dataset integer, OUT retried boolean)
+RETURNS SETOF record
+LANGUAGE C STABLE PARALLEL SAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_owed_events() IS 'ids of the events that are still owed to Meta, with the numbers of their datasets';
+
 CREATE VIEW capi_owed AS
-WITH at AS (
-    SELECT coalesce(max(c.position), 0) AS position,
-           coalesce(max(c.request), 0) AS request,
-           coalesce((SELECT d.open FROM @extschema@.capi_cursor d), '{}') AS open
-    FROM @extschema@.capi_cursor c
-), final AS (
-    SELECT coalesce(range_agg(ids), '{}') AS ids
-    FROM @extschema@.capi_request_log r, LATERAL unnest(r.events) AS ids
-    WHERE r.id > (SELECT at.request FROM at) AND r.outcome IN ('delivered', 'dry_run')
-)
-SELECT o.id, o.dataset, o.enqueued_at, o.event_time, o.lead_id, o.event_name, o.retried
-FROM at, LATERAL (
-    SELECT e.id, e.dataset, e.enqueued_at, e.event_time, e.lead_id, e.event_name, false AS retried
-    FROM final,
-         LATERAL unnest(at.open + int8multirange(int8range(at.position + 1, NULL)) - final.ids) AS hole,
-         LATERAL (SELECT l.id, l.dataset, l.enqueued_at, l.event_time, l.parked, l.lead_id, l.event_name
-                  FROM @extschema@.capi_event_log l
-                  WHERE l.id >= lower(hole) AND l.id < coalesce(upper(hole), 9223372036854775807)) e
-    WHERE NOT e.parked
-          AND NOT EXISTS (SELECT 1 FROM @extschema@.capi_settlement s WHERE s.event = e.id)
-    UNION ALL
-    SELECT e.id, e.dataset, e.enqueued_at, e.event_time, e.lead_id, e.event_name, true
-    FROM @extschema@.capi_settlement s JOIN @extschema@.capi_event_log e ON e.id = s.event
-    WHERE s.status = 'retry') o;
+SELECT e.id, e.dataset, e.enqueued_at, e.event_time, e.lead_id, e.event_name, o.retried
+FROM @extschema@.capi_owed_events() o JOIN @extschema@.capi_event_log e ON e.id = o.event;
 COMMENT ON VIEW capi_owed IS 'events that are still owed to Meta';
 COMMENT ON COLUMN capi_owed.id IS 'number of the event, as in capi_events';
 COMMENT ON COLUMN capi_owed.dataset IS 'capi_dataset.number';
@@ -648,70 +651,48 @@ COMMENT ON COLUMN capi_owed.event_name IS 'stage that the lead reached';
 COMMENT ON COLUMN capi_owed.retried IS 'whether capi_retry has owed it again';
 
 -- The same columns for what is not plainly delivered, found from the settlements and from the cursor:
--- who looks for parked events does not read a history of millions for it.
+-- who looks for parked events does not read a history of millions for it. The two halves of the union are
+-- plain, without a join and a condition, so that the planner reads the newest of both in their order; OFFSET 0 makes a
+-- function, too, something that it can look events of a lead up in. What is settled has its state from there, what is owed from its requests; a settlement that came too late counts for nothing.
 CREATE VIEW capi_undelivered AS
-SELECT e.id,
+SELECT u.id,
        d.name AS dataset,
-       CASE WHEN e.lead_id > 0 THEN e.lead_id END AS lead_id,
-       e.event_name,
-       e.event_time,
-       e.enqueued_at,
-       s.status,
-       a.attempts,
-       s.reason_code,
-       @extschema@.capi_reason(s.reason_code, s.detail) AS reason,
-       NULL::timestamptz AS next_attempt_at,
-       CASE WHEN e.event_time < '294000-01-01 00:00:00+00' THEN e.event_time + interval '168 hours' END AS deadline,
-       s.settled_at,
-       r.http_status,
-       r.fbtrace_id
-FROM @extschema@.capi_settlement s
-     JOIN @extschema@.capi_event_log e ON e.id = s.event
-     LEFT JOIN @extschema@.capi_dataset d ON d.number = e.dataset
-     CROSS JOIN LATERAL (
-         SELECT count(*) FILTER (WHERE q.outcome IS DISTINCT FROM 'held')::integer AS attempts,
-                max(q.id) AS last_request,
-                coalesce(bool_or(q.outcome = 'in_doubt'), false) AS in_doubt
-         FROM @extschema@.capi_request_log q
-         WHERE q.events @> e.id AND NOT e.parked) a
-     LEFT JOIN @extschema@.capi_request_log r ON r.id = a.last_request
-WHERE s.status <> 'retry' AND coalesce(r.outcome, '') NOT IN ('delivered', 'dry_run')
-UNION ALL
-SELECT e.id,
-       d.name,
-       CASE WHEN e.lead_id > 0 THEN e.lead_id END,
+       @extschema@.capi_given_lead_id(e.lead_id) AS lead_id,
        e.event_name,
        e.event_time,
        e.enqueued_at,
        state.status,
-       a.attempts,
+       @extschema@.capi_event_attempts(u.id) AS attempts,
        why.reason_code,
-       @extschema@.capi_reason(why.reason_code, why.detail),
-       CASE WHEN state.status IN ('retry', 'in_doubt', 'held')
+       @extschema@.capi_reason(why.reason_code, why.detail) AS reason,
+       CASE WHEN u.settled IS NULL AND state.status IN ('retry', 'in_doubt', 'held')
             THEN greatest(r.next_attempt_at, d.next_attempt_at)
-       END,
-       CASE WHEN e.event_time < '294000-01-01 00:00:00+00' THEN e.event_time + interval '168 hours' END,
-       NULL,
+       END AS next_attempt_at,
+       CASE WHEN e.event_time < '294000-01-01 00:00:00+00' THEN e.event_time + interval '168 hours' END AS deadline,
+       u.settled_at,
        r.http_status,
        r.fbtrace_id
-FROM @extschema@.capi_owed e
-     LEFT JOIN @extschema@.capi_dataset d ON d.number = e.dataset
+FROM (SELECT s.event AS id, s.dataset, s.status AS settled, s.reason_code, s.detail, s.settled_at, false AS retried
+      FROM @extschema@.capi_settlement s
+      UNION ALL
+      SELECT o.event, o.dataset, NULL, NULL, NULL, NULL, o.retried
+      FROM (SELECT w.event, w.dataset, w.retried FROM @extschema@.capi_owed_events() w OFFSET 0) o) u
+     LEFT JOIN @extschema@.capi_event_log e ON e.id = u.id
+     LEFT JOIN @extschema@.capi_dataset d ON d.number = u.dataset
+     LEFT JOIN @extschema@.capi_request_log r ON r.id = @extschema@.capi_latest_request(u.id)
      CROSS JOIN LATERAL (
-         SELECT count(*) FILTER (WHERE q.outcome IS DISTINCT FROM 'held')::integer AS attempts,
-                max(q.id) AS last_request,
-                coalesce(bool_or(q.outcome = 'in_doubt'), false) AS in_doubt
-         FROM @extschema@.capi_request_log q
-         WHERE q.events @> e.id) a
-     LEFT JOIN @extschema@.capi_request_log r ON r.id = a.last_request
+         SELECT coalesce(u.settled, @extschema@.capi_event_status(u.id, d.health)) AS status) state
      CROSS JOIN LATERAL (
-         -- What is owed was not delivered.
-         SELECT @extschema@.capi_event_status(NULL, r.id IS NOT NULL, r.id IS NOT NULL AND r.finished_at IS NULL,
-                                              CASE WHEN e.retried THEN 'retry' END, a.in_doubt, d.health) AS status) state
-     LEFT JOIN LATERAL (
-         SELECT d.reason_code, d.detail WHERE state.status = 'held'
-         UNION ALL
-         SELECT r.reason_code, r.detail
-         WHERE state.status IN ('retry', 'in_doubt') AND NOT e.retried) why ON true;
+         SELECT CASE WHEN u.settled IS NOT NULL THEN u.reason_code
+                     WHEN state.status = 'held' THEN d.reason_code
+                     WHEN state.status IN ('retry', 'in_doubt') AND NOT u.retried THEN r.reason_code
+                END AS reason_code,
+                CASE WHEN u.settled IS NOT NULL THEN u.detail
+                     WHEN state.status = 'held' THEN d.detail
+                     WHEN state.status IN ('retry', 'in_doubt') AND NOT u.retried THEN r.detail
+                END AS detail) why
+WHERE u.settled IS NULL
+      OR u.settled <> 'retry' AND @extschema@.capi_event_status(u.id, NULL) NOT IN ('delivered', 'dry_run');
 COMMENT ON VIEW capi_undelivered IS 'events that are owed, or ended otherwise than delivered; columns as in capi_events';
 COMMENT ON COLUMN capi_undelivered.id IS 'number of the event; within a lead the order of sending';
 COMMENT ON COLUMN capi_undelivered.dataset IS 'dataset that the event is for; NULL if it could not be told';
@@ -938,7 +919,7 @@ LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_retry(bigint[]) IS
-'owes parked, expired or cancelled events again, if they can still be sent; returns how many';
+'owes parked, expired or cancelled events again, if they can still be sent; what was parked when it was queued is judged again by its row and the watch as they are now; returns how many are owed';
 REVOKE ALL ON FUNCTION capi_retry(bigint[]) FROM PUBLIC;
 
 CREATE FUNCTION capi_cancel(event_ids bigint[])
@@ -1033,29 +1014,19 @@ COMMENT ON FUNCTION capi_check(boolean) IS
 'the doctor: server, datasets, endpoints, funnel and watches, one row per check; with send, Meta is also asked whether it takes the token';
 REVOKE ALL ON FUNCTION capi_check(boolean) FROM PUBLIC;
 
+-- One pass over the log; it asks for the right to read the view.
+CREATE FUNCTION capi_stage_counts(
+    OUT dataset name, OUT event_name text, OUT day date, OUT leads bigint, OUT events bigint, OUT delivered bigint,
+    OUT leads_delivered bigint, OUT first_at timestamptz, OUT last_at timestamptz)
+RETURNS SETOF record
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_stage_counts() IS 'leads and events of each dataset, stage and day, for capi_stage_coverage';
+
 CREATE VIEW capi_stage_coverage AS
--- The ranges of ids that requests have delivered are far fewer than events: put together, they are asked
--- for each. A join with the requests has the planner hold each event against each of them.
-WITH sent AS (
-    SELECT coalesce(range_agg(ids), '{}') AS ids
-    FROM @extschema@.capi_request_log r, LATERAL unnest(r.events) AS ids
-    WHERE r.outcome = 'delivered'
-), event AS (
-    SELECT e.dataset, e.event_name, e.lead_id, e.event_time,
-           (SELECT sent.ids FROM sent) @> e.id AS delivered
-    FROM @extschema@.capi_event_log e
-)
-SELECT d.name AS dataset,
-       e.event_name,
-       (e.event_time AT TIME ZONE 'UTC')::date AS day,
-       count(DISTINCT e.lead_id) AS leads,
-       count(*) AS events,
-       count(*) FILTER (WHERE e.delivered) AS delivered,
-       count(DISTINCT e.lead_id) FILTER (WHERE e.delivered) AS leads_delivered,
-       min(e.event_time) AS first_at,
-       max(e.event_time) AS last_at
-FROM event e LEFT JOIN @extschema@.capi_dataset d ON d.number = e.dataset
-GROUP BY d.name, e.event_name, (e.event_time AT TIME ZONE 'UTC')::date;
+SELECT c.dataset, c.event_name, c.day, c.leads, c.events, c.delivered, c.leads_delivered, c.first_at, c.last_at
+FROM @extschema@.capi_stage_counts() c;
 COMMENT ON VIEW capi_stage_coverage IS
 'the funnel, as far as history is kept: leads and events per dataset, stage and day (UTC) of the event time';
 COMMENT ON COLUMN capi_stage_coverage.dataset IS 'dataset; NULL for events whose dataset could not be told';

@@ -109,6 +109,8 @@ TEST(Reason, PublishedCodesStay) {
         {Reason::kStageReached, "stage_reached"},
         {Reason::kConditionUnknown, "condition_unknown"},
         {Reason::kEventUnreadable, "event_unreadable"},
+        {Reason::kRowGone, "row_gone"},
+        {Reason::kJudgedAgain, "judged_again"},
         {Reason::kRefused, "refused"},
         {Reason::kNotConnected, "not_connected"},
         {Reason::kNotProcessed, "not_processed"},

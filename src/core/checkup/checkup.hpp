@@ -46,6 +46,8 @@ enum class Check {
     kLeadCoverage,
     kStages,
     kEventSource,
+    kLeadCopies,
+    kRoundedLeadIds,
     kStageOrder,
     kOptimisedStage,
     kWatches,
@@ -176,8 +178,16 @@ struct StageFacts {
     int64_t in_time = 0;  // that reached it within 28 days after their first stage
 };
 
+// Of the leads that the latest events are about.
+struct LeadIdFacts {
+    int64_t copied = 0;       // reached one stage three times or more within a minute
+    int64_t long_ids = 0;     // ids of 16 digits and more
+    int64_t rounded_ids = 0;  // of them: with zeros behind the 15th digit
+};
+
 struct FunnelFacts {
     std::string dataset;
+    LeadIdFacts lead_ids;
     UnixMicros searched_since = 0;   // all events since then were looked at
     UnixMicros since = 0;            // the oldest event that was looked at
     int64_t leads = 0;               // known to the queue

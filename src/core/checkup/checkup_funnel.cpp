@@ -161,10 +161,42 @@ std::string NoEvent(const FunnelFacts& facts, UnixMicros now) {
     return "There was no event in the last " + length + '.';
 }
 
+// Whether rows share a lead id that should each have their own.
+void JudgeCopies(const FunnelFacts& facts, Findings* findings) {
+    const bool are_some = facts.lead_ids.copied > 0;
+    findings->push_back({facts.dataset,
+                         Check::kLeadCopies,
+                         are_some ? CheckStatus::kWarning : CheckStatus::kOk,
+                         are_some ? Counted(facts.lead_ids.copied, "lead") +
+                                        " reached one stage three times or more within a minute: "
+                                        "the lead id stands in several rows."
+                                  : "No lead id of the latest events stands in several rows.",
+                         {}});
+}
+
+// One id in ten, or in a hundred, ends in zeros by chance.
+void JudgeRounding(const FunnelFacts& facts, Findings* findings) {
+    constexpr int64_t kEnoughToTell = 10;
+    constexpr int kTooMany = 50;  // per cent
+    const LeadIdFacts& ids = facts.lead_ids;
+    const bool are_rounded =
+        ids.rounded_ids >= kEnoughToTell && IsAbove(ids.rounded_ids, ids.long_ids, kTooMany);
+    findings->push_back({facts.dataset,
+                         Check::kRoundedLeadIds,
+                         are_rounded ? CheckStatus::kError : CheckStatus::kOk,
+                         are_rounded ? std::to_string(ids.rounded_ids) + " of " +
+                                           Counted(ids.long_ids, "lead id") +
+                                           " end in zeros behind the 15th digit."
+                                     : "Lead ids look as Meta gives them.",
+                         {}});
+}
+
 }  // namespace
 
 void JudgeFunnel(const FunnelFacts& facts, UnixMicros now, Findings* findings) {
     JudgeSource(facts, findings);
+    JudgeCopies(facts, findings);
+    JudgeRounding(facts, findings);
     if (facts.leads == 0) {
         const std::string detail = NoEvent(facts, now);
         for (const Check check : {Check::kLeadVolume, Check::kLeadCoverage, Check::kStages,

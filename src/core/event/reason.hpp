@@ -45,6 +45,8 @@ enum class Reason {
     kConditionUnknown,  // or nobody could tell
     kStageReached,      // by another event, and the watch sends each stage of a lead once
     kEventUnreadable,   // the row of the log holds what cannot be read; its column stands beside it
+    kRowGone,           // parked when enqueued, and its row does not tell its stage any more
+    kJudgedAgain,       // owed as another event since; its number stands beside it
     kRefused,           // Meta refused this event for good; code and subcode stand beside it
     // Why a request is to be repeated.
     kNotConnected,   // provably never left: DNS, refused connection, TLS

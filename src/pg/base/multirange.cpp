@@ -43,4 +43,22 @@ multirange_datum(const IdSet& ids)
         make_multirange(INT8MULTIRANGEOID, type, static_cast<int32>(count), ranges));
 }
 
+int
+read_ranges(Datum multirange, IdRange** ranges)
+{
+    TypeCacheEntry* const type = lookup_type_cache(INT8RANGEOID, TYPECACHE_RANGE_INFO);
+    const MultirangeType* const value = DatumGetMultirangeTypeP(multirange);
+    int count = 0;
+
+    *ranges = static_cast<IdRange*>(palloc(sizeof(IdRange) * Max(value->rangeCount, 1)));
+    for (uint32 i = 0; i < value->rangeCount; i++) {
+        RangeBound lower;
+        RangeBound upper;
+        multirange_get_bounds(type, value, i, &lower, &upper);
+        if (!lower.infinite && !upper.infinite)
+            (*ranges)[count++] = {DatumGetInt64(lower.val), DatumGetInt64(upper.val) - 1};
+    }
+    return count;
+}
+
 }  // namespace crm_capi

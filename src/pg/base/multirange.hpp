@@ -12,4 +12,8 @@ namespace crm_capi {
  * datasets that take turns in the log has a range for each event. */
 Datum multirange_datum(const IdSet& ids);
 
+/* The ranges of an int8multirange with an end and a beginning, in current memory; returns how many
+ * there are. One without is none that we have written. */
+int read_ranges(Datum multirange, IdRange** ranges);
+
 }  // namespace crm_capi

@@ -149,6 +149,14 @@ execute(Oid schema, Statement* statement, Parameters* parameters, int expected)
 }
 
 void
+look_up(Oid schema, Statement* statement, Parameters* parameters)
+{
+    prepare(schema, statement, parameters);
+    check_answer(SPI_execute_plan(statement->plan, parameters->values, parameters->nulls, true, 0),
+                 SPI_OK_SELECT, statement->sql);
+}
+
+void
 execute_once(Oid schema, const char* sql, Parameters* parameters, int expected)
 {
     check_answer(

@@ -50,6 +50,9 @@ const char* with_schema(const char* sql, Oid schema);
 /* Runs the statement; an ERROR unless SPI answers as expected. */
 void execute(Oid schema, Statement* statement, Parameters* parameters, int expected);
 
+/* Runs a SELECT under the active snapshot, as a part of the query that it is called in. */
+void look_up(Oid schema, Statement* statement, Parameters* parameters);
+
 /* Runs a SELECT and calls `found` with the number of each row of the latest result, of which there
  * is never more than a portion in memory, however many there are in the table. What `found`
  * allocates is gone with the portion. */

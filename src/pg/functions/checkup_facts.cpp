@@ -2,6 +2,7 @@
  * checkup_facts.cpp - what capi_check() finds in the database.
  */
 #include "pg/functions/checkup_facts.hpp"
+#include "pg/functions/checkup_sources.hpp"
 #include "pg/functions/condition_facts.hpp"
 #include "pg/base/clock.hpp"
 
@@ -10,7 +11,6 @@
 #include <sys/stat.h>
 
 #include "core/event/validation.hpp"
-#include "pg/base/encoding.hpp"
 #include "pg/base/guard.hpp"
 #include "pg/base/settings.hpp"
 #include "pg/base/statement.hpp"
@@ -26,15 +26,6 @@
 namespace crm_capi {
 
 namespace {
-
-/* A value of the latest result in UTF-8; empty for NULL. */
-const char*
-utf8_result(uint64 row, int column)
-{
-    const char* const value = result_text(row, column);
-
-    return value ? legible_utf8(value) : "";
-}
 
 /* A time of the latest result. */
 UnixMicros
@@ -280,7 +271,8 @@ gather_reach(Oid schema, Checkup* checkup)
 
 /* The latest events tell how the funnel looks; their number is bounded, because the doctor is to
  * take less than two seconds whatever the size of the queue. For datasets that have few among them
- * it looks further back. What is neither settled nor owed has been sent. */
+ * it looks further back. OFFSET 0 has settlements looked up, not read as a whole. What is neither
+ * settled nor owed has been sent. */
 void
 gather_funnels(Oid schema, Checkup* checkup)
 {
@@ -304,9 +296,9 @@ gather_funnels(Oid schema, Checkup* checkup)
         " owed AS MATERIALIZED (SELECT o.id FROM @.capi_owed o"
         " WHERE o.id >= (SELECT min(l.id) FROM latest l)),"
         " event AS (SELECT e.*, d.name,"
-        " s.event IS NULL AND o.id IS NULL AS sent"
-        " FROM latest e JOIN @.capi_dataset d ON d.number = e.dataset"
-        " LEFT JOIN @.capi_settlement s ON s.event = e.id LEFT JOIN owed o ON o.id = e.id"
+        " o.id IS NULL AND NOT EXISTS (SELECT FROM @.capi_settlement s WHERE s.event = e.id"
+        " OFFSET 0) AS sent FROM latest e JOIN @.capi_dataset d ON d.number = e.dataset"
+        " LEFT JOIN owed o ON o.id = e.id"
         " WHERE e.enqueued_at > now() - interval '28 days'),"
         " placed AS (SELECT e.*, row_number() OVER w AS place,"
         " first_value(e.event_time) OVER w AS start,"
@@ -332,55 +324,6 @@ gather_funnels(Oid schema, Checkup* checkup)
     }
 }
 
-/* What is wrong with each watch, in words, and which of its times say no time zone. */
-void
-gather_watches(Oid schema, Checkup* checkup)
-{
-    static Statement statement = {
-        "SELECT w.target::text, CASE"
-        " WHEN NOT w.enabled THEN 'Trigger ' || quote_ident(w.trigger) || ' is disabled.'"
-        " WHEN w.problem LIKE 'its table is locked%' THEN 'Cannot be told: ' || w.problem || '.'"
-        " WHEN w.problem IS NOT NULL THEN 'The watch does not work: ' || w.problem || '.'"
-        " WHEN f.oid IS NULL AND w.dataset IS NULL"
-        " THEN 'The watch names no dataset, and there is not exactly one.'"
-        " WHEN f.oid IS NULL THEN 'Dataset ' || quote_ident(w.dataset) || ' does not exist.'"
-        " WHEN NOT has_server_privilege(c.relowner, f.oid, 'USAGE')"
-        " THEN 'The owner of the table lacks USAGE on dataset ' || quote_ident(f.srvname) || '.'"
-        " END, CASE"
-        " WHEN NOT w.enabled THEN 'Use ALTER TABLE ... ENABLE TRIGGER, and capi_backfill for what"
-        " the watch has missed.'"
-        " WHEN w.problem LIKE 'its table is locked%' THEN 'Ask again when that transaction has"
-        " ended.'"
-        " WHEN w.problem IS NOT NULL THEN NULL"
-        " WHEN f.oid IS NULL THEN 'Create the dataset under that name, or call capi_watch for"
-        " another one.'"
-        " WHEN NOT has_server_privilege(c.relowner, f.oid, 'USAGE')"
-        " THEN 'Use GRANT USAGE ON FOREIGN SERVER for the owner of the table.'"
-        " END, @.capi_zoneless_times(t.oid), f.srvname::text"
-        " FROM @.capi_watches w JOIN pg_catalog.pg_class c ON c.oid = w.target"
-        " JOIN pg_catalog.pg_trigger t ON t.tgrelid = w.target AND t.tgname = w.trigger"
-        " LEFT JOIN LATERAL (SELECT min(s.oid) AS oid, min(s.srvname) AS srvname"
-        " FROM pg_catalog.pg_foreign_server s JOIN pg_catalog.pg_foreign_data_wrapper x"
-        " ON x.oid = s.srvfdw AND x.fdwname = 'crm_capi'"
-        " WHERE s.srvname = coalesce(w.dataset, s.srvname) HAVING count(*) = 1) f ON true"
-        " ORDER BY 1, w.trigger",
-        nullptr, InvalidOid};
-    Parameters none = {};
-
-    execute(schema, &statement, &none, SPI_OK_SELECT);
-    for (uint64 row = 0; row < SPI_processed; row++) {
-        const char* const target = utf8_result(row, 1);
-        const char* const problem = utf8_result(row, 2);
-        const char* const hint = utf8_result(row, 3);
-        const char* const bare = utf8_result(row, 4);
-        const char* const dataset = utf8_result(row, 5);
-        call_cpp("note a watch", [&] {
-            checkup->watches.push_back({target, problem, hint, bare, {}, dataset, {}});
-        });
-    }
-    checkup->server.watches = static_cast<int>(SPI_processed);
-}
-
 }  // namespace
 
 void
@@ -390,6 +333,7 @@ gather_facts(Oid schema, Checkup* checkup)
     gather_datasets(schema, checkup);
     gather_reach(schema, checkup);
     gather_funnels(schema, checkup);
+    gather_lead_ids(schema, checkup);
     gather_watches(schema, checkup);
     gather_dropped_values(schema, checkup);
     gather_parked_shares(schema, checkup);

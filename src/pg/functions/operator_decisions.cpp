@@ -1,6 +1,6 @@
 /*
  * operator_decisions.cpp - what an operator decides: capi_pause(), capi_resume() about a dataset,
- * capi_retry(), capi_cancel() about events.
+ * capi_cancel() about events.
  *
  * The functions are SECURITY DEFINER and not granted to PUBLIC: EXECUTE is the right to decide.
  */
@@ -16,7 +16,6 @@ extern "C" {
 PG_FUNCTION_INFO_V1(capi_pause);
 PG_FUNCTION_INFO_V1(capi_resume);
 PG_FUNCTION_INFO_V1(capi_resume_all);
-PG_FUNCTION_INFO_V1(capi_retry);
 PG_FUNCTION_INFO_V1(capi_cancel);
 PG_FUNCTION_INFO_V1(capi_cancel_dataset);
 }
@@ -112,7 +111,7 @@ decide_events(FunctionCallInfo fcinfo, Oid type, const char* sql, int expected)
     SPI_finish();
     CacheInvalidateRelcacheByRelid(relations_in(schema)->settlement);
     ring(schema, Bell::kDecisions);
-    wake_shipper_on_settings_change();
+    wake_shipper_on_decision();
     return count;
 }
 
@@ -150,19 +149,6 @@ capi_resume_all(PG_FUNCTION_ARGS)
     PG_RETURN_INT64(list_length(servers));
 }
 
-/* What was parked when it was enqueued can never be sent, and nothing can after seven days. */
-extern "C" Datum
-capi_retry(PG_FUNCTION_ARGS)
-{
-    PG_RETURN_INT64(decide_events(
-        fcinfo, INT8ARRAYOID,
-        "UPDATE @.capi_settlement s SET status = 'retry', settled_at = clock_timestamp()"
-        " FROM @.capi_event_log e WHERE e.id = s.event AND s.event = ANY ($1)"
-        " AND s.status IN ('parked', 'expired', 'cancelled') AND NOT e.parked"
-        " AND e.event_time > clock_timestamp() - interval '168 hours'",
-        SPI_OK_UPDATE));
-}
-
 /* Also gives up what is parked: until somebody decides, it stays, whatever crm_capi.retention says.
  * An event that is being sent, or has been delivered, cannot be called back. */
 extern "C" Datum
@@ -172,10 +158,8 @@ capi_cancel(PG_FUNCTION_ARGS)
         fcinfo, INT8ARRAYOID,
         "INSERT INTO @.capi_settlement AS s (event, settled_at, dataset, status, reason_code)"
         " SELECT e.id, clock_timestamp(), e.dataset, 'cancelled', 'cancelled' FROM "
-        "@.capi_event_log e"
-        " WHERE e.id = ANY ($1) AND NOT EXISTS (SELECT 1"
-        " FROM @.capi_request_log r WHERE r.events @> e.id"
-        " AND (r.finished_at IS NULL OR r.outcome IN ('delivered', 'dry_run')))"
+        "@.capi_event_log e WHERE e.id = ANY ($1)"
+        " AND @.capi_event_status(e.id, NULL) NOT IN ('sending', 'delivered', 'dry_run')"
         " ON CONFLICT (event) DO UPDATE SET status = excluded.status,"
         " settled_at = excluded.settled_at, reason_code = excluded.reason_code, detail = NULL,"
         " request = NULL, error_code = NULL, error_subcode = NULL"
@@ -191,9 +175,8 @@ capi_cancel_dataset(PG_FUNCTION_ARGS)
         fcinfo, NAMEOID,
         "INSERT INTO @.capi_settlement AS s (event, settled_at, dataset, status, reason_code)"
         " SELECT o.id, clock_timestamp(), o.dataset, 'cancelled', 'cancelled' FROM @.capi_owed o"
-        " JOIN @.capi_dataset d ON d.number = o.dataset WHERE d.name = $1 AND NOT EXISTS (SELECT 1"
-        " FROM @.capi_request_log r WHERE r.events @> o.id"
-        " AND (r.finished_at IS NULL OR r.outcome IN ('delivered', 'dry_run')))"
+        " JOIN @.capi_dataset d ON d.number = o.dataset WHERE d.name = $1"
+        " AND @.capi_event_status(o.id, NULL) NOT IN ('sending', 'delivered', 'dry_run')"
         " ON CONFLICT (event) DO UPDATE SET status = excluded.status,"
         " settled_at = excluded.settled_at, reason_code = excluded.reason_code, detail = NULL,"
         " request = NULL, error_code = NULL, error_subcode = NULL WHERE s.status = 'retry'",

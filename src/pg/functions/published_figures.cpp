@@ -4,6 +4,7 @@
  */
 #include "pg/base/results.hpp"
 #include "pg/functions/figures_from_tables.hpp"
+#include "pg/functions/view_rights.hpp"
 #include "pg/shared/figure_board.hpp"
 
 extern "C" {
@@ -32,25 +33,14 @@ enum {
     kTotalsColumns
 };
 
-/* A view runs functions with the rights of its reader. So these can be called by everybody, and ask
- * for the right to read one of the views that call them. */
 void
 check_right_to_read(FunctionCallInfo fcinfo)
 {
-    const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
-
     static const char* const views[] = {"capi_status", "capi_counters"};
 
-    for (const char* view : views) {
-        const Oid relation = get_relname_relid(view, schema);
-        if (OidIsValid(relation) &&
-            pg_class_aclcheck(relation, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
-            return;
-    }
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                    errmsg("permission denied for the figures of crm_capi"),
-                    errdetail("They need the SELECT privilege on capi_status or capi_counters."),
-                    errhint("Ask the owner of the extension to GRANT it.")));
+    require_right_to_read(get_func_namespace(fcinfo->flinfo->fn_oid), views, lengthof(views),
+                          "figures",
+                          "They need the SELECT privilege on capi_status or capi_counters.");
 }
 
 /* The board of this database's shipper; false if it has none. */

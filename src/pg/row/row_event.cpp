@@ -14,6 +14,7 @@
 #include "pg/queue/tombstone.hpp"
 #include "pg/row/row_data.hpp"
 #include "pg/row/row_reference.hpp"
+#include "pg/row/row_stage.hpp"
 #include "pg/row/row_values.hpp"
 #include "pg/watch/guarded_types.hpp"
 
@@ -93,49 +94,6 @@ read_lead(Watch* watch, const RowValues& values, NewEvent* event)
  * Stage
  */
 
-struct Stage {
-    text* name; /* under which it is sent; may be NULL */
-    bool is_mapped;
-    Reason reason; /* kNone, or why it cannot be read */
-    const char* detail;
-};
-
-/* The name under which the map has the stage; NULL if it does not name it. */
-text*
-mapped_name(Jsonb* map, const text* name)
-{
-    JsonbValue value;
-
-    if (name == nullptr || !find_member(&map->root, text_view(name), &value))
-        return nullptr;
-    return cstring_to_text_with_len(value.val.string.val, value.val.string.len);
-}
-
-/* The stage of the row as it would be sent. */
-Stage
-stage_of(Watch* watch, const RowValues& values)
-{
-    Stage stage = {};
-
-    stage.name = read_stage(&watch->sources[kStageRole].reader, values.values[kStageRole],
-                            values.nulls[kStageRole], &stage.reason, &stage.detail);
-    text* const mapped = watch->stage_map ? mapped_name(watch->stage_map, stage.name) : nullptr;
-    stage.is_mapped = mapped != nullptr;
-    if (stage.is_mapped)
-        stage.name = mapped;
-    return stage;
-}
-
-/* Of a stage without a name nothing but that can be told. */
-bool
-is_same_stage(const Stage& a, const Stage& b)
-{
-    const bool are_readable = a.reason == Reason::kNone && b.reason == Reason::kNone;
-
-    return are_readable && is_same_text(a.name, b.name) &&
-           (a.name == nullptr || a.is_mapped == b.is_mapped);
-}
-
 /* Whether may_differ() has said all about the two. */
 bool
 is_told_by_columns(const Watch* watch)
@@ -183,12 +141,12 @@ set_stage(const Watch* watch, const Stage& stage, NewEvent* event)
  */
 
 /* When the stage was reached, and whether that can be sent. Without an event time in the watch, it
- * is now. */
+ * is when the change was captured. */
 void
-read_times(Watch* watch, const Row& row, NewEvent* event)
+read_times(Watch* watch, const Row& row, TimestampTz captured_at, NewEvent* event)
 {
     const UnixMicros now = to_unix_micros(GetCurrentTimestamp());
-    UnixMicros time = now;
+    UnixMicros time = to_unix_micros(captured_at);
     UnixMicros created_at = 0;
     RowValues values;
 
@@ -219,10 +177,18 @@ read_times(Watch* watch, const Row& row, NewEvent* event)
  * The rest
  */
 
-/* What is looked at once more before the event is sent. */
+/* What is looked at once more before the event is sent; of a parked event, by which row it can be
+ * judged again. */
 void
 set_recheck(const Watch* watch, const Row& row, NewEvent* event)
 {
+    if (event->parked != Reason::kNone) {
+        /* No watch can be mended so that Meta takes it; an import of old rows shall not pay for it.
+         */
+        if (event->parked != Reason::kEventTimeTooOld)
+            event->recheck = impersonal_reference_to_row(watch, row.now);
+        return;
+    }
     if (!watch->recheck) {
         event->recheck = watch->first_mark;
         return;
@@ -245,15 +211,15 @@ begin_event(Watch* watch, const RowValues& values, NewEvent* event)
 
 /* The rest of the event. False if its stage is to be skipped. */
 bool
-finish_event(Watch* watch, const Row& row, const Stage& stage, NewEvent* event)
+finish_event(Watch* watch, const Row& row, const Stage& stage, TimestampTz captured_at,
+             NewEvent* event)
 {
     if (!set_stage(watch, stage, event))
         return false;
-    read_times(watch, row, event);
+    read_times(watch, row, captured_at, event);
     if (event->parked == Reason::kNone)
         read_data(watch, row, event);
-    if (event->parked == Reason::kNone)
-        set_recheck(watch, row, event);
+    set_recheck(watch, row, event);
     return true;
 }
 
@@ -273,7 +239,7 @@ read_event(Watch* watch, const Row& row, NewEvent* event)
     const Stage stage = stage_of(watch, values);
     if (values.reason == Reason::kNone && !has_changed(watch, row, values, stage))
         return false;
-    return finish_event(watch, row, stage, event);
+    return finish_event(watch, row, stage, GetCurrentTimestamp(), event);
 }
 
 bool
@@ -285,7 +251,25 @@ read_event_again(Watch* watch, TupleTableSlot* now, NewEvent* event)
     clear(&values);
     read_values(watch, row, kCompared, lengthof(kCompared), &values);
     return begin_event(watch, values, event) &&
-           finish_event(watch, row, stage_of(watch, values), event);
+           finish_event(watch, row, stage_of(watch, values), GetCurrentTimestamp(), event);
+}
+
+Judged
+read_parked_event(Watch* watch, TupleTableSlot* now, const CapturedStage& captured, NewEvent* event)
+{
+    const Row row = {now, nullptr};
+    RowValues values;
+
+    clear(&values);
+    read_values(watch, row, kDeciding, lengthof(kDeciding), &values);
+    if (!begin_event(watch, values, event))
+        return Judged::kWithoutEvent;
+    if (!fulfils_condition(watch, values))
+        return Judged::kConditionFalse;
+    const Stage stage =
+        captured.name != nullptr ? stage_of_parked(watch, captured.name) : stage_of(watch, values);
+    return finish_event(watch, row, stage, captured.at, event) ? Judged::kEvent
+                                                               : Judged::kWithoutEvent;
 }
 
 bool
@@ -298,7 +282,8 @@ read_event_of_stage(Watch* watch, TupleTableSlot* now, text* name, NewEvent* eve
     clear(&values);
     read_values(watch, row, kLead, lengthof(kLead), &values);
     return begin_event(watch, values, event) &&
-           finish_event(watch, row, {name, true, Reason::kNone, nullptr}, event);
+           finish_event(watch, row, {name, true, Reason::kNone, nullptr}, GetCurrentTimestamp(),
+                        event);
 }
 
 bool

@@ -26,6 +26,19 @@ bool read_event_again(Watch* watch, TupleTableSlot* now, NewEvent* event);
  * as the row shows it now. */
 bool read_event_of_stage(Watch* watch, TupleTableSlot* now, text* name, NewEvent* event);
 
+/* What is known of an event that was parked when it was enqueued. */
+struct CapturedStage {
+    TimestampTz at; /* when the change was captured */
+    text* name;     /* its stage; NULL = only the row as it is now can tell */
+};
+
+enum class Judged { kEvent, kConditionFalse, kWithoutEvent };
+
+/* The event of the row as the watch reads it now, which may have been put right since the event was
+ * parked. */
+Judged read_parked_event(Watch* watch, TupleTableSlot* now, const CapturedStage& captured,
+                         NewEvent* event);
+
 /* Of the event of a row only its lead and its stage. False if the row has none that could be sent.
  */
 bool read_lead_and_stage(Watch* watch, TupleTableSlot* slot, NewEvent* event);

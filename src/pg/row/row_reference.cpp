@@ -5,10 +5,12 @@
 
 #include "pg/base/json.hpp"
 #include "pg/base/primary_key.hpp"
+#include "pg/base/texts.hpp"
 #include "pg/base/trigger_row.hpp"
 #include "pg/queue/reached_stage.hpp"
 
 extern "C" {
+#include "catalog/pg_inherits.h"
 #include "utils/json.h"
 }
 
@@ -126,6 +128,72 @@ reference_to_row(const Watch* watch, TupleTableSlot* slot)
     return reference;
 }
 
+namespace {
+
+/* Letters and digits, both: neither a name, nor an address, nor a telephone number. */
+bool
+is_impersonal(std::string_view text)
+{
+    constexpr size_t kLongest = 64;
+    bool has_letter = false;
+    bool has_digit = false;
+
+    for (const char c : text) {
+        has_letter = has_letter || isalpha(static_cast<unsigned char>(c)) != 0;
+        has_digit = has_digit || isdigit(static_cast<unsigned char>(c)) != 0;
+        if (isalnum(static_cast<unsigned char>(c)) == 0 && c != '-' && c != '_')
+            return false;
+    }
+    return has_letter && has_digit && text.size() <= kLongest;
+}
+
+/* Whether a column of a key can be kept with an event. Types of others are asked nothing. */
+bool
+is_impersonal_column(Relation table, TupleTableSlot* slot, AttrNumber number)
+{
+    bool isnull;
+    const Datum value = slot_getattr(slot, number, &isnull);
+
+    switch (getBaseType(TupleDescAttr(RelationGetDescr(table), number - 1)->atttypid)) {
+        case INT2OID:
+        case INT4OID:
+        case INT8OID:
+        case NUMERICOID:
+        case UUIDOID:
+            return true;
+        case TEXTOID:
+        case VARCHAROID:
+            return !isnull && is_impersonal(text_view(DatumGetTextPP(value)));
+        default:
+            return false;
+    }
+}
+
+bool
+is_impersonal_key(Relation table, Oid primary_key, TupleTableSlot* slot)
+{
+    const Relation index = index_open(primary_key, AccessShareLock);
+    bool result = true;
+
+    for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
+        result = result && is_impersonal_column(table, slot, index->rd_index->indkey.values[i]);
+    index_close(index, AccessShareLock);
+    return result;
+}
+
+}  // namespace
+
+Jsonb*
+impersonal_reference_to_row(const Watch* watch, TupleTableSlot* slot)
+{
+    const Relation table = relation_open(watch->table, NoLock);
+    const Oid primary_key = primary_key_of(table);
+    const bool is_fit = OidIsValid(primary_key) && is_impersonal_key(table, primary_key, slot);
+
+    relation_close(table, NoLock);
+    return is_fit ? reference_to_row(watch, slot) : nullptr;
+}
+
 bool
 find_referenced_watch(Jsonb* reference, ReferencedWatch* found)
 {
@@ -133,6 +201,7 @@ find_referenced_watch(Jsonb* reference, ReferencedWatch* found)
     const char* const table = text_member(&reference->root, "table");
     const char* const trigger = text_member(&reference->root, "trigger");
 
+    *found = {InvalidOid, InvalidOid};
     if (schema == nullptr || table == nullptr || trigger == nullptr)
         return false;
     const Oid schema_oid = get_namespace_oid(schema, true);
@@ -140,6 +209,47 @@ find_referenced_watch(Jsonb* reference, ReferencedWatch* found)
     found->trigger =
         OidIsValid(found->table) ? get_trigger_oid(found->table, trigger, true) : InvalidOid;
     return OidIsValid(found->trigger);
+}
+
+bool
+find_present_watch(Jsonb* reference, Oid schema, ReferencedWatch* found)
+{
+    int count = 0;
+
+    if (find_referenced_watch(reference, found))
+        return true;
+    if (!OidIsValid(found->table))
+        return false;
+    const Relation table = relation_open(found->table, AccessShareLock);
+    const TriggerDesc* const triggers = table->trigdesc;
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
+        if (is_watch(&triggers->triggers[i], schema)) {
+            found->trigger = triggers->triggers[i].tgoid;
+            count++;
+        }
+    }
+    relation_close(table, NoLock);
+    return count == 1;
+}
+
+List*
+tables_with_rows_of(Oid table)
+{
+    return get_rel_relkind(table) == RELKIND_PARTITIONED_TABLE
+               ? find_all_inheritors(table, AccessShareLock, nullptr)
+               : list_make1_oid(table);
+}
+
+const Trigger*
+trigger_on(Relation table, Oid root)
+{
+    const TriggerDesc* const triggers = CopyTriggerDesc(table->trigdesc);
+
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
+        if (root_trigger(&triggers->triggers[i]) == root)
+            return &triggers->triggers[i];
+    }
+    return nullptr;
 }
 
 HeapTuple

@@ -25,6 +25,7 @@ place_boards(void* memory, bool is_new)
 {
     boards = static_cast<FigureBoard*>(memory);
     for (int i = 0; is_new && i < setting_max_shippers; i++) {
+        pg_atomic_init_u64(&boards[i].decisions, 0);
         pg_atomic_init_u32(&boards[i].version, 0);
         clear_board(i);
     }
@@ -42,6 +43,21 @@ void
 clear_board(int slot)
 {
     boards[slot].count = -1;
+}
+
+void
+count_decision(Oid database)
+{
+    if (FigureBoard* const board = figure_board(database))
+        pg_atomic_fetch_add_u64(&board->decisions, 1);
+}
+
+uint64
+decisions_made()
+{
+    FigureBoard* const board = figure_board(MyDatabaseId);
+
+    return board != nullptr ? pg_atomic_read_u64(&board->decisions) : 0;
 }
 
 const DatasetFigures*
@@ -93,7 +109,8 @@ read_board(FigureBoard* board, FigureBoard* copy)
         /* Writing takes microseconds, and a process that dies in the middle of it takes the shared
          * memory with it. */
         if (before % 2 == 0 && pg_atomic_read_u32(&board->version) == before)
-            return copy->count >= 0;
+            return copy->count >= 0 &&
+                   copy->decisions_heeded == pg_atomic_read_u64(&board->decisions);
     }
 }
 

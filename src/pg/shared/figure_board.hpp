@@ -28,6 +28,8 @@ constexpr int kMostDatasets = 64;
 
 /* One shipper writes it, anybody reads it; the version is odd while it is being written. */
 struct FigureBoard {
+    pg_atomic_uint64 decisions; /* of operators, about single events; sessions count them */
+    uint64 decisions_heeded;    /* the figures know of so many of them */
     pg_atomic_uint32 version;
     int32 count;      /* -1 = nothing to be read here */
     int64 read_up_to; /* figures are about events up to this id */
@@ -43,6 +45,11 @@ FigureBoard* figure_board(Oid database);
 /* Launcher: nothing is to be read any more of what an earlier shipper of this slot has left. */
 void clear_board(int slot);
 
+/* Sessions: a transaction has committed in which an operator decided about single events. */
+void count_decision(Oid database);
+/* How many such transactions there were in this database; 0 without a shipper. */
+uint64 decisions_made();
+
 /* The row of a dataset on a board of one's own, or NULL. */
 const DatasetFigures* find_figures(const FigureBoard* board, int32 dataset);
 /* The same, made if there is none; NULL if there is no room for it. */
@@ -51,7 +58,7 @@ DatasetFigures* figures_of(FigureBoard* board, int32 dataset);
 /* Shipper: whoever reads meanwhile reads again. */
 void begin_writing(FigureBoard* board);
 void end_writing(FigureBoard* board);
-/* False if nothing has been published. */
+/* False if nothing has been published, or if the figures do not know of a decision. */
 bool read_board(FigureBoard* board, FigureBoard* copy);
 
 }  // namespace crm_capi

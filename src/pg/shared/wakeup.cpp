@@ -9,6 +9,7 @@
 #include "pg/shared/wakeup.hpp"
 
 #include "pg/shared/announcements.hpp"
+#include "pg/shared/figure_board.hpp"
 #include "pg/shared/slots.hpp"
 
 extern "C" {
@@ -22,8 +23,10 @@ namespace {
 bool events_armed = false;
 bool settings_armed = false;
 bool announcement_armed = false;
+bool decision_armed = false;
 
-/* Commit has made the events visible. A rolled-back subtransaction leaves the flag armed: a wake-up
+/* Commit has made the events visible, and what was decided about them: from now on figures that do
+ * not know of it are out of date. A rolled-back subtransaction leaves the flag armed: a wake-up
  * too many costs nothing. COMMIT PREPARED runs in another transaction, often in another session:
  * the shipper finds those events at its next poll. */
 void
@@ -31,8 +34,10 @@ at_transaction_end(XactEvent event, void*)
 {
     if (event == XACT_EVENT_COMMIT && events_armed)
         wake_shipper(MyDatabaseId);
+    if (event == XACT_EVENT_COMMIT && decision_armed)
+        count_decision(MyDatabaseId);
     if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-        events_armed = false;
+        events_armed = decision_armed = false;
 }
 
 /* The last phase of releasing resources comes after the invalidation messages. */
@@ -49,8 +54,20 @@ at_resource_release(ResourceReleasePhase phase, bool is_commit, bool is_top_leve
     announcement_armed = false;
 }
 
-/* Once per backend: the lists of callbacks are never trimmed, and walking them is part of every
- * commit. Registering per transaction slows a session down to a third within a minute. */
+/* Once per backend, as the other one: the lists of callbacks are never trimmed, and walking them is
+ * part of every commit. Registering per transaction slows a session down to a third within a
+ * minute. */
+void
+register_transaction_callback_once()
+{
+    static bool registered = false;
+
+    if (!registered) {
+        RegisterXactCallback(at_transaction_end, nullptr);
+        registered = true;
+    }
+}
+
 void
 register_resource_callback_once()
 {
@@ -67,13 +84,16 @@ register_resource_callback_once()
 void
 wake_shipper_on_commit()
 {
-    static bool registered = false;
-
-    if (!registered) {
-        RegisterXactCallback(at_transaction_end, nullptr);
-        registered = true;
-    }
+    register_transaction_callback_once();
     events_armed = true;
+}
+
+void
+wake_shipper_on_decision()
+{
+    register_transaction_callback_once();
+    decision_armed = true;
+    wake_shipper_on_settings_change();
 }
 
 void

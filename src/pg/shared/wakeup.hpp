@@ -12,6 +12,10 @@ void wake_shipper_on_commit();
 /* The same for a transaction that changes options, credentials, or what an operator decides. */
 void wake_shipper_on_settings_change();
 
+/* The same for one that decides about single events: until the shipper has heeded it, its figures
+ * are not believed (figure_board.hpp). */
+void wake_shipper_on_decision();
+
 /* The same for the launcher: this database has got the extension. */
 void announce_on_commit();
 

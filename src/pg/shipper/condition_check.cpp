@@ -132,19 +132,6 @@ check_in_table(Relation table, const Trigger* trigger, Jsonb* reference)
                                : evaluate_condition(watch_of(table, trigger), table, work.row);
 }
 
-/* The watch's trigger on this table, which may be a partition; NULL if it has none. */
-const Trigger*
-trigger_on(Relation table, Oid root)
-{
-    const TriggerDesc* const triggers = CopyTriggerDesc(table->trigdesc);
-
-    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
-        if (root_trigger(&triggers->triggers[i]) == root)
-            return &triggers->triggers[i];
-    }
-    return nullptr;
-}
-
 /* The same, of a table that may hold no rows of its own, or be dropped since it was listed. One
  * that somebody has locked for himself is not waited for. */
 ConditionFinding

@@ -9,6 +9,7 @@
 #include "pg/catalog/origin.hpp"
 #include "pg/queue/event_log.hpp"
 #include "pg/base/guard.hpp"
+#include "pg/shared/figure_board.hpp"
 #include "pg/shipper/ledger.hpp"
 #include "pg/shipper/retention.hpp"
 
@@ -65,7 +66,8 @@ KeepOnly(const IdSet& kept, IdSet* ids)
     ids->Subtract(others);
 }
 
-/* DecisionSink::retried; the context is the shipper. */
+/* DecisionSink::retried; the context is the shipper. What was cancelled and owed again since this
+ * process looked last has never ceased to be owed here: owed twice it would go twice. */
 void
 note_retried(void* context, int32 dataset, int64 event)
 {
@@ -74,7 +76,8 @@ note_retried(void* context, int32 dataset, int64 event)
     call_cpp("owe an event again", [&] {
         if (!shipper->decided.retried.Contains(event)) {
             shipper->decided.retried.Add(event);
-            shipper->dispatcher.Owe(dataset, event);
+            if (!shipper->decided.owed_before.Contains(event))
+                shipper->dispatcher.Owe(dataset, event);
         }
     });
 }
@@ -126,8 +129,11 @@ void
 heed_decisions(Shipper* shipper)
 {
     shipper->changed.decisions = false;
+    shipper->decided.heeded = decisions_made(); /* before they are read */
     reconsider_history(&shipper->history);
     shipper->decided.cancelled.clear();
+    call_cpp("note what is owed before decisions are read",
+             [&] { shipper->decided.owed_before = shipper->dispatcher.Owed(); });
     read_decisions(shipper->extension.schema, DecisionSink{shipper, note_retried, note_cancelled});
     call_cpp("forget the doubts", [&] { shipper->decided.doubts = Doubts(); });
     read_doubts(shipper->extension.schema, note_doubt, &shipper->decided.doubts);
@@ -139,6 +145,7 @@ heed_decisions(Shipper* shipper)
             shipper->decided.retried.Subtract(shipper->decided.cancelled);
         }
         KeepOnly(shipper->dispatcher.Owed(), &shipper->decided.forgotten);
+        shipper->decided.owed_before.clear();
     });
 }
 

@@ -181,9 +181,8 @@ void
 read_decisions(Oid schema, DecisionSink sink)
 {
     static Statement statement = {
-        "SELECT e.dataset::bigint, s.event, s.status = 'retry' FROM @.capi_settlement s"
-        " JOIN @.capi_event_log e ON e.id = s.event WHERE s.status IN ('retry', 'cancelled')"
-        " ORDER BY s.event",
+        "SELECT s.dataset::bigint, s.event, s.status = 'retry' FROM @.capi_settlement s"
+        " WHERE s.status IN ('retry', 'cancelled') ORDER BY s.event",
         nullptr, InvalidOid};
     Parameters none = {};
 
@@ -211,9 +210,12 @@ read_doubts(Oid schema, void (*found)(void* context, const char* events, Timesta
 void
 forget_retried(Oid schema, int64 request)
 {
+    /* Range by range, so that the index over status and event is of use: of very many events that
+     * were owed again each request would else look at all. */
     static Statement statement = {
-        "DELETE FROM @.capi_settlement s USING @.capi_request_log r"
-        " WHERE r.id = $1 AND s.status = 'retry' AND s.event <@ r.events",
+        "DELETE FROM @.capi_settlement s USING @.capi_request_log r, unnest(r.events) AS ids"
+        " WHERE r.id = $1 AND s.status = 'retry' AND s.event >= lower(ids)"
+        " AND s.event < upper(ids)",
         nullptr, InvalidOid};
     Parameters parameters = {};
 

@@ -61,6 +61,7 @@ publish_figures(Shipper* shipper)
     begin_writing(board);
     board->count = fits ? filled->count : -1;
     board->read_up_to = filled->read_up_to;
+    board->decisions_heeded = shipper->decided.heeded;
     memcpy(board->rows, filled->rows, sizeof board->rows);
     end_writing(board);
     pfree(filled);

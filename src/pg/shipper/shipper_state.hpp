@@ -57,9 +57,11 @@ struct DecidedEvents {
     /* Settled once, and owed again by capi_retry(). */
     IdSet retried;
     IdSet cancelled;
+    IdSet owed_before; /* while decisions are read */
     /* Erased by capi_forget() while owed. What of it is in flight has no settlement any more. */
     IdSet forgotten;
-    Doubts doubts; /* while they are collected for the dispatcher */
+    uint64 heeded = 0; /* so many decisions were made when they were read (figure_board.hpp) */
+    Doubts doubts;     /* while they are collected for the dispatcher */
 };
 
 /* What is final, as it is read; `join_at` is how many ranges are too many to be kept apart. */

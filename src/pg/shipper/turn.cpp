@@ -35,6 +35,7 @@
 #include "pg/shipper/recheck.hpp"
 #include "pg/catalog/numbers.hpp"
 #include "pg/catalog/relations.hpp"
+#include "pg/shared/figure_board.hpp"
 #include "pg/shipper/publish_figures.hpp"
 #include "pg/shipper/stop_signal.hpp"
 #include "pg/shipper/table_maintenance.hpp"
@@ -293,7 +294,8 @@ work(Shipper* shipper)
     }
     if (shipper->log.must_read)
         read_log(shipper);
-    if (shipper->changed.decisions)
+    /* A decision that was rolled back to a savepoint counts, and rings no bell. */
+    if (shipper->changed.decisions || decisions_made() != shipper->decided.heeded)
         heed_decisions(shipper);
     if (shipper->dispatcher.NeedsConfiguration())
         configure(shipper);

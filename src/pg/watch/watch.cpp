@@ -182,9 +182,12 @@ watch(FunctionCallInfo fcinfo, Relation table)
     const TriggerArguments arguments = write_definition(definition);
     if (!definition.is_plain)
         approve(schema, table->rd_rel->relowner, arguments.values, arguments.count);
-    run(trigger_definition(schema, table,
-                           choose_trigger_name(RelationGetRelid(table), definition.dataset),
-                           definition.is_plain, arguments));
+    const char* const name = choose_trigger_name(RelationGetRelid(table), definition.dataset);
+    run(trigger_definition(schema, table, name, definition.is_plain, arguments));
+    /* A migration that swaps tables by renaming them leaves the watch with the old one: the doctor
+     * compares the name. */
+    run(psprintf("COMMENT ON TRIGGER %s ON %s IS %s", quote_identifier(name), qualified_name(table),
+                 quote_literal_cstr(psprintf("capi_watch of %s", qualified_name(table)))));
     forget_unused_approvals(schema);
 }
 
