@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import os
+import re
 import shutil
 import subprocess
 
@@ -41,12 +42,39 @@ def server_headers(tree):
     return ["-isystem", folder.strip()]
 
 
+# What the object file of a constructor at load or a destructor at exit names; as nm -A prints it.
+RUNS_BY_ITSELF = re.compile(r"^([^:]+):.*\b(_GLOBAL__\w+|__cxa_atexit|__cxa_thread_atexit|atexit)$", re.M)
+
+
+def changed_at(tree, path):
+    """When a file was written; 0 if there is none."""
+    whole = os.path.join(tree.root, path)
+    return os.path.getmtime(whole) if os.path.exists(whole) else 0
+
+
+def without_plain_objects(tree, sources):
+    """The sources to look at: not those which have been compiled as they are now into an object file
+    in which nothing runs by itself."""
+    headers = max((changed_at(tree, path) for path in sources if path.endswith(".hpp")), default=0)
+    units = [path for path in sources if path.endswith(".cpp")]
+    objects = {path[:-len(".cpp")] + ".o": path for path in units}
+    fresh = [path for path, unit in objects.items()
+             if changed_at(tree, path) > max(headers, changed_at(tree, unit))]
+    if not fresh or shutil.which("nm") is None:
+        return units
+    status, symbols = run(["nm", "-A", *fresh], tree.root)
+    suspects = {match.group(1) for match in RUNS_BY_ITSELF.finditer(symbols)}
+    plain = {objects[path] for path in fresh if path not in suspects} if status == 0 else set()
+    return [unit for unit in units if unit not in plain]
+
+
 def global_objects(tree):
     """The library is preloaded: a constructor would run in the postmaster, a destructor in every
-    exit() of every session."""
+    exit() of every session. Clang tells ours from those of the libraries' headers; it is asked about
+    a file unless the object file shows already that there is neither: it takes a second a file."""
     need(CLANG)
     command = [CLANG, *GLOBALS_FLAGS, "-Isrc", *server_headers(tree)]
-    paths = [source.path for source in tree.sources("src") if source.path.endswith(".cpp")]
+    paths = without_plain_objects(tree, [source.path for source in tree.sources("src")])
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         results = pool.map(lambda path: run([*command, path], tree.root), paths)
     return [output.strip() for status, output in results if status != 0]
