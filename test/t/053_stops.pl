@@ -8,6 +8,7 @@ use CrmCapi;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes;
 
 my $crm = CrmCapi->new(
 	'stops',
@@ -38,6 +39,17 @@ my $pid = $crm->shipper_pid;
 $crm->sql("SELECT pg_terminate_backend($pid)");
 ok($crm->until_true("SELECT capi_shipper_pid() <> $pid"), 'another shipper comes at once');
 $crm->arrived_as_committed('pg_terminate_backend in the middle of a backlog repeats nothing');
+
+# The postmaster sends its signals twice.
+send_slowly();
+$pid = $crm->shipper_pid;
+for (1 .. 20)
+{
+	kill 'TERM', $pid;
+	Time::HiRes::usleep(5_000);
+}
+$crm->until_true("SELECT capi_shipper_pid() <> $pid") or die 'no other shipper';
+$crm->arrived_as_committed('nor does it when it is told again and again');
 
 for my $how ('fast', 'smart')
 {

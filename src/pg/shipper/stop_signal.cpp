@@ -17,9 +17,9 @@ constexpr itimerspec kOneSecond = {{0, 0}, {1, 0}};
 volatile sig_atomic_t stop_signalled = 0;
 volatile sig_atomic_t cancel_signalled = 0;
 
-/* Sends the second SIGTERM. A timer of its own: those of PostgreSQL cannot be set in a signal
- * handler. */
-timer_t second_signal;
+/* Says by SIGUSR2, which means nothing to a worker, that the second is over. A timer of its own:
+ * those of PostgreSQL cannot be set in a signal handler. */
+timer_t end_of_second;
 bool has_timer = false;
 
 /* What die() does, whose arguments differ between versions. */
@@ -33,15 +33,28 @@ end_at_next_interrupt()
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter" /* what handlers are given differs, too */
 
-/* SIGTERM. The first one is a wish, the second an order. */
+/* SIGTERM. The postmaster sends each of its signals twice, to the process and to its group, and
+ * both arrive if the first is handled in between: so another one says nothing new. */
 void
 at_terminate(SIGNAL_ARGS)
 {
     const int saved_errno = errno;
 
-    if (stop_signalled || !has_timer || timer_settime(second_signal, 0, &kOneSecond, nullptr) != 0)
+    if (!stop_signalled &&
+        (!has_timer || timer_settime(end_of_second, 0, &kOneSecond, nullptr) != 0))
         end_at_next_interrupt();
     stop_signalled = 1;
+    SetLatch(MyLatch);
+    errno = saved_errno;
+}
+
+/* SIGUSR2, from the timer. */
+void
+at_end_of_second(SIGNAL_ARGS)
+{
+    const int saved_errno = errno;
+
+    end_at_next_interrupt();
     SetLatch(MyLatch);
     errno = saved_errno;
 }
@@ -70,8 +83,9 @@ heed_stop_signals()
 
     memset(&event, 0, sizeof event);
     event.sigev_notify = SIGEV_SIGNAL;
-    event.sigev_signo = SIGTERM;
-    has_timer = timer_create(CLOCK_MONOTONIC, &event, &second_signal) == 0;
+    event.sigev_signo = SIGUSR2;
+    has_timer = timer_create(CLOCK_MONOTONIC, &event, &end_of_second) == 0;
+    pqsignal(SIGUSR2, at_end_of_second);
     pqsignal(SIGTERM, at_terminate);
     pqsignal(SIGINT, at_cancel);
 }
