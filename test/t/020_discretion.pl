@@ -137,7 +137,7 @@ sub dump_of
 my $superuser = $crm->sql('SELECT current_user');
 $crm->sql('CREATE ROLE archivist LOGIN IN ROLE pg_read_all_data');
 my $dump = dump_of('archivist');
-ok($dump =~ /^COPY public\.capi_event_log .*^\d+\t.*\t12345678901234567\t/ms, 'a role that may read all data dumps the queue');
+ok($dump =~ /^COPY public\.capi_dumped_event_log .*^\d+\t.*\t12345678901234567\t/ms, 'a role that may read all data dumps the queue');
 ok($dump =~ /^CREATE USER MAPPING FOR public SERVER sales;$/m, 'and that there is a mapping');
 ok($dump !~ /$token|$secret/, 'but neither token nor secret, which it may not read');
 ok(dump_of($superuser) =~ /access_token '$token',\s+app_secret '$secret'/, 'a superuser dumps them');

@@ -152,7 +152,8 @@ my %tasks = (
 sub dump_all
 {
 	my ($self) = @_;
-	IPC::Run::run([ 'pg_dump', '-Fc', '-f', '/dev/null', $self->{crm}->node->connstr('postgres') ])
+	my $file = "$self->{directory}/all.dump";
+	IPC::Run::run([ 'pg_dump', '-Fc', '-f', $file, $self->{crm}->node->connstr('postgres') ])
 	  or die 'the dump failed';
 	return;
 }
