@@ -26,7 +26,7 @@ FunnelFacts MetasExample() {
 Finding Judged(const FunnelFacts& facts, Check check) {
     Findings findings;
     JudgeFunnel(facts, kNow, &findings);
-    EXPECT_EQ(findings.size(), 6u);  // whatever is missing, each check is made
+    EXPECT_EQ(findings.size(), 8u);  // whatever is missing, each check is made
     for (const Finding& finding : findings) {
         if (finding.check == check) {
             return finding;
