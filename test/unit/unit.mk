@@ -9,7 +9,7 @@
 UNIT_SOURCES = $(wildcard src/core/*/*.cpp src/net/*.cpp test/unit/*.cpp)
 UNIT_CXXFLAGS = -std=c++17 -g -O1 -Wall -Wextra -Werror -Isrc -pthread
 UNIT_LDLIBS = -lgtest -lgtest_main -lcurl -lssl -lcrypto -lphonenumber -licuuc -pthread
-UNIT_SANITIZERS = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+UNIT_SANITIZERS = -O0 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
 	-D_GLIBCXX_ASSERTIONS
 
 UNIT_OBJECTS = $(UNIT_SOURCES:%.cpp=build/unit/%.o)
