@@ -4,18 +4,16 @@
 #include "pg/catalog/own_tables_ddl.hpp"
 
 #include "pg/base/pg_prelude.hpp"
+#include "pg/base/utility_hook.hpp"
 
 extern "C" {
 #include "catalog/pg_constraint.h"
 #include "nodes/parsenodes.h"
-#include "tcop/utility.h"
 }
 
 namespace crm_capi {
 
 namespace {
-
-ProcessUtility_hook_type previous_hook = nullptr;
 
 /* The relation, if it is one of the extension's tables or sequences; else InvalidOid. Scripts of
  * the extension may do with them what they want. */
@@ -178,26 +176,12 @@ check_statement(Node* statement)
     }
 }
 
-/* Looks at each utility statement before the server executes it. */
-void
-process_utility(PlannedStmt* plan, const char* query, bool read_only_tree,
-                ProcessUtilityContext context, ParamListInfo parameters,
-                QueryEnvironment* environment, DestReceiver* destination,
-                QueryCompletion* completion)
-{
-    const ProcessUtility_hook_type next = previous_hook ? previous_hook : standard_ProcessUtility;
-
-    check_statement(plan->utilityStmt);
-    next(plan, query, read_only_tree, context, parameters, environment, destination, completion);
-}
-
 }  // namespace
 
 void
 protect_own_tables()
 {
-    previous_hook = ProcessUtility_hook;
-    ProcessUtility_hook = process_utility;
+    before_utility(check_statement);
 }
 
 }  // namespace crm_capi

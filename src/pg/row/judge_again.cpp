@@ -28,24 +28,6 @@ cancelled_for(Reason reason)
     return {Ending::kCancelled, reason, nullptr, 0};
 }
 
-struct Fetch {
-    Relation table;
-    Jsonb* reference;
-    MemoryContext memory;
-    HeapTuple row;
-};
-
-/* Work for try_as_owner(). The row is to outlive the subtransaction. */
-void
-fetch(void* argument)
-{
-    auto* const work = static_cast<Fetch*>(argument);
-    const MemoryContext before = MemoryContextSwitchTo(work->memory);
-
-    work->row = fetch_referenced_row(work->table, work->reference);
-    MemoryContextSwitchTo(before);
-}
-
 /* What the queue has of a lead's stage: numbers of events, 0 = none. */
 struct KnownStage {
     int64 same_time; /* at the time of the parked event */
@@ -145,16 +127,16 @@ judge_in_table(Oid schema, Oid oid, const ReferencedWatch& place, const ParkedEv
     const Trigger* const trigger =
         table->rd_rel->relkind == RELKIND_RELATION ? trigger_on(table, place.trigger) : nullptr;
     if (trigger != nullptr && trigger->tgenabled != TRIGGER_DISABLED) {
-        Fetch work = {table, parked.reference, CurrentMemoryContext, nullptr};
+        HeapTuple row;
         Failure failure;
         is_here =
-            !try_as_owner(table->rd_rel->relowner, Surroundings::kPinned, fetch, &work, &failure);
+            !fetch_referenced_row(table, table->rd_rel->relowner, parked.reference, &row, &failure);
         if (is_here)
             *judgement = parked_for(Reason::kRowGone, psprintf("row could not be read: SQLSTATE %s",
                                                                unpack_sql_state(failure.sqlstate)));
-        else if (work.row != nullptr) {
+        else if (row != nullptr) {
             is_here = true;
-            *judgement = judge_row(schema, table, trigger, parked, work.row);
+            *judgement = judge_row(schema, table, trigger, parked, row);
         }
     }
     relation_close(table, NoLock);

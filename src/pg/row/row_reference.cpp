@@ -98,6 +98,50 @@ set_scan_key(Relation table, Relation index, int i, JsonbContainer* key, ScanKey
                            OidInputFunctionCall(input, const_cast<char*>(text), parameter, -1));
 }
 
+/* The row by its primary key, in current memory, or NULL. */
+HeapTuple
+find_row(Relation table, Jsonb* reference)
+{
+    ScanKeyData keys[INDEX_MAX_KEYS];
+    JsonbValue key;
+    const Oid primary_key = primary_key_of(table);
+
+    if (!OidIsValid(primary_key) || !find_member(&reference->root, "key", &key) ||
+        key.type != jbvBinary)
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_OBJECT),
+                 errmsg("relation \"%s\" has no primary key", RelationGetRelationName(table))));
+    const Relation index = index_open(primary_key, AccessShareLock);
+    const int count = IndexRelationGetNumberOfKeyAttributes(index);
+    for (int i = 0; i < count; i++)
+        set_scan_key(table, index, i, key.val.binary.data, &keys[i]);
+    const SysScanDesc scan =
+        systable_beginscan(table, primary_key, true, GetActiveSnapshot(), count, keys);
+    const HeapTuple tuple = systable_getnext(scan);
+    const HeapTuple copy = HeapTupleIsValid(tuple) ? heap_copytuple(tuple) : nullptr;
+    systable_endscan(scan);
+    index_close(index, AccessShareLock);
+    return copy;
+}
+
+struct Fetch {
+    Relation table;
+    Jsonb* reference;
+    MemoryContext memory;
+    HeapTuple row;
+};
+
+/* Work for try_as_owner(). The row is to outlive the subtransaction. */
+void
+fetch(void* argument)
+{
+    auto* const work = static_cast<Fetch*>(argument);
+    const MemoryContext before = MemoryContextSwitchTo(work->memory);
+
+    work->row = find_row(work->table, work->reference);
+    MemoryContextSwitchTo(before);
+}
+
 }  // namespace
 
 Jsonb*
@@ -252,29 +296,14 @@ trigger_on(Relation table, Oid root)
     return nullptr;
 }
 
-HeapTuple
-fetch_referenced_row(Relation table, Jsonb* reference)
+bool
+fetch_referenced_row(Relation table, Oid owner, Jsonb* reference, HeapTuple* row, Failure* failure)
 {
-    ScanKeyData keys[INDEX_MAX_KEYS];
-    JsonbValue key;
-    const Oid primary_key = primary_key_of(table);
+    Fetch work = {table, reference, CurrentMemoryContext, nullptr};
+    const bool is_done = try_as_owner(owner, Surroundings::kPinned, fetch, &work, failure);
 
-    if (!OidIsValid(primary_key) || !find_member(&reference->root, "key", &key) ||
-        key.type != jbvBinary)
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_OBJECT),
-                 errmsg("relation \"%s\" has no primary key", RelationGetRelationName(table))));
-    const Relation index = index_open(primary_key, AccessShareLock);
-    const int count = IndexRelationGetNumberOfKeyAttributes(index);
-    for (int i = 0; i < count; i++)
-        set_scan_key(table, index, i, key.val.binary.data, &keys[i]);
-    const SysScanDesc scan =
-        systable_beginscan(table, primary_key, true, GetActiveSnapshot(), count, keys);
-    const HeapTuple tuple = systable_getnext(scan);
-    const HeapTuple copy = HeapTupleIsValid(tuple) ? heap_copytuple(tuple) : nullptr;
-    systable_endscan(scan);
-    index_close(index, AccessShareLock);
-    return copy;
+    *row = work.row;
+    return is_done;
 }
 
 }  // namespace crm_capi

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "pg/base/pg_prelude.hpp"
+#include "pg/watch/owner_rights.hpp"
 #include "pg/watch/prepared_watch.hpp"
 
 namespace crm_capi {
@@ -33,9 +34,11 @@ List* tables_with_rows_of(Oid table);
 /* The watch's trigger on one of these; NULL if it has none. */
 const Trigger* trigger_on(Relation table, Oid root);
 
-/* The row as it is now, in current memory, or NULL if this table has it not (any more). Goes below
- * row-level security. Values are read and compared by functions that the table's owner may have
- * chosen, so it is to be called with the owner's rights. */
-HeapTuple fetch_referenced_row(Relation table, Jsonb* reference);
+/* Puts the row as it is now, in current memory, or NULL if this table has it not (any more), into
+ * *row. Goes below row-level security. Values are read and compared by functions that the table's
+ * owner may have chosen: false if one of them, called with the rights of `owner`, has raised an
+ * error, or if the table has no primary key any more. */
+bool fetch_referenced_row(Relation table, Oid owner, Jsonb* reference, HeapTuple* row,
+                          Failure* failure);
 
 }  // namespace crm_capi

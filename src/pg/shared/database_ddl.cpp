@@ -4,13 +4,13 @@
 #include "pg/shared/database_ddl.hpp"
 
 #include "pg/base/pg_prelude.hpp"
+#include "pg/base/utility_hook.hpp"
 #include "pg/shared/reservations.hpp"
 #include "pg/shared/slots.hpp"
 
 extern "C" {
 #include "commands/dbcommands.h"
 #include "nodes/parsenodes.h"
-#include "tcop/utility.h"
 }
 
 namespace crm_capi {
@@ -21,8 +21,6 @@ namespace {
  * slower than this is left to that wait. */
 constexpr int kLongestWait = 4000;
 constexpr int kLookAgain = 20;
-
-ProcessUtility_hook_type previous_hook = nullptr;
 
 /* The database that CREATE DATABASE copies; NULL if it is not named, and then template1 is. */
 const char*
@@ -108,19 +106,14 @@ leave_database(Oid database)
         wait_until_left(database);
 }
 
-/* ProcessUtility_hook: before the statement runs. */
+/* Before a utility statement runs. */
 void
-process_utility(PlannedStmt* plan, const char* query, bool read_only_tree,
-                ProcessUtilityContext context, ParamListInfo parameters,
-                QueryEnvironment* environment, DestReceiver* destination,
-                QueryCompletion* completion)
+make_room_for(Node* statement)
 {
-    const ProcessUtility_hook_type next = previous_hook ? previous_hook : standard_ProcessUtility;
-    const Oid database = database_to_leave(plan->utilityStmt);
+    const Oid database = database_to_leave(statement);
 
     if (OidIsValid(database))
         leave_database(database);
-    next(plan, query, read_only_tree, context, parameters, environment, destination, completion);
 }
 
 }  // namespace
@@ -128,8 +121,7 @@ process_utility(PlannedStmt* plan, const char* query, bool read_only_tree,
 void
 watch_database_ddl()
 {
-    previous_hook = ProcessUtility_hook;
-    ProcessUtility_hook = process_utility;
+    before_utility(make_room_for);
 }
 
 }  // namespace crm_capi

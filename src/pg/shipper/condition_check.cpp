@@ -68,25 +68,6 @@ may_run_code_of(Oid owner)
     return owner == session_owner;
 }
 
-struct Fetch {
-    Relation table;
-    Jsonb* reference;
-    MemoryContext memory;
-    HeapTuple row;
-};
-
-/* Work for try_as_owner(). The row is to outlive the subtransaction, so it is put into the memory
- * of the caller. */
-void
-fetch(void* argument)
-{
-    auto* const work = static_cast<Fetch*>(argument);
-    const MemoryContext before = MemoryContextSwitchTo(work->memory);
-
-    work->row = fetch_referenced_row(work->table, work->reference);
-    MemoryContextSwitchTo(before);
-}
-
 /* Whether the row fulfils the condition of the watch as it is now; NULL is false, as in WHERE. */
 ConditionFinding
 evaluate_condition(Watch* watch, Relation table, HeapTuple tuple)
@@ -114,22 +95,22 @@ evaluate_condition(Watch* watch, Relation table, HeapTuple tuple)
 ConditionFinding
 check_in_table(Relation table, const Trigger* trigger, Jsonb* reference)
 {
-    Fetch work = {table, reference, CurrentMemoryContext, nullptr};
+    HeapTuple row;
     Failure failure;
     Watch* const watch = watch_of(table, trigger);
 
     if (watch->broken != Reason::kNone)
         return unknown(
             psprintf("watch of relation \"%s\" does not work", RelationGetRelationName(table)));
-    if (!try_as_owner(watch->owner, Surroundings::kPinned, fetch, &work, &failure)) {
+    if (!fetch_referenced_row(table, watch->owner, reference, &row, &failure)) {
         ConditionFinding found = describe_error(0, failure.sqlstate);
         /* the message may quote the row */
         snprintf(found.detail, sizeof found.detail, "row could not be read: SQLSTATE %s",
                  unpack_sql_state(failure.sqlstate));
         return found;
     }
-    return work.row == nullptr ? find(Finding::kFails)
-                               : evaluate_condition(watch_of(table, trigger), table, work.row);
+    return row == nullptr ? find(Finding::kFails)
+                          : evaluate_condition(watch_of(table, trigger), table, row);
 }
 
 /* The same, of a table that may hold no rows of its own, or be dropped since it was listed. One
