@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstring>
 #include <map>
 #include <utility>
@@ -173,25 +172,13 @@ private:
 
 Http2Server::Http2Server(Handler handler, std::shared_ptr<SSL_CTX> tls, const char* address,
                          int port)
-    : handler_(std::move(handler)), tls_(std::move(tls)), port_(port) {
+    : handler_(std::move(handler)), tls_(std::move(tls)), sockets_(address, port) {
     SSL_CTX_set_alpn_select_cb(tls_.get(), ChooseHttp2, nullptr);
-    listener_ = Listen(address, &port_);
-    acceptor_ = std::thread(&Http2Server::AcceptLoop, this);
+    sockets_.Start([this](int socket, int number) { Serve(socket, number); });
 }
 
 Http2Server::~Http2Server() {
-    shutdown(listener_, SHUT_RDWR);
-    acceptor_.join();
-    {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        for (const int socket : sockets_) {
-            shutdown(socket, SHUT_RDWR);
-        }
-    }
-    for (std::thread& thread : threads_) {
-        thread.join();
-    }
-    close(listener_);
+    sockets_.Stop();
 }
 
 std::vector<SeenStream> Http2Server::Streams() const {
@@ -213,22 +200,7 @@ void Http2Server::Send(int connection, const std::string& frames) {
     }
 }
 
-void Http2Server::AcceptLoop() {
-    BlockSignals();
-    for (;;) {
-        const int socket = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-        if (socket < 0) {
-            return;
-        }
-        const int number = ++accepted_;
-        const std::lock_guard<std::mutex> lock(mutex_);
-        sockets_.push_back(socket);
-        threads_.emplace_back(&Http2Server::Serve, this, socket, number);
-    }
-}
-
 void Http2Server::Serve(int socket, int number) {
-    BlockSignals();
     Connection connection(socket, tls_.get());
     {
         const std::lock_guard<std::mutex> lock(mutex_);
@@ -255,8 +227,6 @@ void Http2Server::Serve(int socket, int number) {
     }
     const std::lock_guard<std::mutex> lock(mutex_);
     open_.erase(std::find(open_.begin(), open_.end(), std::pair(number, &connection)));
-    sockets_.erase(std::find(sockets_.begin(), sockets_.end(), socket));
-    close(socket);
 }
 
 }  // namespace crm_capi_test

@@ -7,14 +7,15 @@
 
 #include <openssl/ssl.h>
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
+#include <utility>
 #include <vector>
+
+#include "socket_server.hpp"
 
 namespace crm_capi_test {
 
@@ -53,30 +54,24 @@ public:
     Http2Server(const Http2Server&) = delete;
     Http2Server& operator=(const Http2Server&) = delete;
 
-    int Port() const { return port_; }
+    int Port() const { return sockets_.Port(); }
     std::vector<SeenStream> Streams() const;
     int StreamCount() const;
-    int Accepted() const { return accepted_; }
+    int Accepted() const { return sockets_.Accepted(); }
     // Sends frames over a connection that is still open, from any thread.
     void Send(int connection, const std::string& frames);
 
 private:
     class Connection;
 
-    void AcceptLoop();
     void Serve(int socket, int number);
 
     const Handler handler_;
     const std::shared_ptr<SSL_CTX> tls_;
-    int port_ = 0;
-    int listener_ = -1;
-    std::atomic<int> accepted_{0};
     mutable std::mutex mutex_;
     std::vector<SeenStream> streams_;
     std::vector<std::pair<int, Connection*>> open_;
-    std::vector<int> sockets_;
-    std::vector<std::thread> threads_;
-    std::thread acceptor_;
+    SocketServer sockets_;
 };
 
 }  // namespace crm_capi_test

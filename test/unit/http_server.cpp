@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <csignal>
 #include <stdexcept>
 
 namespace crm_capi_test {
@@ -47,12 +46,6 @@ int Listen(const char* address, int* port, int backlog) {
     // The port lies at the same place for both families.
     *port = ntohs(reinterpret_cast<sockaddr_in*>(&storage)->sin_port);
     return listener;
-}
-
-void BlockSignals() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
 bool HasLoopback6() {
@@ -186,26 +179,17 @@ std::string HttpReply(int status, const std::string& body, const std::string& he
 }
 
 HttpServer::HttpServer(Handler handler, std::shared_ptr<SSL_CTX> tls, const char* address, int port)
-    : handler_(std::move(handler)),
-      tls_(std::move(tls)),
-      port_(port),
-      listener_(Listen(address, &port_)) {
-    acceptor_ = std::thread(&HttpServer::AcceptLoop, this);
+    : handler_(std::move(handler)), tls_(std::move(tls)), sockets_(address, port) {
+    sockets_.Start([this](int socket, int number) { Serve(socket, number); });
 }
 
 HttpServer::~HttpServer() {
     Release();
-    CloseListener();
-    acceptor_.join();
-    CloseConnections();
-    for (std::thread& thread : threads_) {
-        thread.join();
-    }
-    close(listener_);
+    sockets_.Stop();
 }
 
 std::string HttpServer::Url(const std::string& path) const {
-    return (tls_ ? "https" : "http") + ("://127.0.0.1:" + std::to_string(port_)) + path;
+    return (tls_ ? "https" : "http") + ("://127.0.0.1:" + std::to_string(Port())) + path;
 }
 
 std::vector<SeenRequest> HttpServer::Requests() const {
@@ -216,18 +200,6 @@ std::vector<SeenRequest> HttpServer::Requests() const {
 int HttpServer::RequestCount() const {
     const std::lock_guard<std::mutex> lock(mutex_);
     return static_cast<int>(requests_.size());
-}
-
-// On Linux a listening socket that is shut down refuses newcomers, and accept returns.
-void HttpServer::CloseListener() {
-    shutdown(listener_, SHUT_RDWR);
-}
-
-void HttpServer::CloseConnections() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    for (const int socket : sockets_) {
-        shutdown(socket, SHUT_RDWR);
-    }
 }
 
 void HttpServer::WaitForRelease() {
@@ -246,44 +218,22 @@ void HttpServer::Release() {
     changed_.notify_all();
 }
 
-void HttpServer::AcceptLoop() {
-    BlockSignals();
-    for (;;) {
-        const int socket = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-        if (socket < 0) {
-            return;
-        }
-        const int number = ++accepted_;
-        ++open_;
-        const std::lock_guard<std::mutex> lock(mutex_);
-        sockets_.push_back(socket);
-        threads_.emplace_back(&HttpServer::Serve, this, socket, number);
-    }
-}
-
 void HttpServer::Serve(int socket, int number) {
-    BlockSignals();
-    {
-        Connection connection(socket, tls_.get());
-        SeenRequest request;
-        while (connection.Ready() && connection.ReadRequest(&request)) {
-            request.connection = number;
-            Record(request);
-            const std::string answer = handler_(request);
-            if (answer.empty()) {
-                break;
-            }
-            connection.Write(answer);
-            if (answer.find("Connection: close\r\n") != std::string::npos) {
-                break;
-            }
-            request = SeenRequest();
+    Connection connection(socket, tls_.get());
+    SeenRequest request;
+    while (connection.Ready() && connection.ReadRequest(&request)) {
+        request.connection = number;
+        Record(request);
+        const std::string answer = handler_(request);
+        if (answer.empty()) {
+            break;
         }
+        connection.Write(answer);
+        if (answer.find("Connection: close\r\n") != std::string::npos) {
+            break;
+        }
+        request = SeenRequest();
     }
-    const std::lock_guard<std::mutex> lock(mutex_);
-    sockets_.erase(std::find(sockets_.begin(), sockets_.end(), socket));
-    close(socket);
-    --open_;
 }
 
 void HttpServer::Record(const SeenRequest& request) {

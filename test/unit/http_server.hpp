@@ -7,15 +7,15 @@
 
 #include <openssl/ssl.h>
 
-#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
+
+#include "socket_server.hpp"
 
 namespace crm_capi_test {
 
@@ -43,18 +43,18 @@ public:
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;
 
-    int Port() const { return port_; }
+    int Port() const { return sockets_.Port(); }
     std::string Url(const std::string& path = "/") const;
 
     std::vector<SeenRequest> Requests() const;
     int RequestCount() const;
-    int Accepted() const { return accepted_; }
-    int Open() const { return open_; }
+    int Accepted() const { return sockets_.Accepted(); }
+    int Open() const { return sockets_.Open(); }
 
     // New connections are refused from now on.
-    void CloseListener();
+    void CloseListener() { sockets_.CloseListener(); }
     // Shuts every connection from the server's side.
-    void CloseConnections();
+    void CloseConnections() { sockets_.CloseConnections(); }
 
     // For handlers: waits until the test calls Release (or the server ends).
     void WaitForRelease();
@@ -65,23 +65,16 @@ public:
 private:
     class Connection;
 
-    void AcceptLoop();
     void Serve(int socket, int number);
     void Record(const SeenRequest& request);
 
     const Handler handler_;
     const std::shared_ptr<SSL_CTX> tls_;
-    int port_ = 0;  // before listener_, whose initialiser sets it
-    int listener_ = -1;
-    std::atomic<int> accepted_{0};
-    std::atomic<int> open_{0};
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     bool released_ = false;
     std::vector<SeenRequest> requests_;
-    std::vector<int> sockets_;
-    std::vector<std::thread> threads_;
-    std::thread acceptor_;
+    SocketServer sockets_;
 };
 
 // Listens and never says a word: connections are established by the kernel, and that is all.
@@ -114,9 +107,6 @@ private:
 // A listening socket at an address of the loopback interface; a port of 0 becomes a free one.
 // Throws std::runtime_error.
 int Listen(const char* address, int* port, int backlog = 128);
-
-// For threads of servers: the test's own thread is to meet the signals that the transport raises.
-void BlockSignals();
 
 // Whether this machine has ::1.
 bool HasLoopback6();
