@@ -38,7 +38,8 @@ CREATE TABLE capi_dataset (
     health_since      timestamptz NOT NULL,
     here_since        timestamptz NOT NULL,
     next_attempt_at   timestamptz,
-    request_size      integer
+    request_size      integer,
+    failures          integer
 ) USING heap;
 CREATE INDEX capi_dataset_server ON capi_dataset (server);
 COMMENT ON SEQUENCE capi_dataset_number IS 'numbers of capi_dataset';
@@ -57,6 +58,8 @@ COMMENT ON COLUMN capi_dataset.health_since IS 'when the health last changed';
 COMMENT ON COLUMN capi_dataset.here_since IS 'when the dataset was registered in this database, or accepted here by capi_resume';
 COMMENT ON COLUMN capi_dataset.next_attempt_at IS 'when a dataset that is not ok is tried again';
 COMMENT ON COLUMN capi_dataset.request_size IS 'events that a request carries at most while larger ones fail; NULL = batch_size';
+
+COMMENT ON COLUMN capi_dataset.failures IS 'requests that failed in a row, from which the pause before the next one grows';
 
 ----------------------------------------------------------------------------------------------------
 -- The queue: a log that only grows, what its events became, and the cursor
@@ -509,6 +512,22 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_shipper_pid() IS
 'process id of the shipper of this database; NULL if none is running';
 
+CREATE FUNCTION capi_service(OUT state text, OUT waiting_since timestamptz, OUT settled boolean)
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_service() IS
+'whether this database is served: running, resting, waiting, late or stopped; since when it waits for a worker; and whether its tables say all that the last shipper knew';
+
+CREATE FUNCTION capi_slots(
+    OUT slots integer, OUT running integer, OUT databases integer, OUT waiting integer,
+    OUT waiting_since timestamptz)
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_slots() IS
+'of the whole server: shippers there may be and there are, databases that take part, how many of them wait for a shipper, and since when the first does';
+
 CREATE FUNCTION capi_stall(OUT since timestamptz, OUT waits_for text)
 LANGUAGE C STRICT VOLATILE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -809,7 +828,8 @@ WITH figures AS MATERIALIZED (
          JOIN @extschema@.capi_dataset d ON d.number = w.dataset
     GROUP BY d.name
 ), stall AS MATERIALIZED (
-    SELECT t.since, t.waits_for FROM @extschema@.capi_stall() t
+    SELECT t.since, t.waits_for, v.state IN ('late', 'stopped') AS is_stopped, v.waiting_since
+    FROM @extschema@.capi_stall() t, @extschema@.capi_service() v
 ), settled AS (
     SELECT d.name,
            count(*) FILTER (WHERE u.status = 'parked') AS parked,
@@ -826,13 +846,14 @@ WITH figures AS MATERIALIZED (
     SELECT owed.name FROM owed WHERE owed.owed > 0
 )
 SELECT s.name AS dataset,
-       CASE WHEN @extschema@.capi_shipper_pid() IS NULL THEN 'stopped'
+       CASE WHEN stall.is_stopped THEN 'stopped'
             WHEN stall.since IS NOT NULL THEN 'stalled'
             WHEN h.reason_code IS NOT NULL THEN 'held'
             ELSE coalesce(d.health, 'ok')
        END AS health,
-       CASE WHEN @extschema@.capi_shipper_pid() IS NULL
-            THEN 'no shipper is running in this database'
+       CASE WHEN stall.is_stopped AND stall.waiting_since IS NOT NULL
+            THEN 'more databases have something to send than there are shippers: this one waits'
+            WHEN stall.is_stopped THEN 'no shipper is running in this database'
             WHEN stall.since IS NOT NULL THEN @extschema@.capi_reason('stalled', stall.waits_for)
             WHEN h.reason_code IS NOT NULL
             THEN @extschema@.capi_reason(h.reason_code, h.detail)

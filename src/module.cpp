@@ -11,6 +11,7 @@
 #include "pg/shared/copy_mark.hpp"
 #include "pg/shared/shared_memory.hpp"
 #include "pg/shared/published_totals.hpp"
+#include "pg/shared/wakeup.hpp"
 
 extern "C" {
 #ifdef PG_MODULE_MAGIC_EXT
@@ -35,6 +36,7 @@ void _PG_init(void) {
     crm_capi::register_totals();
     crm_capi::register_launcher();
     crm_capi::watch_database_ddl();
+    crm_capi::watch_prepared_commits();
     crm_capi::protect_own_tables();
     crm_capi::warm_phone_room();
 }

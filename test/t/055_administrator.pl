@@ -73,6 +73,7 @@ is( $crm->sql("SELECT status, detail, hint FROM capi_check() WHERE check_name = 
 
 $crm->sql('CREATE DATABASE second');
 $crm->sql('CREATE EXTENSION crm_capi', 'second');
+$crm->create_dataset('sales', database => 'second');
 my @shippers = ($crm->shipper_pid, $crm->shipper_pid('second'));
 my $launcher = $crm->launcher_pid;
 my $locker = $node->background_psql('postgres');

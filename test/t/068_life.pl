@@ -52,13 +52,16 @@ is($crm->sql("SELECT datname IS NULL FROM pg_stat_activity
 # --- Two databases
 
 $crm->sql('CREATE EXTENSION crm_capi');
-shippers_become('postgres', 'CREATE EXTENSION brings a shipper');
+ok($crm->until_true("SELECT state = 'resting' FROM capi_service()"),
+	'CREATE EXTENSION has the database looked into');
+shippers_become('', 'without a dataset it holds no worker');
+$crm->create_dataset('sales');
+shippers_become('postgres', 'a dataset brings a shipper');
 $crm->sql('CREATE DATABASE second');
 $crm->sql('CREATE SCHEMA capi; CREATE EXTENSION crm_capi SCHEMA capi; ALTER DATABASE second
            SET search_path = capi', 'second');
-shippers_become('postgres second', 'a second database has one of its own');
-$crm->create_dataset('sales');
 $crm->create_dataset('sales', database => 'second', dataset_id => $StandIn::OTHER_DATASET);
+shippers_become('postgres second', 'a second database has one of its own');
 delivers('postgres', 'sales', 'the first database delivers');
 delivers('second', 'sales', 'the second one does, with the extension in a schema of its own');
 

@@ -149,7 +149,7 @@ my %checked_in = (
 		stage_order optimised_stage watch event_time)),
 	(map { $_ => 'expected/doctor_sources.out' } qw(lead_copies rounded_lead_ids)),
 	(map { $_ => 'expected/operate.out' } qw(daily_upload lead_volume)),
-	host => 'test/t/065_hosts.pl', workers => 'test/unit/checkup_test.cpp', origin => 'test/t/060_schema_copies.pl',
+	host => 'test/t/065_hosts.pl', workers => 'test/unit/checkup_test.cpp', slots => 'test/t/072_turns.pl', origin => 'test/t/060_schema_copies.pl',
 	request_size => 'test/t/070_request_size.pl', conditions => 'test/t/057_conditions.pl', dropped_values => 'test/t/030_doctor.pl');
 
 my $root = "$ENV{TESTDIR}/..";

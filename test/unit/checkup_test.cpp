@@ -78,6 +78,22 @@ TEST(CheckupTest, TheServer) {
          CheckStatus::kError},
         {"no shipper", [](ServerFacts* f) { f->shipper_runs = false; }, Check::kShipper,
          CheckStatus::kError},
+        {"no shipper is needed",
+         [](ServerFacts* f) {
+             f->shipper_runs = false;
+             f->needs_no_shipper = true;
+         },
+         Check::kShipper, CheckStatus::kOk},
+        {"no shipper is free",
+         [](ServerFacts* f) {
+             f->shipper_runs = false;
+             f->waits_for_slot = true;
+         },
+         Check::kShipper, CheckStatus::kError},
+        {"databases take turns", [](ServerFacts* f) { f->slots = {4, 200, 90, 60}; }, Check::kSlots,
+         CheckStatus::kOk},
+        {"they wait for long", [](ServerFacts* f) { f->slots = {4, 200, 90, 61}; }, Check::kSlots,
+         CheckStatus::kWarning},
         {"left out", [](ServerFacts* f) { f->is_chosen = false; }, Check::kShipper,
          CheckStatus::kError},
         {"template", [](ServerFacts* f) { f->is_connectable = false; }, Check::kShipper,
@@ -119,7 +135,7 @@ TEST(CheckupTest, TheServer) {
         row.change(&facts);
         Findings findings;
         JudgeServer(facts, &findings);
-        EXPECT_EQ(findings.size(), 8u);
+        EXPECT_EQ(findings.size(), 9u);
         EXPECT_EQ(StatusOf(findings, row.check), row.status) << row.name;
     }
 }

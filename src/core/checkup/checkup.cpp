@@ -16,11 +16,13 @@ constexpr CheckText kTable[] = {
     {Check::kLauncher, "launcher",
      "Look for crm_capi in the server log; max_worker_processes may be too small."},
     {Check::kShipper, "shipper",
-     "Look for crm_capi in the server log; raise crm_capi.max_shippers or max_worker_processes."},
+     "Look for crm_capi in the server log; max_worker_processes may be too small."},
     {Check::kHost, "host",
      "Add the host to crm_capi.hosts and reload, if events are to be sent from here."},
     {Check::kWorkers, "workers",
      "Raise max_worker_processes, or lower crm_capi.max_shippers."},
+    {Check::kSlots, "slots",
+     "Raise crm_capi.max_shippers, and max_worker_processes with it."},
     {Check::kConditions, "conditions",
      "See what the condition waits for; crm_capi.condition_timeout limits its time."},
     {Check::kDatasets, "datasets",
@@ -122,6 +124,13 @@ void JudgeShipper(const ServerFacts& facts, Findings* findings) {
         finding.status = CheckStatus::kError;
         finding.detail = "crm_capi.databases does not name this database.";
         finding.hint = "Add the database to crm_capi.databases, or empty the setting.";
+    } else if (facts.needs_no_shipper) {
+        finding.detail =
+            "This database needs no shipper now; one comes when there is something to do.";
+    } else if (facts.waits_for_slot) {
+        finding.status = CheckStatus::kError;
+        finding.detail = "This database has waited for a shipper for more than a minute.";
+        finding.hint = Describe(Check::kSlots).hint;
     } else if (!facts.shipper_runs) {
         finding.status = CheckStatus::kError;
         finding.detail = "No shipper is running in this database.";
@@ -162,6 +171,25 @@ void JudgeWorkers(const WorkerFacts& facts, Findings* findings) {
                          " workers are left for a parallel query, which wants " +
                          std::to_string(facts.parallel_per_query) + '.';
         finding.hint = "Set max_worker_processes to " + std::to_string(needed) + " at least.";
+    }
+    findings->push_back(std::move(finding));
+}
+
+// Whether databases wait for their turn.
+void JudgeSlots(const SlotFacts& facts, Findings* findings) {
+    constexpr int64_t kLongWaitSeconds = 60;
+    Finding finding{kServer, Check::kSlots, CheckStatus::kOk, "", {}};
+    if (facts.slots == 0) {
+        finding.detail = "No shipper is shared, because the library is not preloaded.";
+    } else {
+        finding.detail = "Databases that share up to " + std::to_string(facts.slots) +
+                         " shippers: " + std::to_string(facts.databases) +
+                         ". Of these wait for one: " + std::to_string(facts.waiting) + '.';
+    }
+    if (facts.longest_wait_seconds > kLongWaitSeconds) {
+        finding.status = CheckStatus::kWarning;
+        finding.detail += " The longest has waited for " +
+                          std::to_string(facts.longest_wait_seconds) + " seconds.";
     }
     findings->push_back(std::move(finding));
 }
@@ -241,6 +269,7 @@ void JudgeServer(const ServerFacts& facts, Findings* findings) {
     JudgeShipper(facts, findings);
     JudgeHost(facts, findings);
     JudgeWorkers(facts.workers, findings);
+    JudgeSlots(facts.slots, findings);
     JudgeConditions(facts.conditions, findings);
     JudgeCount(Check::kDatasets, facts.datasets, "There is no dataset.", findings);
     JudgeCount(Check::kWatches, facts.watches,

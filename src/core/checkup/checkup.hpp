@@ -25,6 +25,7 @@ enum class Check {
     kShipper,
     kHost,
     kWorkers,
+    kSlots,
     kConditions,
     kDatasets,
     kOrigin,
@@ -89,6 +90,14 @@ struct WorkerFacts {
     int parallel_per_query = 0;  // max_parallel_workers_per_gather; 0 = none are wanted
 };
 
+// How the databases of the server get on with the shippers that they share.
+struct SlotFacts {
+    int slots = 0;      // crm_capi.max_shippers; 0 = the library is not preloaded
+    int databases = 0;  // that take part
+    int waiting = 0;    // of these, for a shipper
+    int64_t longest_wait_seconds = 0;
+};
+
 // Events that wait until the condition of their watch has been checked.
 struct ConditionFacts {
     int64_t waiting = 0;
@@ -104,13 +113,16 @@ struct ServerFacts {
     bool is_standby = false;
     bool launcher_runs = false;
     bool shipper_runs = false;
-    bool is_chosen = false;      // crm_capi.databases names this database, or none
-    bool is_connectable = true;  // neither a template nor closed to connections
+    bool needs_no_shipper = false;  // it has nothing to do, or has just begun to wait for its turn
+    bool waits_for_slot = false;    // and has for too long
+    bool is_chosen = false;         // crm_capi.databases names this database, or none
+    bool is_connectable = true;     // neither a template nor closed to connections
     std::string host;
     bool is_host_allowed = true;  // by crm_capi.hosts
     int datasets = 0;
     int watches = 0;
     WorkerFacts workers;
+    SlotFacts slots;
     ConditionFacts conditions;
 };
 

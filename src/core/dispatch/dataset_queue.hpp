@@ -132,6 +132,8 @@ public:
     bool HasWaiting() const;
     // Likewise; it is loaded, and does not wait for a condition alone.
     bool HasSendable(UnixMicros now) const;
+    // Refused batches are on their way through bisection.
+    bool HasParts() const { return !split_batches_.empty(); }
     // Something is owed that is not loaded.
     bool HasBacklog() const { return !backlog_.empty() || !returning_.empty(); }
     // Likewise, and there is room for it.

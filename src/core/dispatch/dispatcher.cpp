@@ -162,6 +162,9 @@ size_t Dispatcher::CountWanted(const Dataset& dataset, size_t batch_size) const 
 size_t Dispatcher::CountToLoad(const Dataset& dataset, UnixMicros now) const {
     const size_t batch_size = LargestRequest(dataset);
     const size_t ready = dataset.queue.ready_count();
+    if (finishes_only_) {
+        return 0;
+    }
     if (MaySend(dataset, now)) {
         const size_t wanted = std::min(CountWanted(dataset, batch_size),
                                        std::max(batch_size, dataset.queue.CountThatFits()));
@@ -295,7 +298,8 @@ void Dispatcher::MakeRequests(UnixMicros now, int max_requests) {
 bool Dispatcher::PrepareOne(Dataset* dataset, UnixMicros now) {
     Batch batch;
     if (!MaySend(*dataset, now) || FreeSlots(*dataset) == 0 ||
-        !dataset->queue.NextBatch(BatchSize(*dataset), LargestRequest(*dataset), &batch, now)) {
+        !dataset->queue.NextBatch(finishes_only_ ? 0 : BatchSize(*dataset),
+                                  LargestRequest(*dataset), &batch, now)) {
         return false;
     }
     DropOverdue(dataset, &batch, now);
@@ -352,6 +356,9 @@ UnixMicros Dispatcher::NextDue(UnixMicros now) const {
             continue;
         }
         const bool is_pause = dataset->not_before > now;
+        if (finishes_only_ && !dataset->queue.HasParts()) {
+            continue;
+        }
         if (IsOpen(*dataset) && !answer_will_come &&
             (is_pause || dataset->queue.HasSendable(now) ||
              (dataset->queue.CanLoad() && CountToLoad(*dataset, now) > 0))) {
@@ -373,24 +380,6 @@ bool Dispatcher::HasOwed() const {
     return std::any_of(datasets_.begin(), datasets_.end(), [](const auto& dataset) {
         return dataset->in_flight > 0 || dataset->queue.HasWaiting();
     });
-}
-
-IdBits Dispatcher::OwedBits() const {
-    IdBits owed;
-    for (const auto& dataset : datasets_) {
-        dataset->queue.AddOwedTo(&owed);
-    }
-    return owed;
-}
-
-int64_t Dispatcher::OldestRequestInFlight() const {
-    int64_t oldest = 0;
-    for (const auto& [ticket, flight] : flights_) {
-        if (oldest == 0 || flight.request < oldest) {
-            oldest = flight.request;
-        }
-    }
-    return oldest;
 }
 
 }  // namespace crm_capi

@@ -16,6 +16,7 @@
 #include <list>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -46,6 +47,8 @@ struct OutgoingRequest {
 // kSlowed: requests go, but with pauses, because Meta says that its limit is nearly used up.
 enum class Health { kOk, kSlowed, kRetrying, kHeld, kPaused };
 const char* HealthName(Health health);
+// kOk for a name that is none.
+Health HealthFromName(std::string_view name);
 
 // What capi_dataset shows.
 struct DatasetHealth {
@@ -54,6 +57,7 @@ struct DatasetHealth {
     std::string detail;
     UnixMicros next_attempt_at = 0;  // 0 = at once, or not before something changes
     size_t request_size = 0;         // events a request may carry; 0 = as many as are set
+    int failures = 0;                // in a row
 };
 
 struct HealthChange {
@@ -76,6 +80,9 @@ public:
     // Datasets as they are set now. Known ones keep what they owe; a dataset that changed is tried
     // again at once. What is owed to a dataset that is gone stays owed.
     void Configure(std::vector<DatasetConfig> configs);
+    // The dataset with this number fared so when an earlier shipper gave its slot to another
+    // database: its pause goes on, and grows from there. To be called after Configure.
+    void Resume(int number, const DatasetHealth& health);
     // An event was seen of a dataset that Configure did not name.
     bool NeedsConfiguration() const { return unknown_dataset_seen_; }
 
@@ -141,6 +148,11 @@ public:
     // What Prepare made does not leave after all, although it is on record: nobody has confirmed
     // that the record stays. Nothing was sent, so the events go again as if for the first time.
     void Withhold(UnixMicros now);
+
+    // From here on nothing is begun: what goes are parts of refused batches, which would have to be
+    // parted anew. And whether there are any that can go.
+    void FinishOnly(bool only) { finishes_only_ = only; }
+    bool IsParting(UnixMicros now) const;
 
     // Judges an answer. `random` is uniform over all 64-bit values.
     void Answered(const HttpAnswer& answer, UnixMicros now, uint64_t random);
@@ -235,6 +247,7 @@ private:
     std::list<std::unique_ptr<Dataset>> datasets_;
     std::unordered_map<int, Dataset*> by_number_;
     bool unknown_dataset_seen_ = false;
+    bool finishes_only_ = false;
     bool rechecks_seen_ = false;    // most databases never have one
     bool conditions_seen_ = false;  // likewise
     Dataset* loading_ = nullptr;    // what Load gives to

@@ -21,18 +21,48 @@ const char* HealthName(Health health) {
     return "";
 }
 
+Health HealthFromName(std::string_view name) {
+    for (const Health health :
+         {Health::kSlowed, Health::kRetrying, Health::kHeld, Health::kPaused}) {
+        if (name == HealthName(health)) {
+            return health;
+        }
+    }
+    return Health::kOk;
+}
+
 // What settings say comes before what the last answer said: it is what an operator can change.
 DatasetHealth Dispatcher::CurrentHealth(const Dataset& dataset, UnixMicros now) {
     DatasetHealth health = dataset.health;
     if (dataset.config.hold != Reason::kNone) {
-        health = {Health::kHeld, dataset.config.hold, dataset.config.hold_detail, 0, 0};
+        health = {Health::kHeld, dataset.config.hold, dataset.config.hold_detail, 0, 0, 0};
     } else if (dataset.config.mode == Mode::kPaused) {
-        health = {Health::kPaused, Reason::kPaused, {}, 0, 0};
+        health = {Health::kPaused, Reason::kPaused, {}, 0, 0, 0};
     } else if (dataset.not_before > now) {
         health.next_attempt_at = dataset.not_before;
     }
+    health.failures = dataset.failures;
     health.request_size = dataset.size.Reduced(static_cast<size_t>(dataset.config.batch_size));
     return health;
+}
+
+// What settings said then they say again, if it still holds.
+void Dispatcher::Resume(int number, const DatasetHealth& health) {
+    const auto found = by_number_.find(number);
+    if (found == by_number_.end() || !found->second->configured) {
+        return;
+    }
+    Dataset* const dataset = found->second;
+    dataset->reported = health;
+    dataset->must_report = false;
+    dataset->size.Resume(health.request_size);
+    if (health.failures == 0 && health.health != Health::kSlowed) {
+        return;
+    }
+    dataset->failures = health.failures;
+    dataset->health = health;
+    dataset->health.next_attempt_at = 0;
+    PauseUntil(dataset, health.next_attempt_at);
 }
 
 // A pause that merely ended is no news; a later next attempt is, and another size of requests.
@@ -54,6 +84,24 @@ std::vector<HealthChange> Dispatcher::TakeHealthChanges(UnixMicros now) {
         }
     }
     return changes;
+}
+
+IdBits Dispatcher::OwedBits() const {
+    IdBits owed;
+    for (const auto& dataset : datasets_) {
+        dataset->queue.AddOwedTo(&owed);
+    }
+    return owed;
+}
+
+int64_t Dispatcher::OldestRequestInFlight() const {
+    int64_t oldest = 0;
+    for (const auto& [ticket, flight] : flights_) {
+        if (oldest == 0 || flight.request < oldest) {
+            oldest = flight.request;
+        }
+    }
+    return oldest;
 }
 
 std::vector<OwedOfDataset> Dispatcher::OwedByDataset() const {
@@ -82,6 +130,12 @@ IdSet Dispatcher::FirstOwed(int dataset, int64_t count) const {
         found->second->queue.AddOwedTo(&owed);
     }
     return owed.First(count);
+}
+
+bool Dispatcher::IsParting(UnixMicros now) const {
+    return std::any_of(datasets_.begin(), datasets_.end(), [&](const auto& dataset) {
+        return dataset->queue.HasParts() && (dataset->in_flight > 0 || MaySend(*dataset, now));
+    });
 }
 
 bool Dispatcher::HasHeld() const {

@@ -25,6 +25,9 @@ public:
     // The same, but 0 if it is `configured`.
     size_t Reduced(size_t configured) const;
 
+    // Larger ones than these failed when somebody else tried; 0 = none did.
+    void Resume(size_t reduced) { limit_ = reduced; }
+
     // A request of so many events was taken in and judged, whatever the verdict on its events.
     void GotThrough(size_t events, size_t configured);
     // One failed in a way in which a smaller one might not have.

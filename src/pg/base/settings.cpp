@@ -166,8 +166,9 @@ define_start_settings()
 {
     DefineCustomIntVariable(
         "crm_capi.max_shippers", "Sets how many databases can have a shipper at the same time.",
-        "Each shipper takes one of max_worker_processes.", &setting_max_shippers, 4, 1, 64,
-        PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
+        "Databases take turns, however many there are. Each shipper takes one of "
+        "max_worker_processes.",
+        &setting_max_shippers, 4, 1, 1024, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
     /* The range that 18 leaves to extensions. 24 is for those without a number of their own. */
     DefineCustomIntVariable(
         "crm_capi.statistics_kind", "Sets the number of our kind among the server's statistics.",

@@ -105,6 +105,7 @@ enum {
     kHereSince,
     kNextAttemptAt,
     kRequestSize,
+    kFailures,
     kEnd
 };
 }

@@ -19,7 +19,9 @@
 #include "pg/catalog/origin.hpp"
 #include "pg/functions/dropped_values.hpp"
 #include "pg/functions/parked_share.hpp"
+#include "pg/functions/service.hpp"
 #include "pg/queue/event_log.hpp"
+#include "pg/shared/participants.hpp"
 #include "pg/shared/shared_memory.hpp"
 #include "pg/shared/slots.hpp"
 
@@ -57,6 +59,28 @@ gather_workers(bool is_preloaded)
     return facts;
 }
 
+/* Who serves the database, and how the server's shippers are shared. */
+void
+gather_service(ServerFacts* facts)
+{
+    const Service service = service_of_database();
+
+    facts->launcher_runs = launcher_runs();
+    facts->shipper_runs = service.state == ServiceState::kRunning;
+    facts->needs_no_shipper =
+        service.state == ServiceState::kResting || service.state == ServiceState::kWaiting;
+    facts->waits_for_slot = service.state == ServiceState::kLate;
+    if (!facts->is_preloaded)
+        return;
+    const ParticipantCounts counts = count_participants();
+    facts->slots.slots = setting_max_shippers;
+    facts->slots.databases = counts.databases;
+    facts->slots.waiting = counts.waiting;
+    if (counts.waiting_since != 0)
+        facts->slots.longest_wait_seconds =
+            TimestampDifferenceMilliseconds(counts.waiting_since, GetCurrentTimestamp()) / 1000;
+}
+
 /* Whether there is anybody to send, and anywhere to send from. */
 void
 gather_server(Oid schema, Checkup* checkup)
@@ -73,8 +97,7 @@ gather_server(Oid schema, Checkup* checkup)
     facts->is_preloaded = has_shared_memory();
     facts->is_standby = RecoveryInProgress();
     facts->workers = gather_workers(facts->is_preloaded);
-    facts->launcher_runs = launcher_runs();
-    facts->shipper_runs = shipper_pid(MyDatabaseId) != 0;
+    gather_service(facts);
     facts->is_chosen = is_chosen_database(result_text(0, 2));
     facts->is_host_allowed = is_allowed_host();
     const char* const host = host_name();

@@ -63,7 +63,7 @@ database_to_leave(Node* statement)
     const char* const name = needed_database(statement);
     const Oid database = name ? get_database_oid(name, true) : InvalidOid;
 
-    if (!OidIsValid(database) || database == MyDatabaseId || !owns_database(database, GetUserId()))
+    if (!OidIsValid(database) || !owns_database(database, GetUserId()))
         return InvalidOid;
     return database;
 }

@@ -79,7 +79,7 @@ ask_to_leave(Oid database)
         uint64 free = 0;
         if (!pg_atomic_compare_exchange_u64(&row, &free, mine(database)))
             continue;
-        ask_shippers_to_stop(database);
+        ask_shippers_to_leave(database);
         return true;
     }
     return false;
@@ -97,7 +97,7 @@ let_return()
         }
     }
     if (any)
-        wake_launcher();
+        tell_of_databases();
 }
 
 bool

@@ -4,9 +4,9 @@
 #include "pg/shared/shared_memory.hpp"
 
 #include "pg/base/pg_prelude.hpp"
-#include "pg/shared/announcements.hpp"
 #include "pg/shared/condition_board.hpp"
 #include "pg/shared/figure_board.hpp"
+#include "pg/shared/participants.hpp"
 #include "pg/shared/reservations.hpp"
 #include "pg/shared/slots.hpp"
 #include "pg/shared/turn_clock.hpp"
@@ -26,7 +26,7 @@ constexpr Tenant kTenants[] = {
     {turn_clocks_size, place_turn_clocks},
     {boards_size, place_boards},
     {condition_boards_size, place_condition_boards},
-    {announcements_size, place_announcements},
+    {participants_size, place_participants},
     {reservations_size, place_reservations},
 };
 

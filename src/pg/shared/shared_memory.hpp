@@ -1,6 +1,6 @@
 /*
  * shared_memory.hpp - the piece of shared memory in which launcher, shippers and backends meet:
- * slots, turn clocks, announcements, reservations and boards lie in it one behind the other.
+ * slots, turn clocks, participants, reservations and boards lie in it one behind the other.
  */
 #pragma once
 

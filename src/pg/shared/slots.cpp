@@ -5,6 +5,7 @@
 
 #include "pg/base/no_writers.hpp"
 #include "pg/base/settings.hpp"
+#include "pg/shared/participants.hpp"
 
 namespace crm_capi {
 
@@ -13,18 +14,21 @@ namespace {
 /* A commit reads the slot of its database, and nothing is written to that cache line while the
  * shipper runs: what a shipper writes each time that it falls asleep has a line of its own. */
 struct alignas(PG_CACHE_LINE_SIZE) Slot {
-    pg_atomic_uint32 database;          /* 0 = free */
-    pg_atomic_uint32 proc;              /* proc number + 1; 0 = not running */
-    pg_atomic_uint32 extension_missing; /* boolean */
-    pg_atomic_uint32 heeded;            /* count of announcements when it was found missing */
-    pg_atomic_uint32 stop;              /* boolean */
-    pg_atomic_uint32 in_good_order;     /* boolean */
+    pg_atomic_uint32 database;      /* 0 = free */
+    pg_atomic_uint32 proc;          /* proc number + 1; 0 = not running */
+    pg_atomic_uint32 is_leaving;    /* boolean */
+    pg_atomic_uint32 stop;          /* StopRequest */
+    pg_atomic_uint32 in_good_order; /* boolean */
     /* The next transaction id when the shipper fell asleep; 0 = it is awake. */
     alignas(PG_CACHE_LINE_SIZE) pg_atomic_uint64 dozing_since;
+    pg_atomic_uint64 serving_since;
+    pg_atomic_uint64 resting_since;
 };
 
 struct Slots {
-    pg_atomic_uint32 launcher_proc; /* proc number + 1; 0 = not running */
+    pg_atomic_uint32 launcher_proc;     /* proc number + 1; 0 = not running */
+    pg_atomic_uint32 databases_changed; /* boolean */
+    pg_atomic_uint32 are_wanted;        /* boolean */
     Slot slots[FLEXIBLE_ARRAY_MEMBER];
 };
 
@@ -42,14 +46,26 @@ wake_proc(pg_atomic_uint32* proc)
         SetLatch(latch_of_proc(static_cast<int>(number) - 1));
 }
 
-/* The slot whose shipper serves a database, or NULL. */
+bool
+runs_for(Slot* slot, Oid database)
+{
+    return pg_atomic_read_u32(&slot->database) == database && pg_atomic_read_u32(&slot->proc) != 0;
+}
+
+/* The slot whose shipper serves a database, or NULL. However many slots there are, a commit looks
+ * at one. */
 Slot*
 find_running(Oid database)
 {
+    const int participant = participant_of(database);
+    const int lent = participant >= 0 ? slot_lent_to(participant) : -1;
+
+    if (participant >= 0)
+        return lent >= 0 && runs_for(&shared->slots[lent], database) ? &shared->slots[lent]
+                                                                     : nullptr;
     for (int i = 0; shared && i < setting_max_shippers; i++) {
-        Slot* const slot = &shared->slots[i];
-        if (pg_atomic_read_u32(&slot->database) == database && pg_atomic_read_u32(&slot->proc) != 0)
-            return slot;
+        if (runs_for(&shared->slots[i], database))
+            return &shared->slots[i];
     }
     return nullptr;
 }
@@ -89,14 +105,17 @@ place_slots(void* memory, bool is_new)
     if (!is_new)
         return;
     pg_atomic_init_u32(&shared->launcher_proc, 0);
+    pg_atomic_init_u32(&shared->databases_changed, 0);
+    pg_atomic_init_u32(&shared->are_wanted, 0);
     for (int i = 0; i < setting_max_shippers; i++) {
         pg_atomic_init_u32(&shared->slots[i].database, 0);
         pg_atomic_init_u32(&shared->slots[i].proc, 0);
-        pg_atomic_init_u32(&shared->slots[i].extension_missing, 0);
-        pg_atomic_init_u32(&shared->slots[i].heeded, 0);
+        pg_atomic_init_u32(&shared->slots[i].is_leaving, 0);
         pg_atomic_init_u32(&shared->slots[i].stop, 0);
         pg_atomic_init_u32(&shared->slots[i].in_good_order, 0);
         pg_atomic_init_u64(&shared->slots[i].dozing_since, 0);
+        pg_atomic_init_u64(&shared->slots[i].serving_since, 0);
+        pg_atomic_init_u64(&shared->slots[i].resting_since, 0);
     }
 }
 
@@ -106,11 +125,44 @@ slot_count()
     return setting_max_shippers;
 }
 
+/* What this session has committed is visible. Either the shipper is not leaving yet: then it will
+ * look once more when it does. Or the mark is there for the next one. */
 void
-wake_shipper(Oid database)
+tell_of_database(Oid database, uint32 marks)
 {
-    if (Slot* const slot = find_running(database))
+    Slot* const slot = find_running(database);
+    const int participant = participant_of(database);
+
+    if (slot && pg_atomic_read_u32(&slot->is_leaving) == 0)
         wake_proc(&slot->proc);
+    else if (participant >= 0 && mark_participant(participant, marks))
+        wake_launcher();
+}
+
+/* The launcher looks into each database that it comes to know of. */
+void
+tell_of_new_database(Oid database)
+{
+    if (shared && participant_of(database) < 0)
+        tell_of_databases();
+    else
+        tell_of_database(database, kMarkSettings);
+}
+
+void
+tell_of_databases()
+{
+    if (shared == nullptr)
+        return;
+    pg_atomic_write_u32(&shared->databases_changed, 1);
+    pg_memory_barrier();
+    wake_launcher();
+}
+
+bool
+databases_have_changed()
+{
+    return pg_atomic_exchange_u32(&shared->databases_changed, 0) != 0;
 }
 
 void
@@ -165,9 +217,10 @@ view_slot(int number)
     SlotView view;
 
     view.database = pg_atomic_read_u32(&slot->database);
-    view.extension_missing = pg_atomic_read_u32(&slot->extension_missing) != 0;
-    view.heeded = pg_atomic_read_u32(&slot->heeded);
     view.in_good_order = pg_atomic_read_u32(&slot->in_good_order) != 0;
+    view.asked = static_cast<StopRequest>(pg_atomic_read_u32(&slot->stop));
+    view.serving_since = static_cast<TimestampTz>(pg_atomic_read_u64(&slot->serving_since));
+    view.resting_since = static_cast<TimestampTz>(pg_atomic_read_u64(&slot->resting_since));
     if (view.database == InvalidOid)
         view.state = kSlotFree;
     else
@@ -180,31 +233,48 @@ take_slot(int number, Oid database)
 {
     Slot* const slot = &shared->slots[number];
 
-    pg_atomic_write_u32(&slot->extension_missing, 0);
-    pg_atomic_write_u32(&slot->stop, 0);
+    pg_atomic_write_u32(&slot->is_leaving, 0);
+    pg_atomic_write_u32(&slot->stop, kStay);
     pg_atomic_write_u32(&slot->in_good_order, 0);
+    pg_atomic_write_u64(&slot->serving_since, 0);
+    pg_atomic_write_u64(&slot->resting_since, 0);
     pg_atomic_write_u32(&slot->database, database);
+    set_slot(participant_of(database), number);
 }
 
 void
 free_slot(int number)
 {
+    set_slot(participant_of(pg_atomic_read_u32(&shared->slots[number].database)), -1);
     pg_atomic_write_u32(&shared->slots[number].database, 0);
 }
 
 void
-ask_to_stop(int number)
+want_slots(bool wanted)
 {
-    pg_atomic_write_u32(&shared->slots[number].stop, 1);
-    wake_proc(&shared->slots[number].proc);
+    pg_atomic_write_u32(&shared->are_wanted, wanted ? 1 : 0);
+    pg_memory_barrier(); /* who rests already is seen by the launcher, or sees this */
+}
+
+/* Who is to leave is not asked to yield any more. */
+void
+ask_to_stop(int number, StopRequest how)
+{
+    Slot* const slot = &shared->slots[number];
+    uint32 asked = pg_atomic_read_u32(&slot->stop);
+
+    while (asked < how && !pg_atomic_compare_exchange_u32(&slot->stop, &asked, how)) {
+    }
+    if (asked < how)
+        wake_proc(&slot->proc);
 }
 
 void
-ask_shippers_to_stop(Oid database)
+ask_shippers_to_leave(Oid database)
 {
     for (int i = 0; i < setting_max_shippers; i++) {
         if (pg_atomic_read_u32(&shared->slots[i].database) == database)
-            ask_to_stop(i);
+            ask_to_stop(i, kLeave);
     }
 }
 
@@ -240,10 +310,40 @@ enter_as_shipper(int number, Oid database)
     return true;
 }
 
-bool
-asked_to_stop(int number)
+StopRequest
+stop_request(int number)
 {
-    return pg_atomic_read_u32(&shared->slots[number].stop) != 0;
+    return static_cast<StopRequest>(pg_atomic_read_u32(&shared->slots[number].stop));
+}
+
+void
+note_serving(int number)
+{
+    pg_atomic_write_u64(&shared->slots[number].serving_since,
+                        static_cast<uint64>(GetCurrentTimestamp()));
+    pg_memory_barrier();
+    if (pg_atomic_read_u32(&shared->are_wanted) != 0)
+        wake_launcher();
+}
+
+void
+note_resting(int number, bool is_resting)
+{
+    pg_atomic_uint64* const since = &shared->slots[number].resting_since;
+
+    if (is_resting == (pg_atomic_read_u64(since) != 0))
+        return;
+    pg_atomic_write_u64(since, is_resting ? static_cast<uint64>(GetCurrentTimestamp()) : 0);
+    pg_memory_barrier();
+    if (is_resting && pg_atomic_read_u32(&shared->are_wanted) != 0)
+        wake_launcher();
+}
+
+void
+note_leaving(int number)
+{
+    pg_atomic_write_u32(&shared->slots[number].is_leaving, 1);
+    pg_memory_barrier();
 }
 
 void
@@ -263,13 +363,6 @@ void
 report_good_order(int number)
 {
     pg_atomic_write_u32(&shared->slots[number].in_good_order, 1);
-}
-
-void
-report_extension_missing(int number, uint32 heeded)
-{
-    pg_atomic_write_u32(&shared->slots[number].heeded, heeded);
-    pg_atomic_write_u32(&shared->slots[number].extension_missing, 1);
 }
 
 }  // namespace crm_capi

@@ -21,8 +21,13 @@ void place_slots(void* memory, bool is_new);
 /* crm_capi.max_shippers. */
 int slot_count();
 
-/* Backends: wakes whoever serves this database; a missing shipper is no error. */
-void wake_shipper(Oid database);
+/* Backends: something has happened in this database (participants.hpp). Wakes whoever serves it, or
+ * has it served; nothing without preloading. */
+void tell_of_database(Oid database, uint32 marks);
+/* The same for a database that the launcher may not know yet. */
+void tell_of_new_database(Oid database);
+/* Who may be served has changed, as after DROP DATABASE: the launcher looks at all databases. */
+void tell_of_databases();
 void wake_launcher();
 /* Process id of the shipper of a database, or 0. */
 int shipper_pid(Oid database);
@@ -36,25 +41,33 @@ int slot_of(Oid database);
 /* Launcher: makes itself known until the process exits. */
 void enter_as_launcher();
 
+/* Whether tell_of_databases() was called since the last question. */
+bool databases_have_changed();
+
 enum SlotState { kSlotFree, kSlotTaken, kSlotRunning };
+
+/* What a shipper is asked for: to give its slot to another database, with all the time that its
+ * answers take; or to leave at once. */
+enum StopRequest : uint32 { kStay, kYield, kLeave };
 
 struct SlotView {
     SlotState state;
     Oid database;
-    /* The shipper found nothing to serve and went away, when so many announcements had been made.
-     */
-    bool extension_missing;
-    uint32 heeded;
     bool in_good_order; /* the shipper ended by itself: nothing to be careful about */
+    StopRequest asked;
+    TimestampTz serving_since; /* 0 = it starts still */
+    TimestampTz resting_since; /* 0 = it has something to do */
 };
 /* Launcher: each number is read for itself, so they may belong to different moments. */
 SlotView view_slot(int slot);
 /* Launcher: a shipper is about to be started in a slot; it is over. */
 void take_slot(int slot, Oid database);
 void free_slot(int slot);
+/* Whether shippers that begin to rest must say so at once, because somebody wants their slots. */
+void want_slots(bool wanted);
 /* Asks the shipper of a slot to end itself after the turn it is in; or all of a database. */
-void ask_to_stop(int slot);
-void ask_shippers_to_stop(Oid database);
+void ask_to_stop(int slot, StopRequest how);
+void ask_shippers_to_leave(Oid database);
 /* Wakes each dozing shipper that somebody may have written something for. */
 void wake_dozing_shippers();
 
@@ -62,14 +75,19 @@ void wake_dozing_shippers();
  */
 bool enter_as_shipper(int slot, Oid database);
 /* Whether it should end itself. */
-bool asked_to_stop(int slot);
+StopRequest stop_request(int slot);
+/* Its start is over: from here on its quantum counts. */
+void note_serving(int slot);
+/* Whether it has something to do. */
+void note_resting(int slot, bool is_resting);
+/* What is committed from here on is marked for the next shipper (participants.hpp); what was before
+ * is visible to whoever looks now. */
+void note_leaving(int slot);
 /* Nobody was writing when `since` was the next transaction id (no_writers.hpp): from here on the
  * launcher looks for this shipper, too, and wakes it. If the launcher ends, it wakes it at once. */
 void begin_doze(int slot, uint64 since);
 void end_doze(int slot);
 /* It ends because it was asked to, or has nothing to serve. */
 void report_good_order(int slot);
-/* `heeded` is the count of announcements before the extension was looked for. */
-void report_extension_missing(int slot, uint32 heeded);
 
 }  // namespace crm_capi

@@ -8,11 +8,15 @@
  */
 #include "pg/shared/wakeup.hpp"
 
-#include "pg/shared/announcements.hpp"
 #include "pg/shared/figure_board.hpp"
+#include "pg/shared/participants.hpp"
 #include "pg/shared/slots.hpp"
 
+#include "pg/base/utility_hook.hpp"
+
 extern "C" {
+#include "commands/extension.h"
+#include "nodes/parsenodes.h"
 #include "utils/resowner.h"
 }
 
@@ -28,12 +32,12 @@ bool decision_armed = false;
 /* Commit has made the events visible, and what was decided about them: from now on figures that do
  * not know of it are out of date. A rolled-back subtransaction leaves the flag armed: a wake-up
  * too many costs nothing. COMMIT PREPARED runs in another transaction, often in another session:
- * the shipper finds those events at its next poll. */
+ * see watch_prepared_commits(). */
 void
 at_transaction_end(XactEvent event, void*)
 {
     if (event == XACT_EVENT_COMMIT && events_armed)
-        wake_shipper(MyDatabaseId);
+        tell_of_database(MyDatabaseId, kMarkEvents);
     if (event == XACT_EVENT_COMMIT && decision_armed)
         count_decision(MyDatabaseId);
     if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
@@ -47,9 +51,9 @@ at_resource_release(ResourceReleasePhase phase, bool is_commit, bool is_top_leve
     if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !is_top_level)
         return;
     if (is_commit && settings_armed)
-        wake_shipper(MyDatabaseId);
+        tell_of_database(MyDatabaseId, kMarkSettings);
     if (is_commit && announcement_armed)
-        announce(MyDatabaseId);
+        tell_of_new_database(MyDatabaseId);
     settings_armed = false;
     announcement_armed = false;
 }
@@ -79,7 +83,24 @@ register_resource_callback_once()
     }
 }
 
+/* What was prepared may have enqueued events, and nobody knows any more. Before the statement runs;
+ * the transaction in which it does commits behind what it has committed. */
+void
+look_for_prepared_commit(Node* statement)
+{
+    if (IsA(statement, TransactionStmt) &&
+        reinterpret_cast<TransactionStmt*>(statement)->kind == TRANS_STMT_COMMIT_PREPARED &&
+        OidIsValid(get_extension_oid("crm_capi", true)))
+        wake_shipper_on_commit();
+}
+
 }  // namespace
+
+void
+watch_prepared_commits()
+{
+    before_utility(look_for_prepared_commit);
+}
 
 void
 wake_shipper_on_commit()

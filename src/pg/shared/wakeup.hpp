@@ -16,6 +16,10 @@ void wake_shipper_on_settings_change();
  * are not believed (figure_board.hpp). */
 void wake_shipper_on_decision();
 
+/* To be called while shared_preload_libraries is processed: COMMIT PREPARED wakes the shipper, too.
+ */
+void watch_prepared_commits();
+
 /* The same for the launcher: this database has got the extension. */
 void announce_on_commit();
 

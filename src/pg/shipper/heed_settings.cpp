@@ -11,6 +11,7 @@
 #include "pg/base/guard.hpp"
 #include "pg/shared/figure_board.hpp"
 #include "pg/shipper/ledger.hpp"
+#include "pg/shipper/resumption.hpp"
 #include "pg/shipper/retention.hpp"
 
 namespace crm_capi {
@@ -123,6 +124,10 @@ configure(Shipper* shipper)
             AddConfig(datasets[i], &configs);
         shipper->dispatcher.Configure(std::move(configs));
     });
+    shipper->has_datasets = has_datasets(shipper->extension.schema);
+    if (shipper->resumes.of_datasets)
+        resume_datasets(shipper->extension.schema, &shipper->dispatcher);
+    shipper->resumes.of_datasets = false;
 }
 
 void
@@ -130,7 +135,9 @@ heed_decisions(Shipper* shipper)
 {
     shipper->changed.decisions = false;
     shipper->decided.heeded = decisions_made(); /* before they are read */
-    reconsider_history(&shipper->history);
+    if (!shipper->resumes.of_history)
+        reconsider_history(&shipper->history);
+    shipper->resumes.of_history = false;
     shipper->decided.cancelled.clear();
     call_cpp("note what is owed before decisions are read",
              [&] { shipper->decided.owed_before = shipper->dispatcher.Owed(); });

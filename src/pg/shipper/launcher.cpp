@@ -1,5 +1,5 @@
 /*
- * launcher.cpp - the worker that starts a shipper in every database that takes part.
+ * launcher.cpp - the worker that lends slots to the databases that take part.
  *
  * It is connected to no database, so it hinders no DROP DATABASE and crash-loops over none. For the
  * same reason it cannot see which databases have the extension (of the shared catalogs only the few
@@ -9,74 +9,46 @@
  * milliseconds, DROP DATABASE and CREATE DATABASE ... TEMPLATE wait for longer than that, and no
  * dump carries a mark of ours. crm_capi.databases narrows the choice.
  *
+ * From then on a database says itself when it needs a shipper (participants.hpp), and who gets a
+ * slot if not all can is decided in core/dispatch/slot_lending.hpp.
+ *
  * It also looks, for all shippers that doze, whether somebody has written (no_writers.hpp).
- *
- * A database is
- *
- *     waiting --(its time has come, a slot is free)--> running --(shipper ended)--> waiting
- *        ^                                                             |
- *        |                                        (it found no extension)
- *        +------(somebody announced the extension)------- absent <-----+
  */
 #include "pg/shipper/launcher.hpp"
 
+#include "core/dispatch/slot_lending.hpp"
+#include "pg/base/guard.hpp"
 #include "pg/base/no_writers.hpp"
 #include "pg/base/settings.hpp"
 #include "pg/base/worker.hpp"
-#include "pg/shared/announcements.hpp"
-#include "pg/shared/figure_board.hpp"
-#include "pg/shared/reservations.hpp"
 #include "pg/shared/slots.hpp"
 #include "pg/shared/turn_clock.hpp"
-#include "pg/shipper/messenger.hpp"
-#include "pg/shipper/shipper.hpp"
+#include "pg/shipper/candidates.hpp"
+#include "pg/shared/reservations.hpp"
 
 namespace crm_capi {
 
 namespace {
 
-/* Pauses before a shipper that ended is started again: doubled each time it ends soon, up to a
- * minute; back to the first when it ran for longer than that. */
-constexpr int kFirstPause = 1000;
-constexpr int kLongestPause = 60 * 1000;
+/* The log tells of a database that has waited for a slot for so long. */
+constexpr int kLongWaitMs = 60 * 1000;
 
-struct Candidate {
-    Oid database; /* hash key */
-    NameData name;
-    bool wanted;
-    bool absent; /* its shipper found no extension */
-    int slot;    /* -1 = not running */
-    BackgroundWorkerHandle* handle;
-    TimestampTz started_at;
-    TimestampTz not_before;
-    int pause; /* milliseconds */
-    TimestampTz
-        stalled_since; /* when its shipper began the turn in which it does not get on; or 0 */
-    bool must_tell;    /* that this has changed */
+/* What the scheduler is asked and answers. Made once, as the shipper's state is. */
+struct LendingDesk {
+    std::vector<WaitingDatabase> waiting;
+    std::vector<LentSlot> lent;
+    Lending lending;
 };
 
-HTAB* candidates = nullptr;
-bool told_of_missing_slot = false;
+LendingDesk* desk = nullptr;
+bool told_of_missing_worker = false;
+bool told_of_long_wait = false;
 /* Next transaction id when the databases were last looked through and nobody was writing; 0 if
  * somebody was, or if they must be looked through again. */
 uint64 databases_known_since = 0;
-
-/* What is known of a database; made if nothing is. */
-Candidate*
-find_candidate(Oid database)
-{
-    bool found;
-    auto* const candidate =
-        static_cast<Candidate*>(hash_search(candidates, &database, HASH_ENTER, &found));
-
-    if (!found) {
-        memset(candidate, 0, sizeof *candidate);
-        candidate->database = database;
-        candidate->slot = -1;
-        candidate->pause = kFirstPause;
-    }
-    return candidate;
-}
+TimestampTz databases_known_at = 0;
+bool must_choose = true;
+TimestampTz looked_at = 0;
 
 /* It takes part. */
 void
@@ -95,20 +67,16 @@ want_databases(Relation catalog)
 {
     HASH_SEQ_STATUS position;
 
-    hash_seq_init(&position, candidates);
-    while (auto* const candidate = static_cast<Candidate*>(hash_seq_search(&position)))
+    begin_candidates(&position);
+    while (Candidate* const candidate = next_candidate(&position))
         candidate->wanted = false;
 
     const SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, nullptr, 0, nullptr);
     for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple);
          tuple = systable_getnext(scan)) {
         const auto database = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
-        if (!is_chosen_database(NameStr(database->datname)) || !database->datallowconn ||
-            database->datistemplate)
-            continue;
-        if (must_stay_away(database->oid))
-            databases_known_since = 0; /* no transaction tells when that ends */
-        else
+        if (is_chosen_database(NameStr(database->datname)) && database->datallowconn &&
+            !database->datistemplate)
             want_candidate(database);
     }
     systable_endscan(scan);
@@ -123,123 +91,193 @@ choose_databases()
     /* Whoever creates, drops or alters a database takes a transaction id. Asked before the catalog
      * is read, so that no transaction falls in between. */
     databases_known_since = no_writers_since(GetTransactionSnapshot());
-    if (ConditionalLockRelationOid(DatabaseRelationId, AccessShareLock)) {
+    must_choose = !ConditionalLockRelationOid(DatabaseRelationId, AccessShareLock);
+    if (must_choose) {
+        databases_known_since = 0;
+    } else {
         const Relation catalog = table_open(DatabaseRelationId, NoLock);
         want_databases(catalog);
         table_close(catalog, AccessShareLock);
-    } else {
-        databases_known_since = 0;
     }
     CommitTransactionCommand();
+    databases_known_at = GetCurrentTimestamp();
 }
 
-/* The shipper of a candidate has ended. */
+/* At once if somebody has told of a change, else once in a poll interval if anybody has written:
+ * where a thousand databases call for the launcher, it must not read all their names each time. */
 void
-note_end(Candidate* candidate)
+heed_databases()
 {
     const TimestampTz now = GetCurrentTimestamp();
+    const bool is_poll = now < databases_known_at ||
+                         TimestampDifferenceExceeds(databases_known_at, now, setting_poll_interval);
 
-    const SlotView slot = view_slot(candidate->slot);
-    candidate->absent = slot.extension_missing && slot.heeded == announcements().count;
-    free_slot(candidate->slot);
-    candidate->slot = -1;
-    candidate->stalled_since = 0;
-    candidate->must_tell = false;
-    if (candidate->handle)
-        pfree(candidate->handle);
-    candidate->handle = nullptr;
-    if (slot.in_good_order || TimestampDifferenceExceeds(candidate->started_at, now, kLongestPause))
-        candidate->pause = kFirstPause;
-    else
-        candidate->pause = Min(candidate->pause * 2, kLongestPause);
-    candidate->not_before =
-        slot.in_good_order ? now : TimestampTzPlusMilliseconds(now, candidate->pause);
+    if (databases_have_changed() || must_choose ||
+        (is_poll && !still_no_writers(databases_known_since)))
+        choose_databases();
 }
 
-/* Whether the shipper that was started for a candidate is gone. */
-bool
-has_ended(const Candidate* candidate)
+/* A database that needs a shipper waits for one; how long lies where others see it. */
+void
+note_waiting(Candidate* candidate, Need need, TimestampTz now)
 {
-    pid_t pid;
-
-    /* One that a former launcher started has no handle; its slot tells. */
-    if (candidate->handle == nullptr)
-        return view_slot(candidate->slot).state != kSlotRunning;
-    return GetBackgroundWorkerPid(candidate->handle, &pid) == BGWH_STOPPED;
+    if (candidate->waiting_since == 0 || candidate->waiting_since > now)
+        candidate->waiting_since = now;
+    set_waiting(candidate->participant, candidate->waiting_since);
+    call_cpp("note a database that waits", [&] {
+        desk->waiting.push_back(
+            {candidate->database, candidate->waiting_since, need == Need::kLook});
+    });
 }
 
-/* -1 if there is none. */
-int
-find_free_slot()
+void
+note_not_waiting(Candidate* candidate)
 {
-    for (int slot = 0; slot < slot_count(); slot++) {
-        if (view_slot(slot).state == kSlotFree)
-            return slot;
+    candidate->waiting_since = 0;
+    set_waiting(candidate->participant, 0);
+}
+
+/* For the scheduler. */
+void
+note_lent(const Candidate* candidate)
+{
+    const SlotView view = view_slot(candidate->slot);
+
+    call_cpp("note a slot that is lent", [&] {
+        desk->lent.push_back(
+            {candidate->slot, view.serving_since, view.resting_since, view.asked != kStay});
+    });
+}
+
+/* Moves one on by at most one step, and lessens `wait`, in milliseconds, if it must be looked at
+ * sooner. */
+void
+tend_candidate(Candidate* candidate, TimestampTz now, long* wait)
+{
+    TimestampTz next_at;
+
+    if (candidate->slot >= 0 && has_ended(candidate))
+        note_end(candidate);
+    if (candidate->slot >= 0) {
+        heed_stall(candidate);
+        *wait = Min(*wait, milliseconds_until_stall(candidate->slot) + 1);
+        if (!candidate->wanted)
+            ask_to_stop(candidate->slot, kLeave);
+        note_lent(candidate);
+        return;
     }
-    return -1;
+    if (!candidate->wanted) {
+        forget_candidate(candidate);
+        return;
+    }
+    const Need need = need_of(candidate, now, &next_at);
+    if (need != Need::kNothing && !must_stay_away(candidate->database)) {
+        note_waiting(candidate, need, now);
+        return;
+    }
+    note_not_waiting(candidate);
+    if (need == Need::kNothing && next_at != kNever)
+        *wait = Min(*wait, TimestampDifferenceMilliseconds(now, next_at) + 1);
 }
 
 /* Once, until a shipper has been started again. */
 void
-report_no_room(const Candidate* candidate, const char* hint)
+report_no_worker(const Candidate* candidate)
 {
-    if (!told_of_missing_slot)
+    if (!told_of_missing_worker)
         ereport(LOG, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
                       errmsg("no worker is free to ship the events of database \"%s\"",
                              NameStr(candidate->name)),
-                      errhint("%s", hint)));
-    told_of_missing_slot = true;
+                      errhint("Raise max_worker_processes.")));
+    told_of_missing_worker = true;
 }
 
-/* Starts its shipper, if there is room for one; else it is tried again in the next round. */
-void
-start_candidate(Candidate* candidate)
+/* Starts those whose turn it is. False if there was no worker process for one of them. */
+bool
+serve_waiting()
 {
-    const int slot = find_free_slot();
+    const size_t count = desk->lending.served.size();
 
-    if (slot < 0) {
-        report_no_room(candidate, "Raise crm_capi.max_shippers.");
-        return;
+    for (size_t i = 0; i < count; i++) {
+        Candidate* const candidate = find_candidate(desk->lending.served[i]);
+        if (!start_candidate(candidate)) {
+            report_no_worker(candidate);
+            return false;
+        }
+        told_of_missing_worker = false;
+        note_not_waiting(candidate);
     }
-    take_slot(slot, candidate->database);
-    clear_board(slot);
-    reset_turn_clock(slot);
-    candidate->handle = start_shipper(slot, candidate->database);
-    if (candidate->handle == nullptr) {
-        free_slot(slot);
-        report_no_room(candidate, "Raise max_worker_processes.");
-        return;
-    }
-    candidate->slot = slot;
-    candidate->started_at = GetCurrentTimestamp();
-    told_of_missing_slot = false;
+    return true;
 }
 
-/* Tells, in the log and to who listens, when a shipper does not get on, and when it does again. */
+/* Who has waited for too long is told of once, until nobody has. */
 void
-heed_stall(Candidate* candidate)
+report_long_wait(TimestampTz now)
 {
-    Stall stall = {};
-    const bool is_stalled = find_stall(candidate->slot, &stall);
+    const WaitingDatabase* longest = nullptr;
 
-    if (stall.since != candidate->stalled_since) {
-        candidate->stalled_since = stall.since;
-        candidate->must_tell = true;
-        if (is_stalled)
-            ereport(LOG, (errmsg("shipper of database \"%s\" does not get on: it %s",
-                                 NameStr(candidate->name), stall.waits_for),
-                          errdetail("It has been in one turn since %s.",
-                                    timestamptz_to_str(stall.since))));
-        else
-            ereport(LOG,
-                    (errmsg("shipper of database \"%s\" gets on again", NameStr(candidate->name))));
+    for (const WaitingDatabase& waiting : desk->waiting) {
+        if (!waiting.is_look && (longest == nullptr || waiting.since < longest->since))
+            longest = &waiting;
     }
-    /* Without a free worker it is tried again. */
-    if (candidate->must_tell && start_messenger(candidate->database))
-        candidate->must_tell = false;
+    const bool is_long =
+        longest != nullptr && TimestampDifferenceExceeds(longest->since, now, kLongWaitMs);
+    if (is_long && !told_of_long_wait)
+        ereport(LOG, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+                      errmsg("database \"%s\" has waited for a shipper for more than a minute",
+                             NameStr(find_candidate(longest->database)->name)),
+                      errdetail("Databases that wait: %d.", count_participants().waiting),
+                      errhint("Raise crm_capi.max_shippers.")));
+    told_of_long_wait = is_long;
 }
 
-/* Moves every candidate on by at most one step and returns the milliseconds until the next one. */
+/* Asks the scheduler. */
+void
+decide(const SlotsToLend& slots, TimestampTz now)
+{
+    call_cpp("lend slots",
+             [&] { desk->lending = LendSlots(desk->waiting, desk->lent, slots, now); });
+}
+
+/* Gives slots to those whose turn it is, and asks others for theirs. If the server has no worker
+ * process left, those who rest are asked for theirs as if there were no slot. */
+void
+lend_slots(TimestampTz now, long* wait)
+{
+    want_slots(true); /* before it is seen who rests */
+    SlotsToLend slots = {slot_count(), count_free_slots(), count_participants().databases};
+    decide(slots, now);
+    if (!serve_waiting()) {
+        slots.free = 0;
+        decide(slots, now);
+    }
+    for (const int slot : desk->lending.asked)
+        ask_to_stop(slot, kYield);
+    if (desk->lending.look_again_at != 0)
+        *wait = Min(*wait, TimestampDifferenceMilliseconds(now, desk->lending.look_again_at) + 1);
+    want_slots(slots.databases > slots.count || desk->lending.served.size() < desk->waiting.size());
+    report_long_wait(now);
+}
+
+/* If the clock was put back, whatever was to come is due; else an hour put back would be an hour of
+ * silence. */
+void
+heed_clock(TimestampTz now)
+{
+    HASH_SEQ_STATUS position;
+
+    if (now < looked_at) {
+        begin_candidates(&position);
+        while (Candidate* const candidate = next_candidate(&position)) {
+            if (candidate->participant >= 0 &&
+                view_participant(candidate->participant).presence == Presence::kPresent)
+                (void)mark_participant(candidate->participant, kMarkSettings);
+        }
+    }
+    looked_at = now;
+}
+
+/* Moves every candidate on and returns the milliseconds until the next time. */
 long
 tend_candidates()
 {
@@ -247,66 +285,36 @@ tend_candidates()
     long wait = setting_poll_interval;
     HASH_SEQ_STATUS position;
 
-    hash_seq_init(&position, candidates);
-    while (auto* const candidate = static_cast<Candidate*>(hash_seq_search(&position))) {
-        if (candidate->slot >= 0 && has_ended(candidate))
-            note_end(candidate);
-        if (candidate->slot >= 0) {
-            heed_stall(candidate);
-            wait = Min(wait, milliseconds_until_stall(candidate->slot) + 1);
-        }
-        /* If the clock was put back, a pause lasts no longer than it was meant to. */
-        candidate->not_before =
-            Min(candidate->not_before, TimestampTzPlusMilliseconds(now, candidate->pause));
-        if (candidate->slot >= 0 && !candidate->wanted)
-            ask_to_stop(candidate->slot);
-        if (candidate->slot < 0 && !candidate->wanted)
-            hash_search(candidates, &candidate->database, HASH_REMOVE, nullptr);
-        else if (candidate->slot < 0 && !candidate->absent && now >= candidate->not_before)
-            start_candidate(candidate);
-        else if (candidate->slot < 0 && !candidate->absent)
-            wait = Min(wait, TimestampDifferenceMilliseconds(now, candidate->not_before) + 1);
-    }
+    heed_clock(now);
+    desk->waiting.clear();
+    desk->lent.clear();
+    begin_candidates(&position);
+    while (Candidate* const candidate = next_candidate(&position))
+        tend_candidate(candidate, now, &wait);
+    lend_slots(now, &wait);
     return wait;
 }
 
-/* Shippers that a launcher before this one has started go on; they are taken over. */
+/* What was reloaded may end a hold, or have more of the history removed, in databases without a
+ * shipper, too. */
 void
-adopt_shippers()
+heed_reload()
 {
-    for (int slot = 0; slot < slot_count(); slot++) {
-        const SlotView view = view_slot(slot);
-        if (view.state == kSlotRunning) {
-            Candidate* const candidate = find_candidate(view.database);
-            candidate->slot = slot;
-            candidate->wanted = true; /* until somebody has been able to look */
-            candidate->started_at = GetCurrentTimestamp();
-        } else if (view.state == kSlotTaken) {
-            free_slot(slot);
-        }
-    }
-}
-
-/* The extension has come to a database: it is looked into again, at once. When several were
- * announced since the last look, all those without it are. */
-void
-heed_announcements()
-{
-    static uint32 heeded = 0;
-    const Announcements made = announcements();
-    const bool one = made.count == heeded + 1;
+    static int known_retention = setting_retention;
     HASH_SEQ_STATUS position;
 
-    if (made.count == heeded)
-        return;
-    heeded = made.count;
-    hash_seq_init(&position, candidates);
-    while (auto* const candidate = static_cast<Candidate*>(hash_seq_search(&position))) {
-        if (candidate->absent && (!one || candidate->database == made.latest)) {
-            candidate->absent = false;
-            candidate->pause = kFirstPause;
-            candidate->not_before = 0;
-        }
+    ConfigReloadPending = false;
+    ProcessConfigFile(PGC_SIGHUP);
+    must_choose = true;
+    const bool is_shorter = setting_retention != known_retention;
+    known_retention = setting_retention;
+    begin_candidates(&position);
+    while (Candidate* const candidate = next_candidate(&position)) {
+        if (candidate->participant < 0)
+            continue;
+        const ParticipantView view = view_participant(candidate->participant);
+        if (view.is_held || (is_shorter && view.presence == Presence::kPresent))
+            (void)mark_participant(candidate->participant, kMarkSettings);
     }
 }
 
@@ -314,8 +322,6 @@ heed_announcements()
 void
 start()
 {
-    HASHCTL control;
-
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
@@ -323,12 +329,9 @@ start()
     /* The snapshot that no_writers_since() looks at is to be a plain one. */
     SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
     pgstat_report_appname("crm_capi launcher");
-    memset(&control, 0, sizeof control);
-    control.keysize = sizeof(Oid);
-    control.entrysize = sizeof(Candidate);
-    candidates = hash_create("crm_capi candidates", 16, &control, HASH_ELEM | HASH_BLOBS);
+    call_cpp("start the launcher", [] { desk = new LendingDesk; });
     enter_as_launcher();
-    adopt_shippers();
+    adopt_candidates();
 }
 
 }  // namespace
@@ -355,19 +358,12 @@ capi_launcher_main(Datum)
     const uint32 wait_event = wait_event_number("CrmCapiLaunch");
     for (;;) {
         CHECK_FOR_INTERRUPTS();
-        if (ConfigReloadPending) {
-            ConfigReloadPending = false;
-            ProcessConfigFile(PGC_SIGHUP);
-        }
+        if (ConfigReloadPending)
+            heed_reload();
         wake_dozing_shippers();
-        heed_announcements();
-        if (!still_no_writers(databases_known_since))
-            choose_databases();
+        heed_databases();
         const long wait = tend_candidates();
-        const int woken =
-            WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, wait, wait_event);
+        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, wait, wait_event);
         ResetLatch(MyLatch);
-        if ((woken & WL_LATCH_SET) != 0)
-            databases_known_since = 0; /* settings, or who must stay away: anything may be new */
     }
 }

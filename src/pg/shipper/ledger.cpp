@@ -350,7 +350,7 @@ write_health(Oid schema, const HealthChange& change)
 {
     static Statement statement = {
         "UPDATE @.capi_dataset SET health = $2, reason_code = $3, detail = $4,"
-        " next_attempt_at = $5, name = $6, request_size = $9::integer,"
+        " next_attempt_at = $5, name = $6, request_size = $9::integer, failures = $10::integer,"
         " health_since = CASE WHEN health = $2"
         " AND reason_code IS NOT DISTINCT FROM $3 THEN health_since"
         " ELSE pg_catalog.clock_timestamp() END WHERE name = $6"
@@ -368,6 +368,7 @@ write_health(Oid schema, const HealthChange& change)
     add(&parameters, OIDOID, ObjectIdGetDatum(MyDatabaseId));
     add_number(&parameters, static_cast<int64>(change.now.request_size),
                change.now.request_size != 0);
+    add_number(&parameters, change.now.failures, true);
     execute(schema, &statement, &parameters, SPI_OK_UPDATE);
 }
 

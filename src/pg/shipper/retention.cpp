@@ -40,9 +40,15 @@ struct Portion {
     bool is_last;
 };
 
+int64
+retention_micros()
+{
+    return static_cast<int64>(setting_retention) * USECS_PER_SEC;
+}
+
 /* Reads on until `most` rows, or one that is too young. */
 Portion
-next_portion(const Shipper* shipper, int64 complete_up_to, TimestampTz cutoff, int most)
+next_portion(Shipper* shipper, int64 complete_up_to, TimestampTz cutoff, int most)
 {
     Portion portion = {{shipper->history.events_up_to + 1, complete_up_to}, true};
     LogReader* const reader = open_log_at(shipper->extension.schema, portion.range);
@@ -50,6 +56,7 @@ next_portion(const Shipper* shipper, int64 complete_up_to, TimestampTz cutoff, i
 
     while (next_event(reader, Columns::kUpkeep, &event)) {
         if (event.enqueued_at >= cutoff) {
+            shipper->history.next_old_at = event.enqueued_at + retention_micros();
             portion.range.last = event.id - 1;
             break;
         }
@@ -180,6 +187,14 @@ milliseconds_until_history_is_due(const Shipper* shipper)
         kDay);
 }
 
+TimestampTz
+history_due_at(const Shipper* shipper)
+{
+    if (setting_retention <= 0 || shipper->serves_copy)
+        return PG_INT64_MAX;
+    return Max(shipper->history.next_portion_at, shipper->history.next_old_at);
+}
+
 bool
 prune_history(Shipper* shipper, TurnLoad load)
 {
@@ -192,7 +207,9 @@ prune_history(Shipper* shipper, TurnLoad load)
         reconsider_history(&shipper->history);
         shipper->history.next_pass_at = now + kPassEvery;
     }
-    const TimestampTz cutoff = now - static_cast<int64>(setting_retention) * USECS_PER_SEC;
+    const TimestampTz cutoff = now - retention_micros();
+    /* Unless a younger event is met, none is younger than this look. */
+    shipper->history.next_old_at = now + retention_micros();
     if (prune_log(shipper, cutoff, most))
         return true;
     const int64 last = delete_requests(shipper, cutoff, most / 10);
@@ -201,7 +218,7 @@ prune_history(Shipper* shipper, TurnLoad load)
         return true;
     }
     /* Nothing is old enough. */
-    const int64 pause = static_cast<int64>(setting_retention) * USECS_PER_SEC / kLooksPerRetention;
+    const int64 pause = retention_micros() / kLooksPerRetention;
     shipper->history.next_portion_at = now + Min(pause, USECS_PER_HOUR);
     return false;
 }

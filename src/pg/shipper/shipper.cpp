@@ -11,14 +11,16 @@
 
 #include "core/answer/http.hpp"
 #include "pg/base/guard.hpp"
+#include "pg/catalog/relations.hpp"
 #include "pg/shipper/condition_desk.hpp"
+#include "pg/shipper/departure.hpp"
 #include "pg/shipper/rest.hpp"
 #include "pg/shipper/restore.hpp"
 #include "pg/shipper/retention.hpp"
 #include "pg/base/settings.hpp"
 #include "pg/base/worker.hpp"
-#include "pg/shared/announcements.hpp"
 #include "pg/shared/condition_board.hpp"
+#include "pg/shared/participants.hpp"
 #include "pg/shared/reservations.hpp"
 #include "pg/shared/slots.hpp"
 #include "pg/shared/turn_clock.hpp"
@@ -98,17 +100,22 @@ start(int slot, Oid database)
         return false;
     own_turn_clock(slot);
     show_conditions(slot, {});
-    /* Before the extension is looked for: CREATE EXTENSION in the meantime is not overlooked. */
-    const uint32 announcements_heeded = announcements().count;
+    const int participant = participant_of(database);
+    RestNote before = {};
+    const bool resumes = take_over_participant(participant, &before);
     BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
     pin_session();
     pgstat_report_appname("crm_capi shipper");
     call_cpp("start the shipper", [] { shipper = new Shipper; });
     shipper->slot = slot;
+    shipper->participant = participant;
+    shipper->resumes = Resumption{resumes, resumes};
+    shipper->history.next_portion_at = resumes ? before.history_due_at : 0;
     if (!restore(shipper)) {
-        report_extension_missing(slot, announcements_heeded);
+        leave_without_extension(shipper);
         return false;
     }
+    note_presence(participant);
     call_cpp("start libcurl", [] { shipper->transport = MakeCurlTransport(kLargestAnswerBytes); });
     CacheRegisterSyscacheCallback(FOREIGNSERVEROID, at_settings_change, 0);
     CacheRegisterSyscacheCallback(USERMAPPINGOID, at_settings_change, 0);
@@ -119,6 +126,9 @@ start(int slot, Oid database)
 /* Asked by the launcher or a session to stop, a shipper waits this long for answers that are under
  * way: what it leaves behind is in doubt. Told by a signal, it has less (stop_signal.hpp). */
 constexpr UnixMicros kLongestFarewell = 3 * kMicrosPerSecond;
+
+/* Asked for its slot, it waits as long as any answer takes: each ends by its own timeout. */
+constexpr UnixMicros kLongestYield = 24 * 3600 * kMicrosPerSecond;
 
 /* When what is due, from one round of serve() to the next. 0 = at once. */
 struct Timetable {
@@ -162,15 +172,19 @@ heed_request_to_stop(Timetable* times, UnixMicros now)
     const bool by_signal = stop_was_signalled();
     const UnixMicros farewell = by_signal ? kLongestFarewellAfterSignal : kLongestFarewell;
 
-    if (!by_signal && !asked_to_stop(shipper->slot))
+    const bool at_once = by_signal || stop_request(shipper->slot) == kLeave;
+
+    if (!at_once && !may_give_slot(shipper, now))
         return;
     if (!shipper->stopping) {
-        shipper->stopping = true;
-        end_recheckers();
+        begin_departure(shipper);
         times->turn_at = 0;
-        times->farewell_ends = now + farewell;
+        times->farewell_ends = now + kLongestYield;
     }
-    times->farewell_ends = Min(times->farewell_ends, now + farewell);
+    if (at_once) {
+        shipper->gives_slot = false;
+        times->farewell_ends = Min(times->farewell_ends, now + farewell);
+    }
 }
 
 /* True if it is time for a poll; then the next turn looks at everything, unless nothing can be new.
@@ -194,10 +208,11 @@ heed_poll(Timetable* times, UnixMicros now)
 bool
 take_turn_or_leave()
 {
-    const uint32 announcements_heeded = announcements().count; /* before the turn looks for it */
     const TurnEnd end = take_turn(shipper);
+
+    shipper->gives_slot = shipper->gives_slot && end == TurnEnd::kDone;
     if (end == TurnEnd::kExtensionMissing)
-        report_extension_missing(shipper->slot, announcements_heeded);
+        leave_without_extension(shipper);
     return end == TurnEnd::kDone;
 }
 
@@ -216,6 +231,7 @@ serve()
     Timetable times = {};
     WokenBy woken = {};
 
+    note_serving(shipper->slot);
     for (;;) {
         heed_signals();
         const bool answered = woken.transport && take_answers();
@@ -234,6 +250,9 @@ serve()
             return;
         if (shipper->stopping)
             times.turn_at = times.farewell_ends;
+        note_resting(shipper->slot, is_resting(shipper, now_micros()));
+        if (may_give_slot(shipper, now_micros()) && !shipper->stopping)
+            continue;
         woken = rest_until(shipper, shipper->more_to_do ? 0 : times.turn_at);
         if (woken.latch)
             shipper->log.must_read = true;
@@ -266,6 +285,7 @@ capi_shipper_main(Datum argument)
 
     if (start(slot, worker_database())) {
         serve();
+        leave_slot(shipper);
         report_good_order(slot);
     }
 }

@@ -79,8 +79,15 @@ struct TurnResults {
     std::vector<OwedOfDataset> owed;
 };
 
+/* What goes on where an earlier shipper left off, which gave its slot to another database. */
+struct Resumption {
+    bool of_datasets = false; /* their pauses, when they are read */
+    bool of_history = false;  /* that nothing is due there yet */
+};
+
 struct Shipper {
-    int slot = -1; /* its own (slots.hpp) */
+    int slot = -1;        /* its own (slots.hpp) */
+    int participant = -1; /* of its database (participants.hpp) */
     ServedExtension extension;
     std::unique_ptr<Transport> transport;
     Dispatcher dispatcher;
@@ -97,9 +104,13 @@ struct Shipper {
     int64_t bloomed_up_to = 0; /* by the filters of capi_lead_filter */
     TurnResults results;
 
+    Resumption resumes;
+
     bool more_to_do = false;      /* the turn ended before everything was done */
+    bool has_datasets = true;     /* a server of the wrapper */
     bool serves_copy = false;     /* a dataset is held because this database is a copy */
     bool stopping = false;        /* asked to end: no new requests */
+    bool gives_slot = false;      /* because others want its slot, or nothing needs it */
     bool must_start_anew = false; /* somebody else filled the tables: a new process reads them */
 };
 
