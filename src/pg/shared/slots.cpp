@@ -292,13 +292,16 @@ bool
 enter_as_shipper(int number, Oid database)
 {
     Slot* const slot = &shared->slots[number];
+    uint32 nobody = 0;
 
-    if (pg_atomic_read_u32(&slot->database) != database)
+    /* One that a former launcher has started may come late, into a slot that is lent again. */
+    if (pg_atomic_read_u32(&slot->database) != database ||
+        !pg_atomic_compare_exchange_u32(&slot->proc, &nobody,
+                                        static_cast<uint32>(my_proc_number()) + 1))
         return false;
     my_slot = number;
     end_doze(number); /* an earlier shipper may have ended in its sleep */
     before_shmem_exit(leave_as_shipper, 0);
-    pg_atomic_write_u32(&slot->proc, static_cast<uint32>(my_proc_number()) + 1);
     pg_memory_barrier();
     /* A launcher that was restarted may not know of a shipper that its predecessor started. */
     for (int i = 0; i < setting_max_shippers; i++) {

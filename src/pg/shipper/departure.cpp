@@ -38,8 +38,9 @@ must_finish(Shipper* shipper, UnixMicros now)
 {
     const UnixMicros for_conditions =
         static_cast<UnixMicros>(setting_condition_timeout) * 1000 + kMarginOfConditions;
+    const UnixMicros check = next_check_due();
 
-    if (next_check_due() != 0 && now < asked_at + for_conditions)
+    if (check != 0 && check <= now + for_conditions && now < asked_at + for_conditions)
         return true;
     shipper->dispatcher.FinishOnly(true);
     return shipper->dispatcher.IsParting(now) && now < asked_at + kLongestParting;
