@@ -43,7 +43,7 @@ class Cluster:
 
     def restart(self):
         """Returns when the server was told to start, by the monotonic clock."""
-        self.run("pg_ctl", "-D", self.data, "-m", "fast", "-w", "stop")
+        self.run("pg_ctl", "-D", self.data, "-m", "fast", "-t", "600", "-w", "stop")
         began = time.monotonic()
         self.run("pg_ctl", "-D", self.data, "-l", self.log, "-w", "start")
         return began
