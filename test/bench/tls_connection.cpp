@@ -1,6 +1,7 @@
 // tls_connection.cpp - see tls_connection.hpp.
 #include "tls_connection.hpp"
 
+#include <openssl/err.h>
 #include <strings.h>
 #include <time.h>
 #include <unistd.h>
@@ -57,6 +58,7 @@ bool TlsConnection::Read() {
         if (in_.size() - in_size_ < kLargestRead) {
             in_.resize(in_.size() * 2);
         }
+        ERR_clear_error();  // what another connection has met would be taken for this one's end
         const int got = SSL_read(tls_, in_.data() + in_size_, kLargestRead);
         if (got <= 0) {
             const int error = SSL_get_error(tls_, got);
@@ -109,6 +111,7 @@ bool TlsConnection::Flush() {
     if (out_.empty()) {
         return true;
     }
+    ERR_clear_error();
     const int sent = SSL_write(tls_, out_.data(), static_cast<int>(out_.size()));
     if (sent <= 0) {
         const int error = SSL_get_error(tls_, sent);
