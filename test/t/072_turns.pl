@@ -167,6 +167,31 @@ cmp_ok($left, '>', 0, 'while four databases have more to send than there are slo
 $endpoint->script();
 all_arrived('in the end all arrives');
 
+# --- A database that waits for more than a minute: three others are asked for their slots, and await answers
+
+forget();
+$crm->sql("ALTER SERVER sales OPTIONS (SET timeout '600s')", $_) for @databases[ 0 .. 2 ];
+$endpoint->script({ times => 3, action => { hold => \1 } });
+$crm->sql('SELECT change(2)', $_) for @databases[ 0 .. 2 ];
+$endpoint->wait_for('held', 3);
+$crm->sql('SELECT change(2)', 'crm4');
+is($crm->sql('SELECT health FROM capi_status', 'crm4'), 'ok', 'a database that waits for its turn is ok');
+ok($crm->until_true("SELECT state = 'late' FROM capi_service()", 'crm4'), 'until it has waited for too long');
+is( $crm->sql('SELECT health, reason FROM capi_status', 'crm4'),
+	'stopped|more databases have something to send than there are shippers: this one waits',
+	'as capi_status says then');
+is( $crm->sql('SELECT running, waiting, waiting_since IS NOT NULL FROM capi_slots()', 'crm12'),
+	'3|1|t', 'any database tells of it');
+like(
+	$crm->sql("SELECT status, detail FROM capi_check() WHERE check_name = 'slots'", 'crm12'),
+	qr/^warning\|Databases that share up to 3 shippers: 12\. Of these wait for one: 1\. The longest has waited for \d+ seconds\.$/,
+	'and so does the doctor');
+$node->wait_for_log(qr/LOG:  database "crm4" has waited for a shipper for more than a minute/);
+$endpoint->release;
+all_arrived('with the answers its turn comes, and nothing was sent twice');
+my @told = slurp_file($node->logfile) =~ /has waited for a shipper for more than a minute/g;
+is(scalar @told, 1, 'the log has told of it once');
+
 # --- COMMIT PREPARED in a database without a shipper
 
 forget();

@@ -90,9 +90,9 @@ TEST(CheckupTest, TheServer) {
              f->waits_for_slot = true;
          },
          Check::kShipper, CheckStatus::kError},
-        {"databases take turns", [](ServerFacts* f) { f->slots = {4, 200, 90, 60}; }, Check::kSlots,
+        {"databases take turns", [](ServerFacts* f) { f->slots = {4, 200, 90, 59}; }, Check::kSlots,
          CheckStatus::kOk},
-        {"they wait for long", [](ServerFacts* f) { f->slots = {4, 200, 90, 61}; }, Check::kSlots,
+        {"they wait for long", [](ServerFacts* f) { f->slots = {4, 200, 90, 60}; }, Check::kSlots,
          CheckStatus::kWarning},
         {"left out", [](ServerFacts* f) { f->is_chosen = false; }, Check::kShipper,
          CheckStatus::kError},

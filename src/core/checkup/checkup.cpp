@@ -186,7 +186,7 @@ void JudgeSlots(const SlotFacts& facts, Findings* findings) {
                          " shippers: " + std::to_string(facts.databases) +
                          ". Of these wait for one: " + std::to_string(facts.waiting) + '.';
     }
-    if (facts.longest_wait_seconds > kLongWaitSeconds) {
+    if (facts.longest_wait_seconds >= kLongWaitSeconds) {
         finding.status = CheckStatus::kWarning;
         finding.detail += " The longest has waited for " +
                           std::to_string(facts.longest_wait_seconds) + " seconds.";
