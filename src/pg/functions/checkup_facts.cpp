@@ -288,6 +288,7 @@ gather_funnels(Oid schema, Checkup* checkup)
         " WHERE e.id BETWEEN (SELECT first.id - 250000 FROM first)"
         " AND (SELECT first.id - 1 FROM first)"
         " AND e.dataset = ANY (ARRAY(SELECT rare.number FROM rare))"
+        " AND (SELECT count(*) > 0 FROM rare)"
         " ORDER BY e.id DESC LIMIT 10000),"
         " latest AS MATERIALIZED (SELECT e.id, e.dataset, e.event_time, e.enqueued_at,"
         " e.event_name COLLATE \"C\" AS event_name,"
