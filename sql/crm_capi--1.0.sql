@@ -1103,6 +1103,14 @@ COMMENT ON FUNCTION capi_restore_row() IS
 'puts what is restored through a door into its table, for roles that may insert there; an approval also for a role that could approve itself';
 REVOKE ALL ON FUNCTION capi_restore_row() FROM PUBLIC;
 
+CREATE FUNCTION capi_restore_rows()
+RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_restore_rows() IS
+'puts rows into their tables that pg_restore --disable-triggers has left in the doors for dumps; returns how many';
+REVOKE ALL ON FUNCTION capi_restore_rows() FROM PUBLIC;
 
 CREATE TABLE capi_dumped_dataset (LIKE capi_dataset INCLUDING COMMENTS) USING heap;
 COMMENT ON TABLE capi_dumped_dataset IS 'door for dumps of capi_dataset: always empty';
