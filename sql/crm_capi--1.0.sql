@@ -73,6 +73,7 @@ CREATE TABLE capi_event_log (
     event_time  timestamptz,
     lead_id     bigint,
     dataset     integer,
+    watch       oid,
     parked      boolean     NOT NULL,
     event_name  text,
     user_data   jsonb,
@@ -87,6 +88,7 @@ COMMENT ON COLUMN capi_event_log.enqueued_at IS 'when the event was enqueued';
 COMMENT ON COLUMN capi_event_log.event_time IS 'when the stage was reached; never altered';
 COMMENT ON COLUMN capi_event_log.lead_id IS 'lead id given by Meta, 15 to 17 digits; negative if Meta gave none: then it keeps the events of one lead in order; NULL if it could not be read';
 COMMENT ON COLUMN capi_event_log.dataset IS 'capi_dataset.number; NULL if the dataset could not be told';
+COMMENT ON COLUMN capi_event_log.watch IS 'pg_trigger.oid of the watch, in the database in which the event was enqueued; NULL if no watch did it';
 COMMENT ON COLUMN capi_event_log.parked IS 'parked when enqueued: a row of capi_settlement says why';
 COMMENT ON COLUMN capi_event_log.event_name IS 'stage that the lead reached';
 COMMENT ON COLUMN capi_event_log.user_data IS 'identities, hashed where Meta wants a hash';

@@ -32,7 +32,7 @@ PG_FUNCTION_INFO_V1(capi_bench_insert);
 enum { LEAD_ID = 2, STATUS = 3 };
 
 /* Those of capi_event_log. */
-enum { COLUMNS = 12 };
+enum { COLUMNS = 13 };
 
 static bool
 stage_changed(const TriggerData *data)
@@ -84,7 +84,7 @@ capi_bench_insert(PG_FUNCTION_ARGS)
 	const TriggerData *data = (TriggerData *) fcinfo->context;
 	char **arguments = data->tg_trigger->tgargs;
 	TupleTableSlot *row = data->tg_newslot;
-	bool nulls[COLUMNS] = {false, false, false, false, false, false, false, true, true, true, true, true};
+	bool nulls[COLUMNS] = {false, false, false, false, false, true, false, false, true, true, true, true, true};
 	Datum values[COLUMNS] = {0};
 	Relation table;
 

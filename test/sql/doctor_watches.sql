@@ -41,6 +41,14 @@ INSERT INTO leads VALUES ('123456789012005', NULL), ('7', 'new');
 SELECT status, detail FROM watch;
 INSERT INTO leads VALUES ('123456789012006', NULL), ('123456789012007', '');
 SELECT * FROM watch;
+-- however many good ones another watch of the dataset brings
+CREATE TABLE busy_leads (lead text, stage text) PARTITION BY HASH (lead);
+CREATE TABLE busy_leads_0 PARTITION OF busy_leads FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE busy_leads_1 PARTITION OF busy_leads FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+SELECT capi_watch('busy_leads', 'lead', 'stage', dataset => 'doctor_dataset');
+INSERT INTO busy_leads SELECT 223456789012000 + i, nullif('new', CASE WHEN i <= 10 THEN 'new' END) FROM generate_series(1, 30) i;
+SELECT subject, status, detail FROM capi_check() WHERE check_name = 'watch' ORDER BY subject COLLATE "C";
+DROP TABLE busy_leads;
 -- what an operator has decided about counts no more
 SELECT capi_cancel(array_agg(event)) FROM capi_settlement WHERE event > :before;
 SELECT status, detail FROM watch;

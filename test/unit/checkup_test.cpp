@@ -377,7 +377,7 @@ TEST(CheckupTest, ARefusalOfNoEventsShowsThatTheTokenIsTaken) {
 
 TEST(CheckupTest, AWatch) {
     Findings findings;
-    JudgeWatch({"leads", "", "", "", {}, "", {}}, &findings);
+    JudgeWatch({"leads", "", "", "", {}, 0, {}}, &findings);
     EXPECT_EQ(StatusOf(findings, Check::kWatch), CheckStatus::kOk);
     EXPECT_EQ(StatusOf(findings, Check::kEventTime), CheckStatus::kOk);
     EXPECT_EQ(StatusOf(findings, Check::kDroppedValues), CheckStatus::kOk);
@@ -387,7 +387,7 @@ TEST(CheckupTest, AWatch) {
                 "Bring it back.",
                 "changed_at",
                 {{"ph", "rounded", 12}, {"em", "form", 1}},
-                "",
+                0,
                 {}},
                &findings);
     EXPECT_EQ(findings.front().hint, "Bring it back.");
@@ -402,18 +402,17 @@ TEST(CheckupTest, AWatch) {
 // Half of the events parked for one reason may be a bad import; more is the watch.
 TEST(CheckupTest, AWatchWhoseEventsAreMostlyParked) {
     Findings findings;
-    JudgeWatch({"leads", "", "", "", {}, "sales", {Reason::kStageMissing, 5, 10}}, &findings);
+    JudgeWatch({"leads", "", "", "", {}, 17, {Reason::kStageMissing, 5, 10}}, &findings);
     EXPECT_EQ(StatusOf(findings, Check::kWatch), CheckStatus::kOk);
     findings.clear();
-    JudgeWatch({"leads", "", "", "", {}, "sales", {Reason::kStageMissing, 6, 10}}, &findings);
+    JudgeWatch({"leads", "", "", "", {}, 17, {Reason::kStageMissing, 6, 10}}, &findings);
     EXPECT_EQ(StatusOf(findings, Check::kWatch), CheckStatus::kWarning);
     EXPECT_EQ(findings.front().detail,
-              "Of the 10 events of its dataset within a day 6 were parked for one reason: "
+              "Of its latest 10 events within a day 6 were parked for one reason: "
               "stage is empty (stage_missing).");
     EXPECT_EQ(findings.front().hint, Describe(Reason::kStageMissing).hint);
     findings.clear();
-    JudgeWatch({"leads", "It is gone.", "", "", {}, "sales", {Reason::kStageMissing, 6, 10}},
-               &findings);
+    JudgeWatch({"leads", "It is gone.", "", "", {}, 17, {Reason::kStageMissing, 6, 10}}, &findings);
     EXPECT_EQ(StatusOf(findings, Check::kWatch), CheckStatus::kError);
 }
 

@@ -218,7 +218,7 @@ void JudgeCount(Check check, int count, const char* none, Findings* findings) {
 Finding MostlyParked(const std::string& target, const ParkedShare& share) {
     const ReasonText& reason = Describe(share.reason);
     return {target, Check::kWatch, CheckStatus::kWarning,
-            "Of the " + std::to_string(share.events) + " events of its dataset within a day " +
+            "Of its latest " + std::to_string(share.events) + " events within a day " +
                 std::to_string(share.parked) + " were parked for one reason: " +
                 std::string(reason.text) + " (" + std::string(reason.code) + ").",
             std::string(reason.hint)};

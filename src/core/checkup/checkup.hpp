@@ -205,7 +205,7 @@ void JudgeFunnel(const FunnelFacts& facts, UnixMicros now, Findings* findings);
 
 // ---- A watch ----
 
-// The reason that most events of the last day were parked for when they were enqueued.
+// The reason that most of a watch's latest events were parked for when they were enqueued.
 struct ParkedShare {
     Reason reason = Reason::kNone;  // kNone = none was parked
     int64_t parked = 0;             // for this reason
@@ -227,8 +227,8 @@ struct WatchFacts {
     // a time of such values.
     std::string bare_timestamps;
     std::vector<DroppedFacts> dropped;  // within a week; the most frequent first
-    std::string dataset;                // empty if it cannot be told
-    ParkedShare parked;                 // of that dataset
+    uint32_t trigger = 0;               // OID of the trigger, by which events name their watch
+    ParkedShare parked;
 };
 
 // Appends three findings: whether the watch works, whether it reads times without a time zone, and

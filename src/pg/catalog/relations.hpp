@@ -35,6 +35,7 @@ enum {
     kEventTime,
     kLeadId,
     kDataset,
+    kWatch,
     kParked,
     kEventName,
     kUserData,

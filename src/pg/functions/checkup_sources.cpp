@@ -93,7 +93,7 @@ gather_watches(Oid schema, Checkup* checkup)
         " another one.'"
         " WHEN NOT has_server_privilege(c.relowner, f.oid, 'USAGE')"
         " THEN 'Use GRANT USAGE ON FOREIGN SERVER for the owner of the table.'"
-        " END, @.capi_zoneless_times(t.oid), f.srvname::text"
+        " END, @.capi_zoneless_times(t.oid), t.oid::bigint"
         " FROM @.capi_watches w JOIN pg_catalog.pg_class c ON c.oid = w.target"
         " JOIN pg_catalog.pg_trigger t ON t.tgrelid = w.target AND t.tgname = w.trigger"
         " CROSS JOIN LATERAL (SELECT substring(obj_description(t.oid, 'pg_trigger')"
@@ -115,9 +115,9 @@ gather_watches(Oid schema, Checkup* checkup)
         const char* const problem = utf8_result(row, 2);
         const char* const hint = utf8_result(row, 3);
         const char* const bare = utf8_result(row, 4);
-        const char* const dataset = utf8_result(row, 5);
+        const auto trigger = static_cast<uint32_t>(result_int8(row, 5));
         call_cpp("note a watch", [&] {
-            checkup->watches.push_back({target, problem, hint, bare, {}, dataset, {}});
+            checkup->watches.push_back({target, problem, hint, bare, {}, trigger, {}});
         });
     }
     checkup->server.watches = static_cast<int>(SPI_processed);

@@ -7,8 +7,8 @@
 
 namespace crm_capi {
 
-/* Notes with each watch of the checkup how many of its dataset's latest events were parked when
- * they were enqueued, for the reason that most were parked for. Needs SPI. */
+/* Notes with each watch of the checkup how many of its latest events were parked when they were
+ * enqueued, for the reason that most were parked for. Needs SPI. */
 void gather_parked_shares(Oid schema, Checkup* checkup);
 
 }  // namespace crm_capi

@@ -38,6 +38,7 @@ insert_event(const Relations* relations, int64 id, TimestampTz now, const NewEve
     set(event_log_column::kEventTime, event.has_event_time, TimestampTzGetDatum(event.event_time));
     set(event_log_column::kLeadId, event.has_lead_id, Int64GetDatum(event.lead_id));
     set(event_log_column::kDataset, event.dataset != 0, Int32GetDatum(event.dataset));
+    set(event_log_column::kWatch, OidIsValid(event.watch), ObjectIdGetDatum(event.watch));
     set(event_log_column::kParked, true, BoolGetDatum(event.parked != Reason::kNone));
     set(event_log_column::kEventName, event.event_name != nullptr,
         PointerGetDatum(event.event_name));

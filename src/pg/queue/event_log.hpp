@@ -12,6 +12,7 @@ namespace crm_capi {
 /* An event to be enqueued. What is absent is NULL in the log. */
 struct NewEvent {
     int32 dataset; /* number in capi_dataset; 0 = could not be told */
+    Oid watch;     /* trigger on the watched table; InvalidOid = sent by a call */
     bool has_lead_id;
     int64 lead_id;
     bool has_event_time;

@@ -314,6 +314,7 @@ enqueue_for(const Watch* watch, Oid schema, NewEvent* event)
         return same;
     if (OidIsValid(watch->server))
         event->dataset = dataset_number(schema, watch->server);
+    event->watch = watch->root;
     const int64 id = enqueue(schema, *event);
     if (reaches_once)
         note_reached_stage(schema, watch->server, *event, id);
