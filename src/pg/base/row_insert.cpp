@@ -166,7 +166,10 @@ lock(InsertTarget* target)
     CurrentResourceOwner = caller;
 }
 
-/* Locking may bring the news that an index came or went: then once more. */
+/* What is learnt under the table's lock holds as long as the lock, whatever news comes: who adds or
+ * drops an index concurrently waits for all that hold it. News only has it learnt anew the next
+ * time; to wait here until none comes would be to wait for ever where every lookup throws away what
+ * is remembered (debug_discard_caches). */
 Relation
 open_locked(InsertTarget* target, Oid oid)
 {
@@ -176,11 +179,9 @@ open_locked(InsertTarget* target, Oid oid)
         return table_open(oid, NoLock);
     target->locked_in = InvalidLocalTransactionId;
     const Relation table = table_open(oid, RowExclusiveLock);
-    do {
-        if (!target->valid || target->table != oid)
-            describe(target, table);
-        lock(target);
-    } while (!target->valid);
+    if (!target->valid || target->table != oid)
+        describe(target, table);
+    lock(target);
     target->locked_in = my_local_transaction_id();
     return table;
 }
