@@ -113,13 +113,15 @@ TEST(CheckupTest, TheServer) {
          Check::kConditions, CheckStatus::kError},
         {"nobody can check", [](ServerFacts* f) { f->conditions.lacks_workers = true; },
          Check::kConditions, CheckStatus::kError},
+        {"rows lie in a door", [](ServerFacts* f) { f->doors = "capi_dumped_event_log"; },
+         Check::kRestoredRows, CheckStatus::kError},
     };
     for (const auto& row : rows) {
         ServerFacts facts = GoodServer();
         row.change(&facts);
         Findings findings;
         JudgeServer(facts, &findings);
-        EXPECT_EQ(findings.size(), 8u);
+        EXPECT_EQ(findings.size(), 9u);
         EXPECT_EQ(StatusOf(findings, row.check), row.status) << row.name;
     }
 }

@@ -26,6 +26,7 @@ enum class Check {
     kHost,
     kWorkers,
     kConditions,
+    kRestoredRows,
     kDatasets,
     kOrigin,
     kOptions,
@@ -112,9 +113,10 @@ struct ServerFacts {
     int watches = 0;
     WorkerFacts workers;
     ConditionFacts conditions;
+    std::string doors;  // for dumps, in which rows lie; empty = there are none
 };
 
-// Appends one finding each about preload, launcher, shipper, datasets and watches.
+// Appends a finding for each check from kPreload to kDatasets, and for kWatches.
 void JudgeServer(const ServerFacts& facts, Findings* findings);
 
 // ---- A dataset as it is set and as it fares ----
