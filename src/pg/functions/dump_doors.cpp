@@ -232,7 +232,7 @@ capi_restore_row(PG_FUNCTION_ARGS)
 
     check_right(table, data);
     restore_row(table, data->tg_trigtuple, RelationGetDescr(data->tg_relation));
-    PG_RETURN_POINTER(nullptr);
+    return static_cast<Datum>(0); /* NULL, as a row trigger that keeps nothing returns it */
 }
 
 /* The rights that count are asked for by EXECUTE; within, they are those of the tables' owner. */
