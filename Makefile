@@ -61,12 +61,14 @@ isolationcheck:
 # Everything with a worker, a restart or a standby; needs IPC::Run; not as root.
 prove_installcheck:
 	rm -rf tmp_check/t test/tmp_check && mkdir -p tmp_check/t
-	cd test && TESTDIR='$(CURDIR)/test' TESTDATADIR='$(CURDIR)/tmp_check/t' \
+	'$(bindir)/initdb' -N -A trust -D tmp_check/t/template >tmp_check/t/template.log
+	cd test && SERVER_TEMPLATE='$(CURDIR)/tmp_check/t/template' TESTDIR='$(CURDIR)/test' TESTDATADIR='$(CURDIR)/tmp_check/t' \
 		TESTLOGDIR='$(CURDIR)/tmp_check/t/log' PATH="$(bindir):$$PATH" PGPORT='6$(DEF_PGPORT)' \
 		PG_REGRESS='$(top_builddir)/src/test/regress/pg_regress' \
 		$(PROVE) $(PG_PROVE_FLAGS) $(PROVE_FLAGS) \
 		-I '$(top_srcdir)/src/test/perl' -I t $(patsubst test/%,%,$(PROVE_TESTS))
 
+UNIT_TESTED_OBJECTS = $(filter src/core/% src/net/%,$(OBJS))
 include test/unit/unit.mk
 include test/fuzz/fuzz.mk
 include test/bench/bench.mk

@@ -489,10 +489,10 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_reasons() IS 'every reason code with its meaning and what to do about it';
 
+-- No SET clause: views call it once per row.
 CREATE FUNCTION capi_reason(reason_code text, detail text DEFAULT NULL)
 RETURNS text
 LANGUAGE C IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_reason(text, text) IS 'meaning of a reason code, with its detail';
 
@@ -567,13 +567,13 @@ COMMENT ON COLUMN capi_requests.reason IS 'why it was not delivered, in words';
 COMMENT ON COLUMN capi_requests.fbtrace_id IS 'trace id given by Meta, for its support';
 
 -- What requests and settlements say of an event, in one place for the views that tell it. The first events of a query
--- are looked up one by one; for a query that asks for many, requests and settlements are read once
+-- are looked up one by one; for a query that asks for many, requests are read once, and settlements by blocks of ids
 -- (src/pg/queue/event_lookup.hpp). No SET clause: they are called once per row. They ask for the right to read the views.
-CREATE FUNCTION capi_event_status(event bigint, health text)
+CREATE FUNCTION capi_event_status(event bigint, dataset integer)
 RETURNS text
 LANGUAGE C STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION capi_event_status(bigint, text) IS
+COMMENT ON FUNCTION capi_event_status(bigint, integer) IS
 'state of an event, from its requests, its settlement and the health of its dataset';
 
 CREATE FUNCTION capi_event_attempts(event bigint)
@@ -583,6 +583,41 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_event_attempts(bigint) IS
 'requests in which an event went, those to a held dataset not counted';
 
+CREATE FUNCTION capi_event_reason_code(event bigint, dataset integer)
+RETURNS text
+LANGUAGE C STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_event_reason_code(bigint, integer) IS
+'why an event is not delivered, from its settlement, its dataset or its latest request; NULL if nothing says so';
+
+CREATE FUNCTION capi_event_reason(event bigint, dataset integer)
+RETURNS text
+LANGUAGE C STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_event_reason(bigint, integer) IS
+'the same in words, with its detail';
+
+CREATE FUNCTION capi_event_next_attempt_at(event bigint, dataset integer)
+RETURNS timestamptz
+LANGUAGE C STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_event_next_attempt_at(bigint, integer) IS
+'earliest moment of the next request with an event, if one is waited for';
+
+CREATE FUNCTION capi_event_settled_at(event bigint)
+RETURNS timestamptz
+LANGUAGE C STRICT STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_event_settled_at(bigint) IS
+'when an event became final; NULL if it is owed';
+
+CREATE FUNCTION capi_is_delivered(event bigint)
+RETURNS boolean
+LANGUAGE C STRICT STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_is_delivered(bigint) IS
+'whether Meta has an event, or a dry run has had it';
+
 CREATE FUNCTION capi_latest_request(event bigint)
 RETURNS bigint
 LANGUAGE C STRICT STABLE PARALLEL SAFE
@@ -590,7 +625,30 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_latest_request(bigint) IS
 'capi_request_log.id of the latest request with an event; NULL if it was in none';
 
--- Whatever is not asked for is not joined: each join is by a key, so the planner leaves it out.
+-- What is settled is a part of the log, and a join would read all of it: its rows are looked up instead. Several processes
+-- would look the same ones up, hence RESTRICTED.
+CREATE FUNCTION capi_logged_name(event bigint)
+RETURNS text
+LANGUAGE C STRICT STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_logged_name(bigint) IS 'stage of an event, from the log';
+
+CREATE FUNCTION capi_logged_time(event bigint)
+RETURNS timestamptz
+LANGUAGE C STRICT STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_logged_time(bigint) IS 'event time of an event, from the log';
+
+CREATE FUNCTION capi_logged_enqueued_at(event bigint)
+RETURNS timestamptz
+LANGUAGE C STRICT STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_logged_enqueued_at(bigint) IS 'when an event was queued, from the log';
+
+-- Whatever is not asked for is not joined: each join is by a key, so the planner leaves it out. The second half of the
+-- union is empty, as the planner finds out. It is there because ids are unique: of whatever is worked out from one, the
+-- planner would expect a group for each event, and count them in one process without parallel ones. Of what comes out of
+-- a union it expects a few groups.
 CREATE VIEW capi_events AS
 SELECT e.id,
        d.name AS dataset,
@@ -598,41 +656,22 @@ SELECT e.id,
        e.event_name,
        e.event_time,
        e.enqueued_at,
-       state.status,
+       @extschema@.capi_event_status(e.id, e.dataset) AS status,
        @extschema@.capi_event_attempts(e.id) AS attempts,
-       why.reason_code,
-       @extschema@.capi_reason(why.reason_code, why.detail) AS reason,
-       CASE WHEN state.status IN ('retry', 'in_doubt', 'held')
-            THEN greatest(r.next_attempt_at, d.next_attempt_at)
-       END AS next_attempt_at,
+       @extschema@.capi_event_reason_code(e.id, e.dataset) AS reason_code,
+       @extschema@.capi_event_reason(e.id, e.dataset) AS reason,
+       @extschema@.capi_event_next_attempt_at(e.id, e.dataset) AS next_attempt_at,
        CASE WHEN e.event_time < '294000-01-01 00:00:00+00' THEN e.event_time + interval '168 hours' END AS deadline,
-       CASE state.status
-           WHEN 'delivered' THEN r.finished_at WHEN 'dry_run' THEN r.finished_at
-           WHEN 'parked' THEN s.settled_at WHEN 'expired' THEN s.settled_at WHEN 'cancelled' THEN s.settled_at
-       END AS settled_at,
+       @extschema@.capi_event_settled_at(e.id) AS settled_at,
        r.http_status,
        r.fbtrace_id
-FROM @extschema@.capi_event_log e
+FROM (SELECT l.id, l.dataset, l.lead_id, l.event_name, l.event_time, l.enqueued_at
+      FROM @extschema@.capi_event_log l
+      UNION ALL
+      SELECT l.id, l.dataset, l.lead_id, l.event_name, l.event_time, l.enqueued_at
+      FROM @extschema@.capi_event_log l WHERE false) e
      LEFT JOIN @extschema@.capi_dataset d ON d.number = e.dataset
-     LEFT JOIN @extschema@.capi_settlement s ON s.event = e.id
-     LEFT JOIN @extschema@.capi_request_log r ON r.id = @extschema@.capi_latest_request(e.id)
-     CROSS JOIN LATERAL (
-         SELECT @extschema@.capi_event_status(e.id, d.health) AS status) state
-     CROSS JOIN LATERAL (
-         SELECT CASE state.status
-                    WHEN 'delivered' THEN NULL
-                    WHEN 'parked' THEN s.reason_code WHEN 'expired' THEN s.reason_code WHEN 'cancelled' THEN s.reason_code
-                    WHEN 'held' THEN d.reason_code
-                    WHEN 'retry' THEN CASE WHEN s.event IS NULL THEN r.reason_code END
-                    WHEN 'in_doubt' THEN CASE WHEN s.event IS NULL THEN r.reason_code END
-                END AS reason_code,
-                CASE state.status
-                    WHEN 'delivered' THEN NULL
-                    WHEN 'parked' THEN s.detail WHEN 'expired' THEN s.detail WHEN 'cancelled' THEN s.detail
-                    WHEN 'held' THEN d.detail
-                    WHEN 'retry' THEN CASE WHEN s.event IS NULL THEN r.detail END
-                    WHEN 'in_doubt' THEN CASE WHEN s.event IS NULL THEN r.detail END
-                END AS detail) why;
+     LEFT JOIN @extschema@.capi_request_log r ON r.id = @extschema@.capi_latest_request(e.id);
 COMMENT ON VIEW capi_events IS 'events with their state: pending, sending, retry, held, in_doubt (owed) or delivered, dry_run, parked, expired, cancelled (final)';
 COMMENT ON COLUMN capi_events.id IS 'number of the event; within a lead the order of sending';
 COMMENT ON COLUMN capi_events.dataset IS 'dataset that the event is for; NULL if it could not be told';
@@ -674,46 +713,39 @@ COMMENT ON COLUMN capi_owed.retried IS 'whether capi_retry has owed it again';
 -- The same columns for what is not plainly delivered, found from the settlements and from the cursor:
 -- who looks for parked events does not read a history of millions for it. The two halves of the union are
 -- plain, without a join and a condition, so that the planner reads the newest of both in their order; OFFSET 0 makes a
--- function, too, something that it can look events of a lead up in. What is settled has its state from there, what is owed from its requests; a settlement that came too late counts for nothing.
+-- function, too, something that it can look events of a lead up in, and as a bigint it keeps no parallel plan away. What is settled has its state from there, what is owed from its requests; a settlement that came too late counts for nothing.
 CREATE VIEW capi_undelivered AS
 SELECT u.id,
        d.name AS dataset,
        @extschema@.capi_given_lead_id(e.lead_id) AS lead_id,
-       e.event_name,
-       e.event_time,
-       e.enqueued_at,
-       state.status,
+       @extschema@.capi_logged_name(u.id) AS event_name,
+       @extschema@.capi_logged_time(u.id) AS event_time,
+       @extschema@.capi_logged_enqueued_at(u.id) AS enqueued_at,
+       coalesce(u.settled, @extschema@.capi_event_status(u.id, u.dataset)) AS status,
        @extschema@.capi_event_attempts(u.id) AS attempts,
-       why.reason_code,
-       @extschema@.capi_reason(why.reason_code, why.detail) AS reason,
-       CASE WHEN u.settled IS NULL AND state.status IN ('retry', 'in_doubt', 'held')
-            THEN greatest(r.next_attempt_at, d.next_attempt_at)
+       CASE WHEN u.settled IS NULL THEN @extschema@.capi_event_reason_code(u.id, u.dataset)
+            ELSE u.reason_code
+       END AS reason_code,
+       CASE WHEN u.settled IS NULL THEN @extschema@.capi_event_reason(u.id, u.dataset)
+            ELSE @extschema@.capi_reason(u.reason_code, u.detail)
+       END AS reason,
+       CASE WHEN u.settled IS NULL THEN @extschema@.capi_event_next_attempt_at(u.id, u.dataset)
        END AS next_attempt_at,
-       CASE WHEN e.event_time < '294000-01-01 00:00:00+00' THEN e.event_time + interval '168 hours' END AS deadline,
+       CASE WHEN due.event_time < '294000-01-01 00:00:00+00' THEN due.event_time + interval '168 hours' END AS deadline,
        u.settled_at,
        r.http_status,
        r.fbtrace_id
-FROM (SELECT s.event AS id, s.dataset, s.status AS settled, s.reason_code, s.detail, s.settled_at, false AS retried
+FROM (SELECT s.event AS id, s.dataset, s.status AS settled, s.reason_code, s.detail, s.settled_at
       FROM @extschema@.capi_settlement s
       UNION ALL
-      SELECT o.event, o.dataset, NULL, NULL, NULL, NULL, o.retried
-      FROM (SELECT w.event, w.dataset, w.retried FROM @extschema@.capi_owed_events() w OFFSET 0) o) u
+      SELECT o.event, o.dataset, NULL, NULL, NULL, NULL
+      FROM (SELECT w.event, w.dataset FROM @extschema@.capi_owed_events() w OFFSET bigint '0') o) u
      LEFT JOIN @extschema@.capi_event_log e ON e.id = u.id
      LEFT JOIN @extschema@.capi_dataset d ON d.number = u.dataset
      LEFT JOIN @extschema@.capi_request_log r ON r.id = @extschema@.capi_latest_request(u.id)
-     CROSS JOIN LATERAL (
-         SELECT coalesce(u.settled, @extschema@.capi_event_status(u.id, d.health)) AS status) state
-     CROSS JOIN LATERAL (
-         SELECT CASE WHEN u.settled IS NOT NULL THEN u.reason_code
-                     WHEN state.status = 'held' THEN d.reason_code
-                     WHEN state.status IN ('retry', 'in_doubt') AND NOT u.retried THEN r.reason_code
-                END AS reason_code,
-                CASE WHEN u.settled IS NOT NULL THEN u.detail
-                     WHEN state.status = 'held' THEN d.detail
-                     WHEN state.status IN ('retry', 'in_doubt') AND NOT u.retried THEN r.detail
-                END AS detail) why
+     CROSS JOIN LATERAL (SELECT @extschema@.capi_logged_time(u.id) AS event_time) due
 WHERE u.settled IS NULL
-      OR u.settled <> 'retry' AND @extschema@.capi_event_status(u.id, NULL) NOT IN ('delivered', 'dry_run');
+      OR u.settled <> 'retry' AND NOT @extschema@.capi_is_delivered(u.id);
 COMMENT ON VIEW capi_undelivered IS 'events that are owed, or ended otherwise than delivered; columns as in capi_events';
 COMMENT ON COLUMN capi_undelivered.id IS 'number of the event; within a lead the order of sending';
 COMMENT ON COLUMN capi_undelivered.dataset IS 'dataset that the event is for; NULL if it could not be told';
@@ -940,6 +972,7 @@ CREATE FUNCTION capi_retry(event_ids bigint[])
 RETURNS bigint
 LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET work_mem = '64MB' -- ids by the hundred thousand are sorted in memory
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_retry(bigint[]) IS
 'owes parked, expired or cancelled events again, if they can still be sent; what was parked when it was queued is judged again by its row and the watch as they are now; returns how many are owed';
@@ -949,6 +982,7 @@ CREATE FUNCTION capi_cancel(event_ids bigint[])
 RETURNS bigint
 LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET work_mem = '64MB' -- ids by the hundred thousand are sorted in memory
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_cancel(bigint[]) IS
 'cancels owed events that are not being sent at the moment, and gives up parked ones; returns how many';
@@ -958,6 +992,7 @@ CREATE FUNCTION capi_cancel(dataset name)
 RETURNS bigint
 LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET work_mem = '64MB' -- ids by the hundred thousand are sorted in memory
 AS 'MODULE_PATHNAME', 'capi_cancel_dataset';
 COMMENT ON FUNCTION capi_cancel(name) IS
 'cancels every owed event of a dataset that is not being sent at the moment; returns how many';
@@ -1031,6 +1066,7 @@ RETURNS TABLE (subject text, check_name text, status text, detail text, hint tex
 LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER ROWS 50
 SET search_path = pg_catalog, pg_temp
 SET jit = off -- what it would compile runs once
+SET work_mem = '32MB' -- the latest events are sorted in memory, several times
 SET lock_timeout = '1s' -- rather no answer than none for as long as a migration takes
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION capi_check(boolean) IS
@@ -1090,6 +1126,14 @@ COMMENT ON FUNCTION capi_restore_row() IS
 'puts what is restored through a door into its table, for roles that may insert there; an approval also for a role that could approve itself';
 REVOKE ALL ON FUNCTION capi_restore_row() FROM PUBLIC;
 
+CREATE FUNCTION capi_restore_rows()
+RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION capi_restore_rows() IS
+'puts rows into their tables that pg_restore --disable-triggers has left in the doors for dumps; returns how many';
+REVOKE ALL ON FUNCTION capi_restore_rows() FROM PUBLIC;
 
 CREATE TABLE capi_dumped_dataset (LIKE capi_dataset INCLUDING COMMENTS) USING heap;
 COMMENT ON TABLE capi_dumped_dataset IS 'door for dumps of capi_dataset: always empty';

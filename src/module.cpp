@@ -12,6 +12,7 @@
 #include "pg/shared/shared_memory.hpp"
 #include "pg/shared/published_totals.hpp"
 #include "pg/shared/wakeup.hpp"
+#include "pg/watch/handmade_watch.hpp"
 
 extern "C" {
 #ifdef PG_MODULE_MAGIC_EXT
@@ -38,5 +39,6 @@ void _PG_init(void) {
     crm_capi::watch_database_ddl();
     crm_capi::watch_prepared_commits();
     crm_capi::protect_own_tables();
+    crm_capi::comment_on_handmade_watches();
     crm_capi::warm_phone_room();
 }

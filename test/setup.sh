@@ -23,7 +23,7 @@
 # libpq-dev's pg_config is a shell wrapper that finds the newest server: never used, see PG_BIN.
 PACKAGES_BUILD='make g++ libcurl4-openssl-dev nlohmann-json3-dev libssl-dev libicu-dev libphonenumber-dev'
 PACKAGES_RUN='python3 openssl'
-PACKAGES_TEST='clang libgtest-dev libipc-run-perl perl nghttp2-proxy procps
+PACKAGES_TEST='clang libclang-rt-dev libdbd-pg-perl libgtest-dev libipc-run-perl perl nghttp2-proxy procps
 prometheus prometheus-postgres-exporter'
 PACKAGES_FUZZ='clang libclang-rt-dev'
 PACKAGES_BENCH='libpq-dev python3-psycopg2'

@@ -9,14 +9,14 @@
 SDK_SEED ?= 20261125
 SDK_VALUES ?= 3000
 
-# What the program needs of src/core.
-SDK_SOURCES = test/sdk/normalize_lines.cpp $(wildcard src/core/text/*.cpp src/core/identity/*.cpp) \
-	$(patsubst %,src/core/event/%.cpp,digest reason validation)
-# The unit tests have most of them: they are compiled once, by the rule of unit.mk.
-SDK_OBJECTS = $(SDK_SOURCES:%.cpp=build/unit/%.o)
-ifndef UNIT_SOURCES
+ifndef UNIT_TESTED
 include test/unit/unit.mk
 endif
+# What the program needs of src/core: the same objects that the unit tests test.
+SDK_CORE = $(wildcard src/core/text/*.cpp src/core/identity/*.cpp) \
+	$(patsubst %,src/core/event/%.cpp,digest reason validation)
+SDK_OBJECTS = build/unit/test/sdk/normalize_lines.o \
+	$(filter $(patsubst %.cpp,%%.o,$(SDK_CORE)),$(UNIT_TESTED_OBJECTS))
 
 sdk: build/sdk/normalize_lines build/sdk/node_modules/.installed
 	NODE_PATH=build/sdk/node_modules node test/sdk/compare.js build/sdk/normalize_lines \

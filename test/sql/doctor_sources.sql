@@ -52,5 +52,18 @@ CREATE TABLE leads (LIKE "Leads 2" INCLUDING ALL);
 SELECT capi_watch('leads', 'fb', 'stage', 'sources');
 SELECT * FROM pg_temp.told('watch');
 DROP TABLE leads, leads_old, "Leads 2";
+-- A trigger that was made by hand is known for its table, too; one that has a comment keeps it
+CREATE TABLE leads (id integer PRIMARY KEY, fb bigint, stage text);
+CREATE TRIGGER by_hand AFTER INSERT OR UPDATE ON leads FOR EACH ROW EXECUTE FUNCTION capi_lead_stage_trigger('fb', 'stage', 'sources');
+CREATE TABLE leads_new (LIKE leads INCLUDING ALL);
+ALTER TABLE leads RENAME TO leads_old;
+CREATE OR REPLACE TRIGGER by_hand AFTER INSERT OR UPDATE ON leads_old FOR EACH ROW EXECUTE FUNCTION capi_lead_stage_trigger('fb', 'stage', 'sources');
+SELECT * FROM pg_temp.told('watch');
+ALTER TABLE leads_new RENAME TO leads;
+SELECT * FROM pg_temp.told('watch');
+-- and nobody else's trigger gets one
+CREATE TRIGGER other BEFORE UPDATE ON leads FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+SELECT tgname, obj_description(oid, 'pg_trigger') FROM pg_trigger WHERE tgname IN ('by_hand', 'other') ORDER BY tgname;
+DROP TABLE leads, leads_old;
 SELECT capi_cancel('sources') > 0 AS cancelled;
 DROP SERVER sources CASCADE;

@@ -27,7 +27,7 @@ WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND x.extname 
       AND d.classid = 'pg_type'::regclass AND t.typrelid = 0 AND coalesce(element.typrelid, 0) = 0;
 
 -- Each function pins its search_path; the trigger looks nothing up by name, and is called for each row,
--- and a state has its names looked up already
+-- and so are those that views call for each event
 SELECT p.oid::regprocedure AS not_pinned FROM members m JOIN pg_proc p ON p.oid = m.objid
 WHERE m.classid = 'pg_proc'::regclass
       AND NOT coalesce(p.proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}'

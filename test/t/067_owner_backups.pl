@@ -140,6 +140,31 @@ $crm->sql('ALTER SCHEMA public RENAME TO other', 'kept');
 command_ok([ 'pg_dump', '-f', "$backups/renamed.sql", $node->connstr('kept') ], 'a renamed schema is dumped');
 like(slurp_file("$backups/renamed.sql"), qr/^COPY other\.capi_dumped_event_log [^\n]*;\n\d/m, 'with its rows');
 
+# --- Data alone, without triggers: what takes rows through their doors is switched off, too
+
+sub restored_rows { return $crm->sql("SELECT status || ': ' || detail FROM capi_check() WHERE check_name = 'restored_rows'", $_[0]); }
+like(restored_rows('whole'), qr/^ok: /, 'nothing lies in the doors after any other restore');
+$crm->sql('CREATE DATABASE alone');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '--schema-only', '-d', $node->connstr('alone'), "$backups/whole.dump" ],
+	'the schema is restored');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '--disable-triggers', '-d', $node->connstr('alone'),
+		"$backups/whole.dump" ], 'and the data without triggers');
+is($crm->sql('SELECT count(*) FROM leads', 'alone'), 3, "the CRM's rows are in their table");
+is($crm->sql('SELECT count(*) FROM capi_event_log', 'alone'), 0, 'those of the queue are not');
+is( restored_rows('alone'),
+	'error: Restored rows are not in the tables yet; they lie in ' . join(', ', map { door($_) } @marked) . '.',
+	'and the doctor says where they lie');
+my ($prescribed) = $crm->sql("SELECT hint FROM capi_check() WHERE check_name = 'restored_rows'", 'alone') =~ /^(SELECT \w+\(\))/;
+my (undef, undef, $not_his) = run_as_crm('alone', $prescribed);
+like($not_his, qr/permission denied for function capi_restore_rows/, 'not everybody may put them through');
+my $moved = $crm->sql($prescribed, 'alone');
+is($moved, eval { my $sum = 0; $sum += $_ for $rows =~ /(\d+)$/mg; $sum }, 'the statement that it names puts them through');
+is(rows('alone'), $rows, 'each into its table');
+like(restored_rows('alone'), qr/^ok: /, 'and the doctor is content');
+is($crm->sql($prescribed, 'alone'), 0, 'a second time there is nothing to do');
+is($crm->sql("SELECT DISTINCT tgenabled FROM pg_trigger WHERE tgname = 'capi_restore'", 'alone'), 'A', 'the doors are closed again');
+$crm->sql('DROP DATABASE alone WITH (FORCE)'); # there are workers for a few databases only
+
 # --- Restored by the role, where the administrator has prepared the database
 
 for my $restore (

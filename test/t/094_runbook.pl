@@ -1,7 +1,7 @@
 # The runbook, entry by entry: docs/operations.md has a section for each reason code, and docs/doctor.md
-# one for each check. Where an entry says what to do in the database, the fault is made here, what the
-# page prescribes is done, with the page's own SQL, and the event arrives. The other entries name the
-# test that makes their fault and sees it mended. An entry without either fails.
+# one for each check. The fault is made here, what the page prescribes is done, in the page's own words
+# where these are SQL, and the event arrives. What cannot be had in this one server is named with the
+# test that makes the fault and sees it mended. An entry without either fails.
 
 use strict;
 use warnings FATAL => 'all';
@@ -88,6 +88,9 @@ my %carried_out = (
 		 SELECT capi_watch('%T', 'fb', \$\$upper(NEW.stage)\$\$, 'sales'); RESET ROLE; ALTER TABLE %T OWNER TO new_owner",
 		"(1, '%L', 'new')",
 		"SET ROLE new_owner; $again; SELECT capi_watch('%T', 'fb', \$\$upper(NEW.stage)\$\$, 'sales'); RESET ROLE" ],
+	consent_unusable => [
+		"SELECT capi_watch('%T', 'fb', 'stage', 'sales', data_processing_options => 'more')",
+		"(1, '%L', 'new', NULL, NULL, NULL, '[\"other\"]')", "UPDATE %T SET more = '[\"LDU\"]'" ],
 	custom_data_too_large => [
 		"SELECT capi_watch('%T', 'fb', 'stage', 'sales', custom_data => '{\"note\": \"data\"}')",
 		"(1, '%L', 'new', NULL, NULL, (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 1000) i))",
@@ -98,11 +101,97 @@ my %carried_out = (
 		  (SELECT jsonb_agg('a' || i || '\@example.com') FROM generate_series(1, 40) i))",
 		"UPDATE %T SET more = '[\"a\@example.com\"]'" ]);
 
+# --- Entries about requests and datasets: the fault, what tells of it, and the deed. Each sends an event of
+# its own, unless it says what comes in its place.
+
+my $crm = CrmCapi->new('runbook', conf => "crm_capi.poll_interval = '1s'\n");
+my $endpoint = $crm->endpoint;
+
+# A statement that stands in the text of an entry, with what it leaves open filled in.
+sub prescribed
+{
+	my ($reason, $begin, @open) = @_;
+	my ($sql) = $reasons{$reason} =~ /`(\Q$begin\E[^`]*)`/ or die "$reason does not prescribe $begin";
+	for my $fill (@open) { $sql =~ s/\.\.\./$fill/ or die "$reason: nothing is left open for $fill"; }
+	return $crm->sql($sql =~ s/\n/ /gr);
+}
+
+sub answer { my %action = @_; $endpoint->script({ times => 1, action => \%action }); return; }
+sub refuse_all { my %action = @_; $endpoint->script({ action => \%action }); return; }
+sub accept_all { $endpoint->script(); return; }
+sub server { my ($options) = @_; $crm->sql("ALTER SERVER sales OPTIONS ($options)"); return; }
+sub pause { $crm->sql("SELECT capi_pause('sales')"); return; }
+my $host = $crm->sql("SELECT substring(detail from '(\\S+)\\.\$') FROM capi_check() WHERE check_name = 'host'");
+my $sends_two = "SELECT capi_send_lead_event(%L, 'one', dataset => 'sales'), capi_send_lead_event(%L, 'two', dataset => 'sales')";
+my $waits_for_condition = "CREATE TABLE %T ($columns);
+	SELECT capi_watch('%T', 'fb', 'stage', 'sales', condition => \$\$NEW.data = 'yes'\$\$, recheck => true);
+	INSERT INTO %T VALUES (1, '%L', 'new', NULL, NULL, 'yes')";
+my %by_deed = (
+	not_connected => { fault => sub { $endpoint->stop }, deed => sub { $endpoint->start } },
+	connection_cut => { fault => sub { answer(cut => 'after_body', accept => \1) } },
+	server_error => { fault => sub { answer(status => 500) } },
+	throttled => {
+		fault => sub { answer(code => 80004, subcode => 2446079, status => 400) },
+		deed => sub { server("ADD max_in_flight '1'") }, after => sub { server('DROP max_in_flight') } },
+	answer_unreadable => { fault => sub { answer(body => { kind => 'html' }, status => 200) } },
+	count_mismatch => { fault => sub { answer(events_received => 1) }, sends => $sends_two },
+	request_too_large => { fault => sub { answer(status => 413) }, sends => $sends_two },
+	refused => {
+		fault => sub { refuse_all(code => 100, subcode => 2804003, message => 'too old') },
+		deed => sub { accept_all(); $crm->sql($generally) } },
+	token_missing => {
+		fault => sub { $crm->sql('DROP USER MAPPING FOR PUBLIC SERVER sales') },
+		deed => sub { $crm->sql("CREATE USER MAPPING FOR PUBLIC SERVER sales OPTIONS (access_token '$StandIn::TOKEN')") } },
+	token_refused => {
+		fault => sub { $endpoint->settings(tokens => { 'EAABnewtoken' => undef }) },
+		deed => sub { prescribed('token_refused', 'ALTER USER MAPPING', 'FOR PUBLIC SERVER sales', 'EAABnewtoken') },
+		after => sub {
+			$endpoint->settings(tokens => { $StandIn::TOKEN => undef });
+			$crm->sql("ALTER USER MAPPING FOR PUBLIC SERVER sales OPTIONS (SET access_token '$StandIn::TOKEN')");
+		} },
+	permission_missing => { fault => sub { refuse_all(code => 200, status => 403) }, deed => \&accept_all },
+	dataset_unknown => {
+		fault => sub { refuse_all(code => 100, subcode => 33); server("SET dataset_id '9876543210'") },
+		deed => sub { accept_all(); server("SET dataset_id '$StandIn::DATASET'") } },
+	path_unknown => {
+		fault => sub { refuse_all(code => 2500, status => 400) },
+		deed => sub {
+			accept_all();
+			my ($option) = $reasons{path_unknown} =~ /`(token_in\s+'body')`/ or die 'no option';
+			server("ADD $option");
+		},
+		after => sub { server('DROP token_in') } },
+	version_dead => {
+		fault => sub { refuse_all(code => 2635); server("ADD api_version 'v25.0'") },
+		deed => sub { accept_all(); prescribed('version_dead', 'ALTER SERVER', 'sales') },
+		after => sub { server('DROP api_version') } },
+	option_missing => {
+		fault => sub {
+			$crm->sql("SET allow_system_table_mods = on;
+				UPDATE pg_foreign_server SET srvoptions = array_remove(srvoptions, 'lead_event_source=Odoo')
+				WHERE srvname = 'sales'");
+		},
+		deed => sub { server("ADD lead_event_source 'Odoo'") } },
+	paused => { fault => \&pause, deed => sub { $crm->sql("SELECT capi_resume('sales')") } },
+	host_not_allowed => {
+		fault => sub { $crm->sql("ALTER SYSTEM SET crm_capi.hosts = 'elsewhere'; SELECT pg_reload_conf()") },
+		deed => sub { prescribed('host_not_allowed', 'ALTER SYSTEM', "'$host'") },
+		after => sub { $crm->sql('ALTER SYSTEM RESET crm_capi.hosts; SELECT pg_reload_conf()') } },
+	cancelled => {
+		fault => \&pause, then => 'SELECT capi_cancel(ARRAY[%I])',
+		deed => sub { $crm->sql("SELECT capi_retry(ARRAY[$_[0]]); SELECT capi_resume('sales')") } },
+	condition_false => {
+		fault => \&pause, sends => $waits_for_condition,
+		then => "UPDATE %T SET data = 'no'; SELECT capi_resume('sales')",
+		deed => sub { $crm->sql("UPDATE t_condition_false SET data = 'yes'; SELECT capi_retry(ARRAY[$_[0]])") } },
+	condition_unknown => {
+		fault => \&pause, sends => $waits_for_condition,
+		then => "ALTER TABLE %T RENAME TO renamed; SELECT capi_resume('sales')",
+		deed => sub { $crm->sql("ALTER TABLE renamed RENAME TO t_condition_unknown; SELECT capi_retry(ARRAY[$_[0]])") } });
+
 # --- Entries whose fault another test makes, and sees mended or told
 
 my %elsewhere = (
-	event_time_too_old => 'expected/retry_parked.out', # nothing can be done
-	consent_unusable => 'expected/consent.out',
 	value_unreadable => 'expected/watch_guard.out',
 	custom_data_unreadable => 'test/t/052_encodings.pl',
 	user_data_unreadable => 'expected/send_lead_event.out',
@@ -110,38 +199,15 @@ my %elsewhere = (
 	identity_type => 'expected/send_lead_event.out',
 	identity_insufficient => 'expected/watch_data.out',
 	lead_id_conflict => 'expected/send_lead_event.out',
-	deadline_passed => 'test/t/013_clock.pl',
 	doubt_too_old => 'test/t/077_pacing_and_doubt.pl',
-	cancelled => 'test/t/005_history.pl',
-	condition_false => 'test/sql/recheck.sql',
-	condition_unknown => 'test/sql/recheck.sql',
 	stage_reached => 'test/t/040_watches.pl',
 	event_unreadable => 'test/t/059_unreadable_events.pl',
-	row_gone => 'expected/retry_parked.out',
-	judged_again => 'expected/retry_parked.out',
-	refused => 'test/t/033_exporter.pl',
-	not_connected => 'test/t/031_test_event.pl',
 	not_processed => 'test/t/070_request_size.pl',
-	connection_cut => 'test/t/070_request_size.pl',
-	server_error => 'test/t/075_outcomes.pl',
-	throttled => 'test/t/075_outcomes.pl',
-	usage_high => 'test/unit/pacing_test.cpp',
-	answer_unreadable => 'test/t/075_outcomes.pl',
-	count_mismatch => 'test/t/075_outcomes.pl',
-	request_too_large => 'test/t/070_request_size.pl',
 	shipper_stopped => 'test/t/061_backups.pl',
 	withheld => 'test/t/053_stops.pl',
 	stalled => 'test/t/054_stall.pl',
-	token_missing => 'test/sql/views.sql',
-	token_refused => 'test/t/075_outcomes.pl',
-	permission_missing => 'test/t/075_outcomes.pl',
-	dataset_unknown => 'test/t/075_outcomes.pl',
-	path_unknown => 'test/t/071_api_versions.pl',
-	version_dead => 'test/t/075_outcomes.pl',
-	option_missing => 'test/unit/dispatcher_test.cpp',
-	paused => 'test/sql/views.sql',
-	cloned => 'test/t/064_copies.pl',
-	host_not_allowed => 'test/t/065_hosts.pl');
+	usage_high => 'test/unit/pacing_test.cpp',
+	cloned => 'test/t/064_copies.pl');
 
 my %checked_in = (
 	(map { $_ => 'test/t/030_doctor.pl' } qw(preload launcher shipper datasets watches options mode token token_file
@@ -150,7 +216,8 @@ my %checked_in = (
 	(map { $_ => 'expected/doctor_sources.out' } qw(lead_copies rounded_lead_ids)),
 	(map { $_ => 'expected/operate.out' } qw(daily_upload lead_volume)),
 	host => 'test/t/065_hosts.pl', workers => 'test/unit/checkup_test.cpp', slots => 'test/t/072_turns.pl', origin => 'test/t/060_schema_copies.pl',
-	request_size => 'test/t/070_request_size.pl', conditions => 'test/t/057_conditions.pl', dropped_values => 'test/t/030_doctor.pl');
+	request_size => 'test/t/070_request_size.pl', conditions => 'test/t/057_conditions.pl',
+	restored_rows => 'test/t/067_owner_backups.pl', dropped_values => 'test/t/030_doctor.pl');
 
 my $root = "$ENV{TESTDIR}/..";
 
@@ -161,21 +228,23 @@ sub names_it
 	return -e "$root/$file" && slurp_file("$root/$file") =~ /\b(?:$entry|k$camel)\b/;
 }
 
+# Four more are carried out at the end, each in its own way.
+my %apart = map { $_ => 1 } qw(event_time_too_old deadline_passed row_gone judged_again);
+
 # --- Every entry has its test
 
-my $crm = CrmCapi->new('runbook');
 my %texts = map { split /\|/, $_, 2 } split /\n/, $crm->sql('SELECT reason_code, reason FROM capi_reasons()');
 is_deeply([ sort keys %reasons ], [ sort keys %texts ], 'the runbook has a section for each reason code');
 for my $reason (sort keys %reasons)
 {
-	next if $carried_out{$reason};
+	next if $carried_out{$reason} || $by_deed{$reason} || $apart{$reason};
 	my $file = $elsewhere{$reason};
 	ok($file && (names_it($file, $reason) || slurp_file("$root/$file") =~ /\Q$texts{$reason}\E/),
 		"$reason has a test" . ($file ? " in $file" : ''));
 }
 ok($checked_in{$_} && names_it($checked_in{$_}, $_) || $_ eq 'workers' && $checked_in{$_}, "check $_ has a test")
   for sort keys %checks;
-is_deeply([ grep { !$reasons{$_} } keys %carried_out, keys %elsewhere ], [], 'and no test is of an entry that is gone');
+is_deeply([ grep { !$reasons{$_} } keys %carried_out, keys %by_deed, keys %apart, keys %elsewhere ], [], 'and no test is of an entry that is gone');
 is_deeply([ grep { !$checks{$_} } keys %checked_in ], [], 'nor of a check that is gone');
 
 # --- Carried out
@@ -202,5 +271,64 @@ for my $reason (sort keys %carried_out)
 		"$reason: and the old one says what became of it");
 	$crm->sql("SELECT capi_cancel(ARRAY[$parked]); DROP TABLE $table");
 }
+
+for my $reason (sort keys %by_deed)
+{
+	my %entry = %{ $by_deed{$reason} };
+	my $lead = 323456789012300 + $number++;
+	my $fill = sub {
+		my ($sql, $event) = @_;
+		$sql =~ s/%T/t_$reason/g;
+		$sql =~ s/%L/$lead/g;
+		$sql =~ s/%I/$event/g if $event;
+		return $sql;
+	};
+	my $words = $texts{$reason} =~ s/'/''/gr;
+	$entry{fault}->();
+	$crm->sql($fill->($entry{sends} // "SELECT capi_send_lead_event(%L, 'sent', dataset => 'sales')"));
+	my $event = $crm->sql("SELECT max(id) FROM capi_events WHERE lead_id = $lead");
+	$crm->sql($fill->($entry{then}, $event)) if $entry{then};
+	ok( $crm->until_true("SELECT EXISTS (SELECT FROM capi_events WHERE id = $event AND reason_code = '$reason')
+	                      OR EXISTS (SELECT FROM capi_requests WHERE events \@> ${event}::bigint AND reason LIKE '$words%')
+	                      OR EXISTS (SELECT FROM capi_status WHERE dataset = 'sales' AND reason LIKE '$words%')"),
+		"$reason: it is told");
+	$entry{deed}->($event) if $entry{deed};
+	ok( $crm->until_true("SELECT bool_and(status = 'delivered') FROM capi_events
+	                      WHERE lead_id = $lead AND status <> 'cancelled'"),
+		"$reason: after what the page says the event arrives");
+	ok($crm->until_true("SELECT health = 'ok' FROM capi_status WHERE dataset = 'sales'"), "$reason: and the dataset is well");
+	$entry{after}->() if $entry{after};
+	$endpoint->script();
+}
+
+# --- What cannot be brought to Meta any more, and harms nothing
+
+$crm->sql("CREATE TABLE late ($columns); SELECT capi_watch('late', 'fb', 'stage', 'sales', 'at');
+           INSERT INTO late VALUES (1, '423456789012301', 'new', now() - interval '8 days'), (2, '423456789012302', 'new', now())");
+ok($crm->until_true("SELECT bool_and(status = CASE lead_id WHEN 423456789012302 THEN 'delivered' ELSE 'parked' END)
+                     FROM capi_events WHERE lead_id IN (423456789012301, 423456789012302)"),
+	'event_time_too_old: it is parked, and what stands beside it goes');
+is($crm->sql('SELECT reason_code FROM capi_events WHERE lead_id = 423456789012301'), 'event_time_too_old', 'for that reason');
+pause();
+$crm->sql("SELECT capi_send_lead_event(423456789012303, 'late', now() - interval '7 days' + interval '3 seconds', 'sales')");
+ok($crm->until_true("SELECT status = 'expired' AND reason_code = 'deadline_passed' FROM capi_events WHERE lead_id = 423456789012303"),
+	'deadline_passed: it expires while nothing is sent');
+$crm->until_true("SELECT event_time < now() - interval '7 days' FROM capi_events WHERE lead_id = 423456789012303");
+is($crm->sql("SELECT capi_retry(array_agg(id)) FROM capi_undelivered WHERE reason_code IN ('deadline_passed', 'event_time_too_old')"),
+	0, 'and nothing can bring such events to Meta');
+$crm->sql("SELECT capi_resume('sales')");
+
+# --- A row that is gone
+
+$crm->sql("CREATE TABLE gone ($columns); SELECT capi_watch('gone', 'fb', 'stage', 'sales');
+           INSERT INTO gone VALUES (1, 'none', 'new'); DELETE FROM gone");
+$crm->sql($generally);
+my $gone = $crm->sql("SELECT max(id) FROM capi_events WHERE status = 'parked' AND reason_code = 'row_gone'");
+isnt($gone, '', 'row_gone: an event whose row was deleted cannot be judged again');
+like($reasons{row_gone}, qr/`capi_cancel` gives the event up/, 'the page says who gives it up');
+is($crm->sql("SELECT capi_cancel(ARRAY[$gone])"), 1, 'and it is given up');
+is($crm->sql("SELECT status FROM capi_events WHERE id = $gone"), 'cancelled', 'for good');
+cmp_ok($crm->sql("SELECT count(*) FROM capi_events WHERE status = 'cancelled' AND reason_code = 'judged_again'"),
+	'>', 0, 'judged_again: what was judged again is done with');
 
 done_testing();

@@ -7,9 +7,9 @@ package CrmCapi;
 use strict;
 use warnings FATAL => 'all';
 
-use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Query;
 use StandIn;
 use Test::More;
 use Time::HiRes;
@@ -25,7 +25,7 @@ sub new
 {
 	my ($class, $name, %options) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
-	$node->init;
+	initialise($node);
 	# Statements are not logged: they are not ours to hide, and hold tokens.
 	$node->append_conf('postgresql.conf', "log_statement = none\nautovacuum_naptime = 1d\n");
 	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'crm_capi'\n")
@@ -45,6 +45,21 @@ sub new
 	return $self;
 }
 
+# The first server of a test is a copy of one that all tests share, which takes a fraction of initdb. The
+# others are made: servers differ in their system identifiers.
+sub initialise
+{
+	my ($node) = @_;
+	my $original = \&PostgreSQL::Test::Utils::system_or_bail;
+	my $copy = sub {
+		$original->($_[0] eq 'initdb' ? ('cp', '-a', $ENV{SERVER_TEMPLATE}, $node->data_dir) : @_);
+	};
+	no warnings 'redefine';
+	local *PostgreSQL::Test::Utils::system_or_bail = @worlds == 0 ? $copy : $original;
+	$node->init;
+	return;
+}
+
 # The same CRM on another server: a standby, or a copy.
 sub on
 {
@@ -57,39 +72,51 @@ sub on
 sub node { return $_[0]->{node}; }
 sub endpoint { return $_[0]->{endpoint}; }
 
+# Each call is a session of its own. What is one plain question needs no psql.
 sub sql
 {
 	my ($self, $sql, $database) = @_;
-	return $self->node->safe_psql($database // 'postgres', $sql);
+	$database //= 'postgres';
+	return $self->node->safe_psql($database, $sql) unless $sql =~ /\A\s*SELECT\b[^;]*\z/;
+	my ($session, $error) = Query::connect($self->node->connstr($database));
+	my $answer;
+	($answer, $error) = Query::ask($session, $sql) if $session;
+	$session->disconnect if $session;
+	die "error running SQL: '$error' with '$sql'" unless defined $answer;
+	return $answer;
 }
 
-# Waits until the condition is met; false if it is not within so many seconds.
+# Waits until the condition is met; false if it is not within so many seconds. It is looked at $times
+# times a second.
 sub wait_until
 {
-	my ($self, $condition, $seconds) = @_;
-	for (1 .. 10 * ($seconds // $PostgreSQL::Test::Utils::timeout_default))
+	my ($self, $condition, $seconds, $times) = @_;
+	$times //= 10;
+	for (1 .. $times * ($seconds // $PostgreSQL::Test::Utils::timeout_default))
 	{
 		return 1 if $condition->();
-		Time::HiRes::usleep(100_000);
+		Time::HiRes::usleep(1_000_000 / $times);
 	}
 	return 0;
 }
 
-# Waits until the query says t. Also while the server restarts: unlike poll_query_until this writes
-# nothing to psql, which may be gone already: that would be a broken pipe.
+# Waits until the query says t. Also while the server restarts: then it is asked in another session.
 sub until_true
 {
 	my ($self, $query, $database) = @_;
-	my @command =
-	  ('psql', '-XAt', '-d', $self->node->connstr($database // 'postgres'), '-c', $query);
-	my ($stdout, $stderr);
+	my ($session, $answer, $error);
 	my $says_t = sub {
-		IPC::Run::run(\@command, '<', \undef, '>', \$stdout, '2>', \$stderr);
-		return $stdout eq "t\n" && $stderr eq '';
+		($session, $error) = Query::connect($self->node->connstr($database // 'postgres'))
+		  unless $session;
+		return 0 unless $session;
+		($answer, $error) = Query::ask($session, $query);
+		$session = undef if defined $error;
+		return defined $answer && $answer eq 't';
 	};
-	return 1 if $self->wait_until($says_t);
-	diag "never true: $query\nin the end: $stdout$stderr";
-	return 0;
+	my $is_true = $self->wait_until($says_t, undef, 25);
+	$session->disconnect if $session;
+	diag "never true: $query\nin the end: " . ($error // $answer) unless $is_true;
+	return $is_true;
 }
 
 # A dataset at the stand-in, with its token. %options: further options of the server. No request that

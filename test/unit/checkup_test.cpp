@@ -129,6 +129,8 @@ TEST(CheckupTest, TheServer) {
          Check::kConditions, CheckStatus::kError},
         {"nobody can check", [](ServerFacts* f) { f->conditions.lacks_workers = true; },
          Check::kConditions, CheckStatus::kError},
+        {"rows lie in a door", [](ServerFacts* f) { f->doors = "capi_dumped_event_log"; },
+         Check::kRestoredRows, CheckStatus::kError},
     };
     for (const auto& row : rows) {
         ServerFacts facts = GoodServer();

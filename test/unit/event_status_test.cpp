@@ -55,6 +55,19 @@ TEST(EventStatus, OfAnOwedEventSaysWhatItWaitsFor) {
     }
 }
 
+TEST(EventStatus, SaysWhetherItDependsOnTheDataset) {
+    for (const LatestRequest latest : kRequests) {
+        for (const Settled settled : {Settled::kNot, Settled::kParked, Settled::kExpired,
+                                      Settled::kCancelled, Settled::kRetry}) {
+            for (const bool is_in_doubt : {false, true}) {
+                const EventFacts facts{latest, settled, is_in_doubt};
+                EXPECT_EQ(DependsOnDataset(facts),
+                          EventStatus(facts, true) != EventStatus(facts, false));
+            }
+        }
+    }
+}
+
 TEST(EventStatus, ReadsTheWordsOfTheTables) {
     for (const LatestRequest latest : kRequests) {
         EXPECT_EQ(IsDelivered({latest, Settled::kNot, false}),

@@ -79,6 +79,9 @@ TEST(RequestMap, TellsTheLatestRequestAndCountsAttempts) {
     EXPECT_EQ(map.Find(2), (EventRequests{3, 3, 2, true}));
     EXPECT_EQ(map.Find(4), (EventRequests{1, 1, 1, true}));
     EXPECT_EQ(map.Find(10), (EventRequests{3, 3, 2, true}));
+    EXPECT_EQ(map.Find(1).place, 2);
+    EXPECT_EQ(map.Find(4).place, 0);
+    EXPECT_EQ(map.Find(11).place, -1);
 }
 
 TEST(RequestMap, AgreesWithASearchThroughAllRequests) {

@@ -25,6 +25,8 @@ constexpr CheckText kTable[] = {
      "Raise crm_capi.max_shippers, and max_worker_processes with it."},
     {Check::kConditions, "conditions",
      "See what the condition waits for; crm_capi.condition_timeout limits its time."},
+    {Check::kRestoredRows, "restored_rows",
+     "SELECT capi_restore_rows() puts them into the tables; pg_restore --disable-triggers has left them there."},
     {Check::kDatasets, "datasets",
      "Use CREATE SERVER ... FOREIGN DATA WRAPPER crm_capi to create a dataset."},
     {Check::kOrigin, "origin",
@@ -218,6 +220,18 @@ void JudgeConditions(const ConditionFacts& facts, Findings* findings) {
     findings->push_back(std::move(finding));
 }
 
+// What a restore without triggers has left lying: events among it that nobody sends.
+void JudgeRestoredRows(const std::string& doors, Findings* findings) {
+    const bool are_empty = doors.empty();
+    findings->push_back(
+        {kServer,
+         Check::kRestoredRows,
+         are_empty ? CheckStatus::kOk : CheckStatus::kError,
+         are_empty ? "No restored row waits to be put into its table."
+                   : "Restored rows are not in the tables yet; they lie in " + doors + '.',
+         {}});
+}
+
 // For what there should be at least one of; `none` is said if there is none.
 void JudgeCount(Check check, int count, const char* none, Findings* findings) {
     const bool is_none = count == 0;
@@ -271,6 +285,7 @@ void JudgeServer(const ServerFacts& facts, Findings* findings) {
     JudgeWorkers(facts.workers, findings);
     JudgeSlots(facts.slots, findings);
     JudgeConditions(facts.conditions, findings);
+    JudgeRestoredRows(facts.doors, findings);
     JudgeCount(Check::kDatasets, facts.datasets, "There is no dataset.", findings);
     JudgeCount(Check::kWatches, facts.watches,
                "No table is watched: only capi_send_lead_event() brings events.", findings);

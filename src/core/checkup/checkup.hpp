@@ -27,6 +27,7 @@ enum class Check {
     kWorkers,
     kSlots,
     kConditions,
+    kRestoredRows,
     kDatasets,
     kOrigin,
     kOptions,
@@ -124,9 +125,10 @@ struct ServerFacts {
     WorkerFacts workers;
     SlotFacts slots;
     ConditionFacts conditions;
+    std::string doors;  // for dumps, in which rows lie; empty = there are none
 };
 
-// Appends one finding each about preload, launcher, shipper, datasets and watches.
+// Appends a finding for each check from kPreload to kDatasets, and for kWatches.
 void JudgeServer(const ServerFacts& facts, Findings* findings);
 
 // ---- A dataset as it is set and as it fares ----

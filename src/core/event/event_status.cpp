@@ -21,6 +21,11 @@ bool IsDelivered(const EventFacts& facts) {
     return facts.latest == LatestRequest::kDelivered || facts.latest == LatestRequest::kDryRun;
 }
 
+bool DependsOnDataset(const EventFacts& facts) {
+    return !IsDelivered(facts) && facts.latest != LatestRequest::kUnderWay && !facts.is_in_doubt &&
+           (facts.settled == Settled::kNot || facts.settled == Settled::kRetry);
+}
+
 std::string_view EventStatus(const EventFacts& facts, bool waits_for_dataset) {
     if (IsDelivered(facts)) {
         return facts.latest == LatestRequest::kDelivered ? "delivered" : "dry_run";

@@ -24,6 +24,10 @@ struct EventFacts {
 // Whether Meta has it, or a dry run has had it: whatever else was decided meanwhile.
 bool IsDelivered(const EventFacts& facts);
 
+// Whether the health of its dataset decides: it is owed, nothing is under way, and none may have
+// delivered it.
+bool DependsOnDataset(const EventFacts& facts);
+
 // "pending", "sending", "retry", "held", "in_doubt", "delivered", "dry_run", "parked", "expired" or
 // "cancelled". `waits_for_dataset`: its dataset is held or paused.
 std::string_view EventStatus(const EventFacts& facts, bool waits_for_dataset);

@@ -91,7 +91,7 @@ EventRequests RequestMap::Find(int64_t event) const {
         return {};
     }
     const RequestTraits& latest = requests_[run->latest];
-    return {latest.id, latest.state, run->attempts, run->is_in_doubt != 0};
+    return {latest.id, latest.state, run->attempts, run->is_in_doubt != 0, run->latest};
 }
 
 }  // namespace crm_capi

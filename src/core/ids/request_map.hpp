@@ -27,6 +27,7 @@ struct EventRequests {
     int state = 0;       // of the latest request
     int attempts = 0;
     bool is_in_doubt = false;  // one of them is
+    int32_t place = -1;        // of the latest request, in the order in which they were added
 };
 
 class RequestMap {

@@ -10,8 +10,14 @@ namespace crm_capi {
 
 namespace {
 
-void (*looks[4])(Node* statement);
-int look_count = 0;
+/* Who wants to look. */
+struct Looks {
+    void (*list[4])(Node* statement);
+    int count;
+};
+
+Looks before = {};
+Looks after = {};
 ProcessUtility_hook_type previous_hook = nullptr;
 
 /* ProcessUtility_hook. */
@@ -23,9 +29,24 @@ process_utility(PlannedStmt* plan, const char* query, bool read_only_tree,
 {
     const ProcessUtility_hook_type next = previous_hook ? previous_hook : standard_ProcessUtility;
 
-    for (int i = look_count - 1; i >= 0; i--)
-        looks[i](plan->utilityStmt);
+    for (int i = before.count - 1; i >= 0; i--)
+        before.list[i](plan->utilityStmt);
     next(plan, query, read_only_tree, context, parameters, environment, destination, completion);
+    for (int i = 0; i < after.count; i++)
+        after.list[i](plan->utilityStmt);
+}
+
+/* Hooks in at the first one. */
+void
+add_look(Looks* looks, void (*look)(Node* statement))
+{
+    if (looks->count == static_cast<int>(lengthof(looks->list)))
+        elog(ERROR, "too many want to look at utility statements");
+    if (before.count == 0 && after.count == 0) {
+        previous_hook = ProcessUtility_hook;
+        ProcessUtility_hook = process_utility;
+    }
+    looks->list[looks->count++] = look;
 }
 
 }  // namespace
@@ -33,13 +54,13 @@ process_utility(PlannedStmt* plan, const char* query, bool read_only_tree,
 void
 before_utility(void (*look)(Node* statement))
 {
-    if (look_count == static_cast<int>(lengthof(looks)))
-        elog(ERROR, "too many want to look at utility statements");
-    if (look_count == 0) {
-        previous_hook = ProcessUtility_hook;
-        ProcessUtility_hook = process_utility;
-    }
-    looks[look_count++] = look;
+    add_look(&before, look);
+}
+
+void
+after_utility(void (*look)(Node* statement))
+{
+    add_look(&after, look);
 }
 
 }  // namespace crm_capi

@@ -18,6 +18,7 @@
 #include "pg/catalog/dataset_settings.hpp"
 #include "pg/catalog/origin.hpp"
 #include "pg/functions/dropped_values.hpp"
+#include "pg/functions/dump_doors.hpp"
 #include "pg/functions/parked_share.hpp"
 #include "pg/functions/service.hpp"
 #include "pg/queue/event_log.hpp"
@@ -103,6 +104,8 @@ gather_server(Oid schema, Checkup* checkup)
     const char* const host = host_name();
     call_cpp("note the host", [&] { facts->host = host; });
     gather_conditions(&facts->conditions);
+    const char* const doors = doors_with_rows(schema);
+    call_cpp("note doors with rows", [&] { facts->doors = doors; });
 }
 
 /* Who may read the file of the token, if there is one. */
@@ -311,6 +314,7 @@ gather_funnels(Oid schema, Checkup* checkup)
         " WHERE e.id BETWEEN (SELECT first.id - 250000 FROM first)"
         " AND (SELECT first.id - 1 FROM first)"
         " AND e.dataset = ANY (ARRAY(SELECT rare.number FROM rare))"
+        " AND (SELECT count(*) > 0 FROM rare)"
         " ORDER BY e.id DESC LIMIT 10000),"
         " latest AS MATERIALIZED (SELECT e.id, e.dataset, e.event_time, e.enqueued_at,"
         " e.event_name COLLATE \"C\" AS event_name,"

@@ -5,9 +5,11 @@
  * (the install script says why). Which table is behind a door its name says. The rights that count
  * are those of the current user on that table.
  */
-#include "pg/base/pg_prelude.hpp"
+#include "pg/functions/dump_doors.hpp"
+
 #include "pg/base/results.hpp"
 #include "pg/base/row_insert.hpp"
+#include "pg/base/statement.hpp"
 
 extern "C" {
 #include "access/heapam.h"
@@ -16,6 +18,7 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(capi_dumped_rows);
 PG_FUNCTION_INFO_V1(capi_restore_row);
+PG_FUNCTION_INFO_V1(capi_restore_rows);
 }
 
 namespace crm_capi {
@@ -26,6 +29,11 @@ namespace {
 constexpr BlockNumber kBlocksOfStripe = 256;
 
 constexpr const char* kDoorPrefix = "capi_dumped_";
+/* All of them, what others refer to first. */
+constexpr const char* kDoors[] = {
+    "capi_dumped_dataset",     "capi_dumped_event_log",      "capi_dumped_settlement",
+    "capi_dumped_request_log", "capi_dumped_cursor",         "capi_dumped_counter",
+    "capi_dumped_tombstone",   "capi_dumped_watch_approval", "capi_dumped_reached_stage"};
 constexpr const char* kApprovals = "capi_watch_approval";
 
 /* The table behind the door. */
@@ -140,7 +148,48 @@ restore_row(Oid table, HeapTuple row, TupleDesc columns)
                         errhint("Restore into a database whose queue is empty.")));
 }
 
+/* Whether rows lie in the door. */
+bool
+has_rows(Oid schema, const char* door)
+{
+    Parameters none = {};
+
+    execute_once(schema, psprintf("SELECT EXISTS (SELECT FROM @.%s)", door), &none, SPI_OK_SELECT);
+    return result_bool(0, 1);
+}
+
+/* Puts what lies in the door into its table, and returns how many rows that were. Whoever has left
+ * them there had switched the trigger off, and may have left it so, or firing less than always. */
+int64
+empty_door(Oid schema, const char* door)
+{
+    Parameters none = {};
+
+    execute_once(schema, psprintf("ALTER TABLE @.%s ENABLE ALWAYS TRIGGER capi_restore", door),
+                 &none, SPI_OK_UTILITY);
+    execute_once(schema,
+                 psprintf("WITH lying AS (DELETE FROM @.%s RETURNING *),"
+                          " put AS (INSERT INTO @.%s SELECT * FROM lying)"
+                          " SELECT count(*) FROM lying",
+                          door, door),
+                 &none, SPI_OK_SELECT);
+    return result_int8(0, 1);
+}
+
 }  // namespace
+
+const char*
+doors_with_rows(Oid schema)
+{
+    StringInfoData list;
+
+    initStringInfo(&list);
+    for (const char* const door : kDoors) {
+        if (has_rows(schema, door))
+            appendStringInfo(&list, "%s%s", list.len > 0 ? ", " : "", door);
+    }
+    return list.data;
+}
 
 }  // namespace crm_capi
 
@@ -183,5 +232,21 @@ capi_restore_row(PG_FUNCTION_ARGS)
 
     check_right(table, data);
     restore_row(table, data->tg_trigtuple, RelationGetDescr(data->tg_relation));
-    PG_RETURN_POINTER(nullptr);
+    return static_cast<Datum>(0); /* NULL, as a row trigger that keeps nothing returns it */
+}
+
+/* The rights that count are asked for by EXECUTE; within, they are those of the tables' owner. */
+extern "C" Datum
+capi_restore_rows(PG_FUNCTION_ARGS)
+{
+    const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+    int64 count = 0;
+
+    SPI_connect();
+    for (const char* const door : kDoors) {
+        if (has_rows(schema, door))
+            count += empty_door(schema, door);
+    }
+    SPI_finish();
+    PG_RETURN_INT64(count);
 }

@@ -13,6 +13,7 @@
 #include "pg/catalog/dataset_settings.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/queue/log_reader.hpp"
+#include "pg/queue/reason_words.hpp"
 #include "pg/shared/slots.hpp"
 #include "pg/shared/turn_clock.hpp"
 #include "pg/shared/wakeup.hpp"
@@ -136,20 +137,26 @@ capi_reasons(PG_FUNCTION_ARGS)
     PG_RETURN_NULL();
 }
 
+/* Views call it for each of their rows, and codes are few: what was made once is kept. */
 extern "C" Datum
 capi_reason(PG_FUNCTION_ARGS)
 {
+    FmgrInfo* const function = fcinfo->flinfo;
+
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
-    const text* const code = PG_GETARG_TEXT_PP(0);
-    const ReasonText& reason = Describe(ReasonFromCode(text_view(code)));
-    if (reason.reason == Reason::kNone)
+    if (function->fn_extra == nullptr) {
+        auto* const words = static_cast<ReasonWords*>(
+            MemoryContextAllocZero(function->fn_mcxt, sizeof(ReasonWords)));
+        words->memory = function->fn_mcxt;
+        function->fn_extra = words;
+    }
+    text* const made = reason_for_people(
+        find_reason_word(static_cast<ReasonWords*>(function->fn_extra), PG_GETARG_TEXT_PP(0)),
+        PG_ARGISNULL(1) ? nullptr : PG_GETARG_TEXT_PP(1));
+    if (made == nullptr)
         PG_RETURN_NULL();
-    if (PG_ARGISNULL(1))
-        PG_RETURN_TEXT_P(make_text(reason.text));
-    PG_RETURN_TEXT_P(
-        cstring_to_text(psprintf("%.*s: %s", static_cast<int>(reason.text.size()),
-                                 reason.text.data(), text_to_cstring(PG_GETARG_TEXT_PP(1)))));
+    PG_RETURN_TEXT_P(made);
 }
 
 extern "C" Datum capi_shipper_pid([[maybe_unused]] PG_FUNCTION_ARGS)

@@ -123,7 +123,7 @@ read_stage_event(const TableReading& reading, const Datasets& datasets, const Re
 void
 count_events(Oid schema, const Datasets& datasets, StageTally* tally)
 {
-    const RequestMap* const requests = read_all_requests(schema);
+    const RequestMap* const requests = read_all_requests(schema, nullptr)->map;
     TableReading reading = begin_reading(relations_in(schema)->event_log);
 
     while (next_row(&reading)) {

@@ -1,10 +1,7 @@
 /*
- * all_events.cpp - what requests and settlements say of all events, read once for a query that asks
- * for many of them.
+ * all_events.cpp - every request, read once for a query that asks for many events.
  */
 #include "pg/queue/all_events.hpp"
-
-#include <algorithm>
 
 #include "pg/base/multirange.hpp"
 #include "pg/base/owned.hpp"
@@ -15,9 +12,48 @@ namespace crm_capi {
 
 namespace {
 
+/* What the views tell of a request that has not delivered its events; of others they tell the time
+ * alone. Details may be long: they are kept for those requests only. */
+Ending
+read_ending(const TableReading& reading, bool has_delivered, ReasonWords* words)
+{
+    Ending ending = {};
+    bool isnull;
+
+    const Datum finished = slot_getattr(reading.slot, request_log_column::kFinishedAt, &isnull);
+    if (!isnull)
+        ending.at = DatumGetTimestampTz(finished);
+    const Datum next = slot_getattr(reading.slot, request_log_column::kNextAttemptAt, &isnull);
+    if (!isnull)
+        ending.next_attempt_at = DatumGetTimestampTz(next);
+    const Datum code = slot_getattr(reading.slot, request_log_column::kReasonCode, &isnull);
+    if (isnull || has_delivered)
+        return ending;
+    ending.reason = find_reason_word(words, DatumGetTextPP(code));
+    const Datum detail = slot_getattr(reading.slot, request_log_column::kDetail, &isnull);
+    if (!isnull) {
+        const MemoryContext before = MemoryContextSwitchTo(words->memory);
+        ending.detail = DatumGetTextPCopy(detail);
+        MemoryContextSwitchTo(before);
+    }
+    return ending;
+}
+
+/* Appends to the endings, which lie in the memory of the requests. */
+void
+add_ending(AllRequests* all, const Ending& ending)
+{
+    if (all->count == all->room) {
+        all->room *= 2;
+        all->endings = static_cast<Ending*>(
+            repalloc_huge(all->endings, sizeof(Ending) * static_cast<Size>(all->room)));
+    }
+    all->endings[all->count++] = ending;
+}
+
 /* The row of a request. */
 void
-add_request(const TableReading& reading, RequestMap* map)
+add_request(const TableReading& reading, AllRequests* all, ReasonWords* words)
 {
     bool isnull;
     bool is_under_way;
@@ -29,82 +65,39 @@ add_request(const TableReading& reading, RequestMap* map)
     const int count = read_ranges(events, &ranges);
     const LatestRequest state =
         is_under_way ? LatestRequest::kUnderWay : LatestRequestFromOutcome(outcome);
+    const bool has_delivered =
+        state == LatestRequest::kDelivered || state == LatestRequest::kDryRun;
 
+    if (words != nullptr)
+        add_ending(all, read_ending(reading, has_delivered, words));
     call_cpp("note a request", [&] {
-        map->AddRequest({id, outcome != "held", outcome == "in_doubt", static_cast<int>(state)});
+        all->map->AddRequest(
+            {id, outcome != "held", outcome == "in_doubt", static_cast<int>(state)});
         for (int i = 0; i < count; i++)
-            map->AddRange(ranges[i]);
+            all->map->AddRange(ranges[i]);
     });
-}
-
-/* The order of the list. */
-bool
-is_earlier(const SettledEvent& a, const SettledEvent& b)
-{
-    return a.event < b.event;
 }
 
 }  // namespace
 
-RequestMap*
-read_all_requests(Oid schema)
+AllRequests*
+read_all_requests(Oid schema, ReasonWords* words)
 {
-    auto* const map = make_owned<RequestMap>();
+    constexpr int64 kFirstRoom = 1024;
+    auto* const all = static_cast<AllRequests*>(palloc0(sizeof(AllRequests)));
+
+    all->map = make_owned<RequestMap>();
+    all->room = kFirstRoom;
+    all->endings = static_cast<Ending*>(palloc(sizeof(Ending) * kFirstRoom));
     TableReading reading = begin_reading(relations_in(schema)->request_log);
-
     while (next_row(&reading)) {
         const MemoryContext before = MemoryContextSwitchTo(reading.row_memory);
-        add_request(reading, map);
+        add_request(reading, all, words);
         MemoryContextSwitchTo(before);
     }
     end_reading(&reading);
-    call_cpp("put requests together", [&] { map->Finish(); });
-    return map;
-}
-
-SettledEvents
-read_all_settlements(Oid schema)
-{
-    int64 room = 1024;
-    SettledEvents all = {static_cast<SettledEvent*>(palloc(sizeof(SettledEvent) * room)), 0, 0};
-    TableReading reading = begin_reading(relations_in(schema)->settlement);
-    bool isnull;
-
-    while (next_row(&reading)) {
-        if (all.count == room) {
-            room *= 2;
-            all.list = static_cast<SettledEvent*>(
-                repalloc_huge(all.list, sizeof(SettledEvent) * static_cast<Size>(room)));
-        }
-        const MemoryContext before = MemoryContextSwitchTo(reading.row_memory);
-        all.list[all.count++] = {
-            DatumGetInt64(slot_getattr(reading.slot, settlement_column::kEvent, &isnull)),
-            SettledFromStatus(text_of(reading, settlement_column::kStatus))};
-        MemoryContextSwitchTo(before);
-    }
-    end_reading(&reading);
-    if (!std::is_sorted(all.list, all.list + all.count, is_earlier))
-        std::sort(all.list, all.list + all.count, is_earlier);
+    call_cpp("put requests together", [&] { all->map->Finish(); });
     return all;
-}
-
-/* Events are mostly asked for in their order: the next one is where the last one was, or beside it.
- */
-Settled
-find_settled(SettledEvents* settlements, int64 event)
-{
-    SettledEvent* const end = settlements->list + settlements->count;
-    SettledEvent* place = settlements->list + settlements->last_found;
-    const auto lies_here = [&] {
-        return (place == end || place->event >= event) &&
-               (place == settlements->list || place[-1].event < event);
-    };
-
-    if (!lies_here() && (place == end || (++place, !lies_here())))
-        place = std::lower_bound(settlements->list, end, SettledEvent{event, Settled::kNot},
-                                 is_earlier);
-    settlements->last_found = place - settlements->list;
-    return place != end && place->event == event ? place->settled : Settled::kNot;
 }
 
 }  // namespace crm_capi

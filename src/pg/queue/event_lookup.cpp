@@ -6,9 +6,11 @@
  */
 #include "pg/queue/event_lookup.hpp"
 
+#include <algorithm>
+
 #include "pg/base/statement.hpp"
+#include "pg/base/table_reading.hpp"
 #include "pg/catalog/relations.hpp"
-#include "pg/queue/all_events.hpp"
 
 namespace crm_capi {
 
@@ -27,20 +29,27 @@ struct SnapshotMark {
     uint64 completions;
 };
 
+struct Datasets {
+    DatasetWait* list; /* by number; NULL = not read */
+    int count;
+};
+
 struct EventLookup {
     MemoryContext query; /* whose it is */
     MemoryContextCallback forget;
     EventLookup* next;
     Oid schema;
     SnapshotMark mark;
-    int asked;            /* events that were looked up one by one */
-    int64 event;          /* the latest that was asked for; 0 = none */
-    Wanted wanted;        /* what was asked about it */
-    KnownOfEvent known;   /* of that event */
-    MemoryContext memory; /* of what is below */
-    RequestMap* requests; /* NULL = not read */
-    SettledEvents settlements;
-    bool has_settlements;
+    int asked;             /* events that were looked up one by one */
+    int asked_rows;        /* likewise, of the log */
+    int64 event;           /* the latest that was asked for; 0 = none */
+    Wanted wanted;         /* what was asked about it */
+    KnownOfEvent known;    /* of that event */
+    MemoryContext memory;  /* of what is below */
+    AllRequests* requests; /* NULL = not read */
+    SettledBlocks settlements;
+    Datasets datasets;
+    ReasonWords words;
 };
 
 EventLookup* lookups = nullptr; /* of queries that are under way */
@@ -103,9 +112,15 @@ heed_snapshot(EventLookup* lookup)
     MemoryContextReset(lookup->memory);
     lookup->mark = mark;
     lookup->asked = 0;
+    lookup->asked_rows = 0;
     lookup->event = 0;
     lookup->requests = nullptr;
-    lookup->has_settlements = false;
+    lookup->words = {lookup->memory, nullptr};
+    lookup->settlements = {};
+    lookup->settlements.schema = lookup->schema;
+    lookup->settlements.memory = lookup->memory;
+    lookup->settlements.words = &lookup->words;
+    lookup->datasets = {nullptr, 0};
 }
 
 /* The one of the query that calls. */
@@ -126,9 +141,36 @@ lookup_of(FunctionCallInfo fcinfo)
     return lookup;
 }
 
+/* How it ended, from the first row of the latest result: a reason code, a detail, a time and that
+ * of the next attempt from this column on. Kept with the words. */
+Ending
+ending_result(int column, ReasonWords* words)
+{
+    const HeapTuple row = SPI_tuptable->vals[0];
+    const TupleDesc columns = SPI_tuptable->tupdesc;
+    const MemoryContext before = MemoryContextSwitchTo(words->memory);
+    Ending ending = {};
+    bool isnull;
+
+    Datum value = SPI_getbinval(row, columns, column, &isnull);
+    if (!isnull)
+        ending.reason = find_reason_word(words, DatumGetTextPP(value));
+    value = SPI_getbinval(row, columns, column + 1, &isnull);
+    if (!isnull)
+        ending.detail = DatumGetTextPCopy(value);
+    value = SPI_getbinval(row, columns, column + 2, &isnull);
+    if (!isnull)
+        ending.at = DatumGetTimestampTz(value);
+    value = SPI_getbinval(row, columns, column + 3, &isnull);
+    if (!isnull)
+        ending.next_attempt_at = DatumGetTimestampTz(value);
+    MemoryContextSwitchTo(before);
+    return ending;
+}
+
 /* The row that look_up_event() has found. */
 KnownOfEvent
-read_result()
+read_result(ReasonWords* words)
 {
     KnownOfEvent known = {};
     const char* const latest = result_text(0, 4);
@@ -140,21 +182,30 @@ read_result()
                          : strcmp(latest, "sending") == 0 ? LatestRequest::kUnderWay
                                                           : LatestRequestFromOutcome(latest);
     known.facts.settled = SettledFromStatus(result_text(0, 5));
+    known.request = ending_result(6, words);
+    known.settlement = ending_result(10, words);
     return known;
 }
 
 /* By the indexes. The functions that call this have no SET clause, which would cost more than they
  * do, so names are made to mean what they say here. */
 KnownOfEvent
-look_up_event(Oid schema, int64 event)
+look_up_event(Oid schema, int64 event, ReasonWords* words)
 {
     static Statement statement = {
-        "SELECT coalesce(max(q.id), 0), count(*) FILTER (WHERE q.outcome IS DISTINCT FROM 'held'),"
-        " coalesce(bool_or(q.outcome = 'in_doubt'), false),"
-        " coalesce((array_agg(CASE WHEN q.finished_at IS NULL THEN 'sending' ELSE q.outcome END"
-        " ORDER BY q.id DESC))[1], ''),"
-        " coalesce((SELECT s.status FROM @.capi_settlement s WHERE s.event = $1), '')"
-        " FROM @.capi_request_log q WHERE q.events @> $1",
+        "WITH tried AS MATERIALIZED (SELECT q.id, q.outcome, q.finished_at, q.reason_code, "
+        "q.detail,"
+        " q.next_attempt_at"
+        " FROM @.capi_request_log q WHERE q.events @> $1)"
+        " SELECT coalesce(l.id, 0),"
+        " (SELECT count(*) FROM tried t WHERE t.outcome IS DISTINCT FROM 'held'),"
+        " EXISTS (SELECT FROM tried t WHERE t.outcome = 'in_doubt'),"
+        " CASE WHEN l.finished_at IS NULL THEN 'sending' ELSE coalesce(l.outcome, '') END,"
+        " coalesce(s.status, ''), l.reason_code, l.detail, l.finished_at,"
+        " l.next_attempt_at, s.reason_code, s.detail, s.settled_at, NULL::timestamptz"
+        " FROM (SELECT) one"
+        " LEFT JOIN (SELECT * FROM tried t ORDER BY t.id DESC LIMIT 1) l ON true"
+        " LEFT JOIN @.capi_settlement s ON s.event = $1",
         nullptr, InvalidOid};
     Parameters parameters = {};
     const int settings = NewGUCNestLevel();
@@ -165,7 +216,7 @@ look_up_event(Oid schema, int64 event)
     const ActingUser caller = become_queue_owner(schema);
     SPI_connect();
     look_up(schema, &statement, &parameters);
-    const KnownOfEvent known = read_result();
+    const KnownOfEvent known = read_result(words);
     SPI_finish();
     become(caller);
     AtEOXact_GUC(true, settings);
@@ -177,41 +228,98 @@ KnownOfEvent
 find_among_all(EventLookup* lookup, int64 event, Wanted wanted)
 {
     KnownOfEvent known = {};
-    const EventRequests requests = lookup->requests->Find(event);
+    const EventRequests requests = lookup->requests->map->Find(event);
 
-    if (wanted == Wanted::kSettlementToo && !lookup->has_settlements) {
-        const MemoryContext before = MemoryContextSwitchTo(lookup->memory);
-        lookup->settlements = read_all_settlements(lookup->schema);
-        lookup->has_settlements = true;
-        MemoryContextSwitchTo(before);
-    }
     known.latest_request = requests.latest;
     known.attempts = requests.attempts;
     known.facts.is_in_doubt = requests.is_in_doubt;
-    if (requests.latest != 0)
+    if (requests.latest != 0) {
         known.facts.latest = static_cast<LatestRequest>(requests.state);
-    if (wanted == Wanted::kSettlementToo)
-        known.facts.settled = find_settled(&lookup->settlements, event);
+        known.request = lookup->requests->endings[requests.place];
+    }
+    if (wanted == Wanted::kRequests)
+        return known;
+    const SettledEvent* const settled = find_settled(&lookup->settlements, event);
+    if (settled != nullptr) {
+        known.facts.settled = settled->settled;
+        known.settlement = settled->ending;
+    }
     return known;
+}
+
+/* Whether the query does not ask for many. One that is planned in parallel does. */
+bool
+asks_for_few(int* asked)
+{
+    return !IsInParallelMode() && (*asked)++ < kFew;
 }
 
 /* One by one as long as few were asked for. */
 KnownOfEvent
 look_for(EventLookup* lookup, int64 event, Wanted wanted)
 {
-    if (lookup->requests == nullptr && lookup->asked++ < kFew)
-        return look_up_event(lookup->schema, event);
+    if (lookup->requests == nullptr && asks_for_few(&lookup->asked))
+        return look_up_event(lookup->schema, event, &lookup->words);
     if (lookup->requests == nullptr) {
         const MemoryContext before = MemoryContextSwitchTo(lookup->memory);
-        lookup->requests = read_all_requests(lookup->schema);
+        lookup->requests = read_all_requests(lookup->schema, &lookup->words);
         MemoryContextSwitchTo(before);
     }
     return find_among_all(lookup, event, wanted);
 }
 
+/* The row of a dataset. */
+DatasetWait
+read_dataset(const TableReading& reading, ReasonWords* words)
+{
+    DatasetWait wait = {};
+    bool isnull;
+    const std::string_view health = text_of(reading, dataset_column::kHealth);
+
+    wait.number = DatumGetInt32(slot_getattr(reading.slot, dataset_column::kNumber, &isnull));
+    wait.is_waiting = health == "held" || health == "paused";
+    const Datum code = slot_getattr(reading.slot, dataset_column::kReasonCode, &isnull);
+    if (!isnull)
+        wait.ending.reason = find_reason_word(words, DatumGetTextPP(code));
+    const Datum detail = slot_getattr(reading.slot, dataset_column::kDetail, &isnull);
+    if (!isnull)
+        wait.ending.detail = DatumGetTextPCopy(detail);
+    const Datum next = slot_getattr(reading.slot, dataset_column::kNextAttemptAt, &isnull);
+    if (!isnull)
+        wait.ending.next_attempt_at = DatumGetTimestampTz(next);
+    return wait;
+}
+
+/* The order of the list. */
+bool
+has_smaller_number(const DatasetWait& a, const DatasetWait& b)
+{
+    return a.number < b.number;
+}
+
+/* Every dataset that events were enqueued for; in current memory. */
+Datasets
+read_datasets(Oid schema, ReasonWords* words)
+{
+    int room = 16;
+    Datasets all = {static_cast<DatasetWait*>(palloc(sizeof(DatasetWait) * room)), 0};
+    TableReading reading = begin_reading(relations_in(schema)->dataset);
+
+    while (next_row(&reading)) {
+        if (all.count == room) {
+            room *= 2;
+            all.list = static_cast<DatasetWait*>(repalloc(all.list, sizeof(DatasetWait) * room));
+        }
+        all.list[all.count++] = read_dataset(reading, words);
+    }
+    end_reading(&reading);
+    std::sort(all.list, all.list + all.count, has_smaller_number);
+    return all;
+}
+
 }  // namespace
 
-KnownOfEvent
+const KnownOfEvent&
 known_of_event(FunctionCallInfo fcinfo, int64 event, Wanted wanted)
 {
     EventLookup* const lookup = lookup_of(fcinfo);
@@ -224,6 +332,31 @@ known_of_event(FunctionCallInfo fcinfo, int64 event, Wanted wanted)
     lookup->event = event;
     lookup->wanted = lookup->requests == nullptr ? Wanted::kSettlementToo : wanted;
     return lookup->known;
+}
+
+DatasetWait
+wait_of_dataset(FunctionCallInfo fcinfo, int32 number)
+{
+    EventLookup* const lookup = lookup_of(fcinfo);
+
+    if (lookup->datasets.list == nullptr) {
+        const MemoryContext before = MemoryContextSwitchTo(lookup->memory);
+        lookup->datasets = read_datasets(lookup->schema, &lookup->words);
+        MemoryContextSwitchTo(before);
+    }
+    const DatasetWait* const first = lookup->datasets.list;
+    const DatasetWait* const end = first + lookup->datasets.count;
+    const DatasetWait* const place =
+        std::lower_bound(first, end, DatasetWait{number, false, {}}, has_smaller_number);
+    return place != end && place->number == number ? *place : DatasetWait{};
+}
+
+LoggedRow
+logged_row_of(FunctionCallInfo fcinfo, int64 event)
+{
+    EventLookup* const lookup = lookup_of(fcinfo);
+
+    return find_logged_row(&lookup->settlements, event, asks_for_few(&lookup->asked_rows));
 }
 
 }  // namespace crm_capi

@@ -18,7 +18,41 @@ namespace crm_capi {
 
 namespace {
 
-/* Nothing can be sent after seven days. */
+/* Which of the given events can be owed as they are, and which have to be judged again: arrays of
+ * ids, in the caller's memory, NULL for none. Nothing can be sent after seven days. OFFSET 0 has
+ * events looked up by their ids, in order: the planner would rather read the whole log. */
+struct Chosen {
+    Datum to_owe;
+    Datum to_judge;
+};
+
+Chosen
+sort_out(Oid schema, Datum ids)
+{
+    Parameters parameters = {};
+
+    add(&parameters, INT8ARRAYOID, ids);
+    execute_once(schema,
+                 "SELECT array_agg(e.id) FILTER (WHERE NOT e.parked"
+                 " AND e.event_time > clock_timestamp() - interval '168 hours'),"
+                 " array_agg(e.id) FILTER (WHERE e.parked AND e.recheck ? 'table')"
+                 " FROM (SELECT DISTINCT id FROM unnest($1) id ORDER BY id) w CROSS JOIN LATERAL"
+                 " (SELECT * FROM @.capi_event_log l WHERE l.id = w.id OFFSET 0) e",
+                 &parameters, SPI_OK_SELECT);
+    Chosen chosen = {};
+    const HeapTuple row = SPI_tuptable->vals[0];
+    bool isnull;
+    Datum list = SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull);
+    if (!isnull)
+        chosen.to_owe = PointerGetDatum(DatumGetArrayTypePCopy(list));
+    list = SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull);
+    if (!isnull)
+        chosen.to_judge = PointerGetDatum(DatumGetArrayTypePCopy(list));
+    SPI_freetuptable(SPI_tuptable);
+    return chosen;
+}
+
+/* Returns how many of them had ended. */
 int64
 owe_again(Oid schema, Datum ids)
 {
@@ -27,9 +61,8 @@ owe_again(Oid schema, Datum ids)
     add(&parameters, INT8ARRAYOID, ids);
     execute_once(schema,
                  "UPDATE @.capi_settlement s SET status = 'retry', settled_at = clock_timestamp()"
-                 " FROM @.capi_event_log e WHERE e.id = s.event AND s.event = ANY ($1)"
-                 " AND s.status IN ('parked', 'expired', 'cancelled') AND NOT e.parked"
-                 " AND e.event_time > clock_timestamp() - interval '168 hours'",
+                 " FROM unnest($1) id WHERE s.event = id"
+                 " AND s.status IN ('parked', 'expired', 'cancelled')",
                  &parameters, SPI_OK_UPDATE);
     return static_cast<int64>(SPI_processed);
 }
@@ -69,14 +102,16 @@ find_parked(Oid schema, Datum ids)
     execute_once(
         schema,
         "WITH chosen AS MATERIALIZED (SELECT e.id, e.enqueued_at, e.event_name, e.recheck,"
-        " coalesce(e.lead_id, 0) AS lead_id FROM @.capi_settlement s JOIN @.capi_event_log e ON "
-        "e.id = s.event"
-        " WHERE s.event = ANY ($1) AND e.parked AND s.status IN ('parked', 'cancelled')"
-        " AND s.reason_code <> 'judged_again' AND e.recheck ? 'table' FOR UPDATE OF s),"
+        " coalesce(e.lead_id, 0) AS lead_id FROM unnest($1) w CROSS JOIN LATERAL"
+        " (SELECT * FROM @.capi_event_log l WHERE l.id = w OFFSET 0) e"
+        " JOIN @.capi_settlement s ON s.event = e.id"
+        " WHERE s.status IN ('parked', 'cancelled')"
+        " AND s.reason_code <> 'judged_again' FOR UPDATE OF s),"
         " latest AS (SELECT e.recheck, max(e.id) AS id"
         " FROM @.capi_settlement s JOIN @.capi_event_log e ON e.id = s.event"
         " WHERE s.status = 'parked' AND e.parked AND e.event_name IS NULL"
         " AND e.recheck IN (SELECT c.recheck FROM chosen c WHERE c.event_name IS NULL)"
+        " AND EXISTS (SELECT FROM chosen c WHERE c.event_name IS NULL OFFSET 0)"
         " GROUP BY e.recheck)"
         " SELECT c.id, c.enqueued_at, c.event_name, c.recheck, coalesce(l.id <= c.id, true),"
         " c.lead_id"
@@ -166,8 +201,12 @@ capi_retry(PG_FUNCTION_ARGS)
     const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
 
     SPI_connect();
-    int64 owed = owe_again(schema, PG_GETARG_DATUM(0));
-    owed += judge_all_parked(schema, PG_GETARG_DATUM(0));
+    const Chosen chosen = sort_out(schema, PG_GETARG_DATUM(0));
+    int64 owed = 0;
+    if (chosen.to_owe != 0)
+        owed += owe_again(schema, chosen.to_owe);
+    if (chosen.to_judge != 0)
+        owed += judge_all_parked(schema, chosen.to_judge);
     SPI_finish();
     CacheInvalidateRelcacheByRelid(relations_in(schema)->settlement);
     ring(schema, Bell::kDecisions);

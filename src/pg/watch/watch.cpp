@@ -8,6 +8,7 @@
 #include "pg/base/owned_table.hpp"
 #include "pg/base/pg_prelude.hpp"
 #include "pg/catalog/dataset.hpp"
+#include "pg/watch/handmade_watch.hpp"
 #include "pg/watch/watch_approval.hpp"
 #include "pg/watch/watch_arguments.hpp"
 #include "pg/watch/watch_definition.hpp"
@@ -57,15 +58,6 @@ refuse_own_table(Relation table)
                         errdetail("It is a table of the extension crm_capi itself."),
                         errhint("Watch the table that holds the leads.")));
 }
-
-/* As it can stand in SQL text. */
-const char*
-qualified_name(Relation table)
-{
-    return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(table)),
-                                      RelationGetRelationName(table));
-}
-
 /* Runs a utility statement with the rights of the current user. */
 void
 run(const char* command)
