@@ -129,7 +129,7 @@ sub statements_during
 }
 
 my $pid = $crm->shipper_pid;
-my $decisions = qr/ \[$pid\] LOG:  duration[^\n]*plan:\n\s*Query Text: SELECT s\.dataset::bigint, s\.event, s\.status/;
+my $decisions = qr/\[$pid\] LOG:  duration[^\n]*plan:\n\s*Query Text: SELECT s\.dataset::bigint, s\.event, s\.status/;
 like(statements_during(3, 'SELECT capi_cancel(array[0::bigint])'),
 	$decisions, 'the shipper reads all decisions when somebody decides');
 unlike(statements_during(4, 'ANALYZE'), $decisions, 'and not because of ANALYZE');
