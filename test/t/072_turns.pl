@@ -226,7 +226,8 @@ $crm->sql("SELECT capi_pause('sales')", 'crm10');
 $crm->sql("SELECT capi_send_lead_event(12345678901290002, 'old', clock_timestamp() - interval '7 days' + interval '60 s')",
 	'crm10');
 ok(rests('crm10'), 'a dataset is paused, and its database rests');
-is($crm->sql("SELECT status FROM capi_events WHERE event_name = 'old'", 'crm10'), 'held', 'with an event that is owed');
+like($crm->sql("SELECT status FROM capi_events WHERE event_name = 'old'", 'crm10'), qr/^(pending|held)$/,
+	'with an event that is owed, whether a shipper has seen it yet or not');
 ok( $crm->until_true("SELECT status = 'expired' FROM capi_events WHERE event_name = 'old'", 'crm10'),
 	'which expires when its seven days are over');
 $crm->sql("SELECT capi_resume('sales')", 'crm10');

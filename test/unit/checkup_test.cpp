@@ -137,7 +137,7 @@ TEST(CheckupTest, TheServer) {
         row.change(&facts);
         Findings findings;
         JudgeServer(facts, &findings);
-        EXPECT_EQ(findings.size(), 9u);
+        EXPECT_EQ(findings.size(), 10u);
         EXPECT_EQ(StatusOf(findings, row.check), row.status) << row.name;
     }
 }

@@ -210,9 +210,10 @@ serve_waiting()
     return true;
 }
 
-/* Who has waited for too long is told of once, until nobody has. */
+/* Who has waited for too long is told of once, until nobody has. Nothing else need wake the
+ * launcher then. */
 void
-report_long_wait(TimestampTz now)
+report_long_wait(TimestampTz now, long* wait)
 {
     const WaitingDatabase* longest = nullptr;
 
@@ -229,6 +230,8 @@ report_long_wait(TimestampTz now)
                       errdetail("Databases that wait: %d.", count_participants().waiting),
                       errhint("Raise crm_capi.max_shippers.")));
     told_of_long_wait = is_long;
+    if (longest != nullptr && !is_long)
+        *wait = Min(*wait, kLongWaitMs + 1 - TimestampDifferenceMilliseconds(longest->since, now));
 }
 
 /* Asks the scheduler. */
@@ -256,7 +259,7 @@ lend_slots(TimestampTz now, long* wait)
     if (desk->lending.look_again_at != 0)
         *wait = Min(*wait, TimestampDifferenceMilliseconds(now, desk->lending.look_again_at) + 1);
     want_slots(slots.databases > slots.count || desk->lending.served.size() < desk->waiting.size());
-    report_long_wait(now);
+    report_long_wait(now, wait);
 }
 
 /* If the clock was put back, whatever was to come is due; else an hour put back would be an hour of
