@@ -8,6 +8,7 @@ use warnings FATAL => 'all';
 
 use CrmCapi;
 use PostgreSQL::Test::Utils;
+use Runbook;
 use Shim;
 use Test::More;
 
@@ -24,6 +25,7 @@ my $no_room = qr/could not extend file|No space left on device/;
 sub file_of { return $crm->sql("SELECT pg_relation_filepath('$_[0]')"); }
 
 subtest 'disk full for the log of events' => sub {
+	carries_out('A disk is full: The log of events', "SQLSTATE 53100) and is undone as a whole", 'Events that are committed go on to Meta meanwhile');
 	$crm->forget;
 	my $shipper = $crm->shipper_pid;
 	$crm->sql('SELECT change(i) FROM generate_series(1, 100) i');
@@ -48,6 +50,7 @@ subtest 'disk full for the log of events' => sub {
 };
 
 subtest 'disk full for the log of requests' => sub {
+	carries_out('A disk is full: The log of requests', 'The CRM notices nothing', 'by itself');
 	$crm->forget;
 	$crm->sql("ALTER SERVER sales OPTIONS (SET batch_size '1')");
 	my $offset = -s $node->logfile;
@@ -69,6 +72,7 @@ subtest 'disk full for the log of requests' => sub {
 };
 
 subtest 'disk full for the write-ahead log' => sub {
+	carries_out('A disk is full: The write-ahead log', 'Make room and start it; all that was committed arrives');
 	$crm->forget;
 	$shim->fill_disk('pg_wal/');
 	my $code = 0;

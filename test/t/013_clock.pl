@@ -9,6 +9,7 @@ use warnings FATAL => 'all';
 
 use CrmCapi;
 use PostgreSQL::Test::Utils;
+use Runbook;
 use Shim;
 use Test::More;
 
@@ -33,6 +34,9 @@ sub status_is
 			 WHERE lead_id = 12345678901230000 + $lead ORDER BY id DESC LIMIT 1"),
 		$test_name);
 }
+
+# What the runbook prescribes once the clock is right.
+my $again = Runbook::examples('The clock is wrong');
 
 # What each state of an event begins and ends with.
 my %states = (
@@ -66,6 +70,7 @@ my %states = (
 		},
 		sub { } ]);
 
+carries_out('The clock is wrong: It jumps back', 'Pauses last as long as they would have; nothing else changes');
 for my $jump ([ 'forwards', $hour ], [ 'backwards', -$hour ])
 {
 	my ($direction, $seconds) = @$jump;
@@ -96,8 +101,9 @@ subtest 'the clock jumps forwards by eight days: events expire, and can be owed 
 	$crm->sql("SELECT capi_resume('sales')");
 	status_is(11, 'expired deadline_passed', 'the host says that its time is over');
 	$shim->set_clock(0);
-	$crm->sql('SELECT capi_retry(ARRAY(SELECT event FROM capi_settlement WHERE status = \'expired\'))');
-	$crm->arrived_as_committed('capi_retry, once the clock is right');
+	carries_out('The clock is wrong: It jumps ahead', 'Put the clock right, and owe them again by the statement below');
+	is($crm->sql($again), 1, 'the statement of the runbook owes it again, once the clock is right');
+	$crm->arrived_as_committed('and it arrives');
 };
 
 subtest 'the clock jumps forwards by two days while events are in doubt' => sub {
@@ -114,14 +120,14 @@ subtest 'the clock jumps forwards by two days while events are in doubt' => sub 
 	status_is(12, 'parked doubt_too_old', 'the host says that its doubt is too old');
 	is($endpoint->state->{accepted}, 1, 'it does not go again');
 	$shim->set_clock(0);
-	$crm->sql('SELECT capi_retry(ARRAY(SELECT event FROM capi_settlement
-	                                   WHERE reason_code = \'doubt_too_old\'))');
+	is($crm->sql($again), 1, 'by the statement of the runbook');
 	$endpoint->wait_for('accepted', 2);
 	$crm->arrived_as_committed('until an operator says so', repeats => 1);
 	is($endpoint->repeated, '12345678901230012 stage 1', 'under the same event_id');
 };
 
 subtest 'a clock that is ahead: what it dates is refused, and goes when that time has come' => sub {
+	carries_out('The clock is wrong: It is ahead', 'put the clock right and call `capi_retry` once their time has come');
 	$crm->forget;
 	$shim->set_clock($hour);
 	$crm->change(13);
@@ -159,12 +165,16 @@ subtest 'the clock jumps backwards while no shipper runs: another is started all
 };
 
 subtest 'a clock so wrong that no certificate is valid: events wait' => sub {
+	carries_out('The clock is wrong: It is so wrong that no certificate is valid', 'dated more than seven days back expire');
 	my $elsewhere = StandIn->new($node->basedir . '/elsewhere');
 	$crm->create_dataset(
 		'tls',
 		dataset_id => $StandIn::OTHER_DATASET,
 		endpoint => $elsewhere->url,
 		ca_file => $elsewhere->ca_file);
+	$shim->set_clock(-21 * $day);
+	$crm->sql("SELECT capi_send_lead_event(12345678901230017, 'over TLS', dataset => 'tls')");
+	status_is(17, 'retry not_connected', 'an event that is dated weeks back waits');
 	$shim->set_clock(-3 * $day);
 	$crm->sql("SELECT capi_send_lead_event(12345678901230016, 'over TLS', dataset => 'tls')");
 	ok( $crm->until_true("SELECT reason LIKE 'could not connect to the endpoint%certificate%'
@@ -172,6 +182,7 @@ subtest 'a clock so wrong that no certificate is valid: events wait' => sub {
 		'capi_status says that it is a certificate');
 	$shim->set_clock(0);
 	ok($elsewhere->wait_for('accepted', 1), 'when the clock is right they go by themselves');
+	status_is(17, 'expired deadline_passed', 'but for what it has dated weeks back');
 	$elsewhere->stop;
 };
 

@@ -12,6 +12,7 @@ use IPC::Run;
 use JSON::PP;
 use Monitoring;
 use PostgreSQL::Test::Utils;
+use Runbook;
 use Test::More;
 
 plan skip_all => 'not installed: ' . Monitoring::missing() if Monitoring::missing();
@@ -119,5 +120,10 @@ my ($alert) = $monitoring->series('ALERTS{alertname="CrmCapiTokenRefused"}');
 is($alert->{metric}{dataset}, 'refused', 'a refused token is told of');
 ok(scalar $monitoring->series('ALERTS{alertname="CrmCapiHeld",dataset="refused"}'), 'and so is the held dataset');
 
+# --- Without the exporter
+
+carries_out('CrmCapiAbsent', 'look at its log', 'the views still tell');
+like($monitoring->log, qr/./, 'the exporter has a log');
 $monitoring->stop;
+like($crm->sql($of_the_day =~ s/\\gx.*//sr), qr/^refused\|held\|/m, 'without it the views still tell');
 done_testing();

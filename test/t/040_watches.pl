@@ -6,6 +6,7 @@ use warnings FATAL => 'all';
 
 use CrmCapi;
 use PostgreSQL::Test::Utils;
+use Runbook;
 use Test::More;
 
 my $crm = CrmCapi->new('watches',
@@ -89,6 +90,7 @@ $crm->sql("COMMIT PREPARED 'first'");
 $crm->sql(win(3, 7));
 ok($crm->until_true('SELECT count(*) = 2 FROM capi_events WHERE lead_id = ' . lead(7)),
 	'it comes after a restart');
+carries_out('stage_reached', "sends each stage of a lead once", 'Nothing to do');
 is(fates(7), '1 cancelled stage_reached delivered', 'and changes nothing at Meta');
 
 # The request that carried it fails: it keeps the stage, and goes again.

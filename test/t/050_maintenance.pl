@@ -7,6 +7,7 @@ use warnings FATAL => 'all';
 
 use CrmCapi;
 use PostgreSQL::Test::Utils;
+use Runbook;
 use Test::More;
 
 my $crm = CrmCapi->new('maintenance', conf => "crm_capi.poll_interval = '500ms'\nallow_in_place_tablespaces = on\n");
@@ -44,6 +45,8 @@ SELECT capi_send_lead_event(lead, 'by hand', dataset => 'sales')
 FROM (SELECT 22345678901260000 + nextval('number')) n (lead), remember(lead);
 SQL
 }
+
+carries_out('Maintenance of the tables', 'No session has to reconnect', 'other names for indexes');
 
 my @writers = map { $node->background_psql('postgres', on_error_stop => 0) } 1 .. 2;
 my $opened = $node->background_psql('postgres', on_error_stop => 0);

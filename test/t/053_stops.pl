@@ -7,6 +7,7 @@ use warnings FATAL => 'all';
 use CrmCapi;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Runbook;
 use Test::More;
 use Time::HiRes;
 
@@ -130,6 +131,7 @@ is($crm->shipper_pid, $pid, 'and is not ended by it');
 $crm->sql("SELECT pg_terminate_backend($pid)");
 $crm->until_true("SELECT capi_shipper_pid() <> $pid") or die 'no other shipper';
 ok($crm->until_true($waits), 'terminated, it leaves its place to another one');
+carries_out('withheld', 'Its events go again. Nothing to do');
 is(withheld(), 2, 'both requests are on record as not sent');
 
 $node->stop('fast');

@@ -8,6 +8,7 @@ use CrmCapi;
 use File::Basename qw(dirname);
 use JSON::PP;
 use PostgreSQL::Test::Utils;
+use Runbook;
 use Test::More;
 
 my $crm = CrmCapi->new(
@@ -62,6 +63,10 @@ $crm->wait_until(
 		return $crm->sql($waits) eq 't';
 	}) or die 'the shipper does not wait';
 ok($crm->until_true("SELECT health = 'stalled' FROM capi_status"), 'capi_status says so');
+carries_out('stalled');
+carries_out('CrmCapiStalled', 'Bring the standby back, or change `synchronous_standby_names`');
+carries_out('A dataset is stalled: A synchronous standby', 'or take it out of the setting');
+like($crm->sql(statement('CrmCapiStalled', 'SELECT pid')), qr/^\d+\|IPC\|SyncRep\|/m, 'the statement of the runbook shows it, too');
 is( $crm->sql($status),
 	'stalled|shipper does not get on: waits for a synchronous standby',
 	'and what it waits for');
@@ -88,14 +93,20 @@ ok( $crm->wait_until(
 
 # --- Somebody locks a table of ours
 
+carries_out('A dataset is stalled: A lock', 'Somebody holds a lock');
 my $locker = $node->background_psql('postgres');
+my $holder = $locker->query_safe('SELECT pg_backend_pid()');
 $locker->query_safe('BEGIN; LOCK TABLE capi_counter IN SHARE MODE');
 $crm->change(1, 2);
 ok($crm->until_true("SELECT health = 'stalled' FROM capi_status"), 'a lock is told of as well');
 is( $crm->sql($status),
 	'stalled|shipper does not get on: waits for a lock (relation)',
 	'by what it is');
-$locker->query_safe('ROLLBACK');
+carries_out('A dataset is stalled: Anything else', 'the name under which `pg_stat_activity` shows it');
+my $shown = $crm->sql(statement('CrmCapiStalled', 'SELECT pid') =~ s/SELECT pid, wait_event_type, wait_event, state/SELECT wait_event/r . " AND wait_event_type = 'Lock'");
+like($crm->sql($status), qr/\b$shown\b/, 'which is what pg_stat_activity calls it');
+is($crm->sql(statement('A dataset is stalled', 'SELECT pg_blocking_pids')), "{$holder}", 'the statement of the runbook says who holds it');
+$crm->sql("SELECT pg_terminate_backend($holder)"); # "end the session that holds the lock"
 $crm->arrived_as_committed('without the lock all arrives');
 ok($crm->until_true("SELECT health = 'ok' FROM capi_status"), 'and all is well');
 

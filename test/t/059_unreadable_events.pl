@@ -6,6 +6,7 @@ use warnings FATAL => 'all';
 
 use CrmCapi;
 use PostgreSQL::Test::Utils;
+use Runbook;
 use Test::More;
 
 my $crm = CrmCapi->new('unreadable', bare => 1);
@@ -133,9 +134,23 @@ SQL
 	is($crm->shipper_pid($database), $pid, "$encoding: owed again, it is parked again");
 }
 
-# --- A TOAST table that is damaged
+# --- The stage of such an event comes back
 
 my $database = 'in_utf8';
+my $sends = statement('event_unreadable', 'capi_send_lead_event') =~ s/dataset/'sales'/r
+  =~ s/lead_id, event_name, event_time/fb_lead_id, status, changed_at/r;
+carries_out('event_unreadable', 'brings the stage again');
+$crm->sql("BEGIN; SELECT change(39);
+	UPDATE capi_event_log SET custom_data = " . damaged('{"a":"xyz"}', 14, 129) . " WHERE id = (SELECT max(id) FROM capi_event_log);
+	COMMIT", $database);
+ok($crm->until_true("SELECT status = 'parked' AND reason_code = 'event_unreadable' FROM capi_settlement
+	WHERE event = (SELECT max(id) FROM capi_event_log)", $database), 'an event is parked whose row is well');
+$crm->sql("SELECT $sends FROM leads WHERE id = 39", $database);
+ok($crm->until_true("SELECT event_name = 'stage 1' AND status = 'delivered' FROM capi_events
+	WHERE lead_id = 12345678901230039 ORDER BY id DESC LIMIT 1", $database), 'sent as the runbook says its stage arrives');
+
+# --- A TOAST table that is damaged
+
 $node->append_conf('postgresql.conf', "shared_preload_libraries = ''\n");
 $node->restart;
 $endpoint->forget;

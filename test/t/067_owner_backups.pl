@@ -8,6 +8,7 @@ use warnings FATAL => 'all';
 use CrmCapi;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Runbook;
 use Test::More;
 
 my $crm = CrmCapi->new('owner_backups', bare => 1, conf => "crm_capi.poll_interval = '1h'");
@@ -155,6 +156,7 @@ is( restored_rows('alone'),
 	'error: Restored rows are not in the tables yet; they lie in ' . join(', ', map { door($_) } @marked) . '.',
 	'and the doctor says where they lie');
 my ($prescribed) = $crm->sql("SELECT hint FROM capi_check() WHERE check_name = 'restored_rows'", 'alone') =~ /^(SELECT \w+\(\))/;
+is("$prescribed;\n", Runbook::examples(carries_out('check restored_rows', 'how many rows it has put into their tables')), 'the runbook prescribes the same');
 my (undef, undef, $not_his) = run_as_crm('alone', $prescribed);
 like($not_his, qr/permission denied for function capi_restore_rows/, 'not everybody may put them through');
 my $moved = $crm->sql($prescribed, 'alone');

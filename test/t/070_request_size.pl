@@ -6,6 +6,7 @@ use warnings FATAL => 'all';
 
 use CrmCapi;
 use PostgreSQL::Test::Utils;
+use Runbook;
 use Test::More;
 
 my $crm = CrmCapi->new('request_size', bare => 1, conf => "crm_capi.poll_interval = '1h'\n");
@@ -54,6 +55,8 @@ is( size_in_use(),
 	'warning Requests carry 125 events at most, since larger ones fail; 1000 are set.',
 	'the doctor shows the size in use');
 is($crm->sql('SELECT request_size FROM capi_dataset'), 125, 'as does the dataset\'s row');
+
+carries_out('check request_size', 'the row is well again once they get through');
 
 # --- Growing again
 

@@ -6,6 +6,7 @@ use warnings FATAL => 'all';
 use CrmCapi;
 use JSON::PP;
 use PostgreSQL::Test::Utils;
+use Runbook;
 use Test::More;
 
 my $crm = CrmCapi->new('pacing');
@@ -73,6 +74,9 @@ ok($endpoint->wait_for('accepted', 1), 'others go on');
 ok($crm->until_true('SELECT NOT EXISTS (SELECT FROM capi_owed)'), 'nothing else is owed');
 is(join(' ', map { $_->{event}{user_data}{lead_id} } $endpoint->accepted),
 	'12345678901230011', 'it does not go again by itself');
+carries_out('doubt_too_old', 'Look for the `event_id` of `capi_payload(id)`', 'if it is not there, `capi_retry`');
+my $event_id = $crm->sql('SELECT ' . statement('doubt_too_old', 'capi_payload') . " ->> 'event_id' FROM capi_events WHERE $event");
+is(scalar(grep { $_->{event}{event_id} eq $event_id } $endpoint->accepted), 0, 'as its event_id says');
 $crm->sql("SELECT capi_retry(ARRAY(SELECT id FROM capi_events WHERE $event))");
 ok($endpoint->wait_for('accepted', 2), 'but when an operator says so');
 ok($crm->until_true("SELECT status = 'delivered' FROM capi_events WHERE $event"),

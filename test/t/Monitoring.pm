@@ -40,6 +40,15 @@ sub promised
 	return @promised;
 }
 
+# The query that a group of metrics comes from.
+sub query_of
+{
+	my ($group) = @_;
+	my ($line, $lines) = text_of('queries.yaml') =~ /^\Q$group\E:\n  query: (?:"(.*)"|\|\n((?:    .*\n)+))/m
+	  or die "no metrics $group";
+	return $line // $lines;
+}
+
 # An exporter of that server, with these flags beside the file of queries. It is stopped by stop().
 sub new
 {

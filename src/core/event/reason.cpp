@@ -112,7 +112,7 @@ constexpr ReasonText kTable[] = {
      "No action is needed: the watch sends each stage of a lead once."},
     {Reason::kEventUnreadable, "event_unreadable",
      "event cannot be read from the queue",
-     "Let capi_backfill bring the stage again; see what wrote the row, and whether the disk is sound."},
+     "Send the stage by capi_send_lead_event; see what wrote the row, and whether the disk is sound."},
     {Reason::kRowGone, "row_gone",
      "row of the event is gone or does not tell its stage any more",
      "Use capi_cancel to give the event up, or capi_send_lead_event if you know what it was."},
