@@ -32,6 +32,17 @@ $green_node->command_ok(
 	[ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $schema, $green_node->connstr('postgres') ],
 	'green has it');
 ok($green->until_true("SELECT health = 'held' FROM capi_status"), 'green is held');
+# The tables come in any order, the log before its datasets. A subscription stops at a table with a row.
+$green->sql("INSERT INTO capi_event_log (id, enqueued_at, event_time, lead_id, dataset, parked, event_name)
+             VALUES (1, now(), now(), 12345678901230001, 1, false, 'stage 1')");
+my $shipper = $green->shipper_pid;
+my $slept = $green->sleeps($shipper);
+$green_node->reload;
+$green->wait_until(sub { $green->sleeps($shipper) > $slept }) or die 'the shipper does nothing';
+is($green->sql('SELECT (SELECT count(*) FROM capi_cursor) + (SELECT count(*) FROM capi_counter)'),
+	0, 'the shipper of green writes nothing while tables come');
+$green->sql('DELETE FROM capi_event_log');
+$green_node->restart;
 my $connection = $blue->node->connstr . ' dbname=postgres';
 $green->sql("CREATE SUBSCRIPTION crm CONNECTION '$connection' PUBLICATION crm");
 ok( $green->until_true("SELECT count(*) > 0 AND bool_and(srsubstate = 'r') FROM pg_subscription_rel"),

@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "pg/catalog/dataset.hpp"
 #include "pg/catalog/origin.hpp"
 #include "pg/queue/event_log.hpp"
 #include "pg/base/guard.hpp"
@@ -36,12 +37,29 @@ AddConfig(const RegisteredDataset& registered, std::vector<DatasetConfig>* confi
     configs->push_back(MakeConfig(registered.settings));
 }
 
+/* Whether there is a dataset, and all of them are at home elsewhere. */
+bool
+are_servers_copies()
+{
+    ListCell* cell;
+    bool result = false;
+
+    foreach (cell, all_datasets()) {
+        result = place_hold(lfirst_oid(cell), false).reason == Reason::kCloned;
+        if (!result)
+            break;
+    }
+    return result;
+}
+
 /* While one dataset is a copy's, what this process knows may be older than what a restore has put
- * into the tables since: it must not write the cursor. */
+ * into the tables since: it must not write the cursor. Nor while none is registered, if the
+ * database's servers came from elsewhere: then the tables may be on their way. A subscription fills
+ * each when it comes to it, and stops for good at a table that has rows of ours already. */
 void
 watch_for_copies(Shipper* shipper, const RegisteredDataset* datasets, int count)
 {
-    shipper->serves_copy = false;
+    shipper->serves_copy = count == 0 && are_servers_copies();
     for (int i = 0; i < count; i++)
         shipper->serves_copy = shipper->serves_copy || datasets[i].settings.hold == Reason::kCloned;
 }
