@@ -84,7 +84,7 @@ capi_bench_insert(PG_FUNCTION_ARGS)
 	const TriggerData *data = (TriggerData *) fcinfo->context;
 	char **arguments = data->tg_trigger->tgargs;
 	TupleTableSlot *row = data->tg_newslot;
-	bool nulls[COLUMNS] = {false, false, false, false, false, true, false, false, true, true, true, true, true};
+	bool nulls[COLUMNS] = {false, false, false, false, false, false, false, false, true, true, true, true, true};
 	Datum values[COLUMNS] = {0};
 	Relation table;
 
@@ -98,8 +98,9 @@ capi_bench_insert(PG_FUNCTION_ARGS)
 	values[2] = values[1];
 	values[3] = slot_getattr(row, LEAD_ID, &nulls[3]);
 	values[4] = Int32GetDatum(1);
-	values[5] = BoolGetDatum(false);
-	values[6] = slot_getattr(row, STATUS, &nulls[6]);
+	values[5] = ObjectIdGetDatum(data->tg_trigger->tgoid);
+	values[6] = BoolGetDatum(false);
+	values[7] = slot_getattr(row, STATUS, &nulls[7]);
 	insert_row(table, values, nulls);
 	table_close(table, NoLock);
 	return PointerGetDatum(NULL);
