@@ -21,9 +21,14 @@ bool IsDelivered(const EventFacts& facts) {
     return facts.latest == LatestRequest::kDelivered || facts.latest == LatestRequest::kDryRun;
 }
 
+bool IsSettledAsFinal(const EventFacts& facts) {
+    return !IsDelivered(facts) && facts.latest != LatestRequest::kUnderWay &&
+           facts.settled != Settled::kNot && facts.settled != Settled::kRetry;
+}
+
 bool DependsOnDataset(const EventFacts& facts) {
     return !IsDelivered(facts) && facts.latest != LatestRequest::kUnderWay && !facts.is_in_doubt &&
-           (facts.settled == Settled::kNot || facts.settled == Settled::kRetry);
+           !IsSettledAsFinal(facts);
 }
 
 std::string_view EventStatus(const EventFacts& facts, bool waits_for_dataset) {

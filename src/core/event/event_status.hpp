@@ -24,6 +24,9 @@ struct EventFacts {
 // Whether Meta has it, or a dry run has had it: whatever else was decided meanwhile.
 bool IsDelivered(const EventFacts& facts);
 
+// Whether what its settlement says holds: it is parked, expired or cancelled.
+bool IsSettledAsFinal(const EventFacts& facts);
+
 // Whether the health of its dataset decides: it is owed, nothing is under way, and none may have
 // delivered it.
 bool DependsOnDataset(const EventFacts& facts);

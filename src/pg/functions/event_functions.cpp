@@ -67,10 +67,10 @@ ending_of_argument(FunctionCallInfo fcinfo)
     const KnownOfEvent& known = known_of_argument(fcinfo, Wanted::kSettlementToo);
     const EventFacts& facts = known.facts;
 
+    if (IsSettledAsFinal(facts))
+        return known.settlement;
     if (IsDelivered(facts) || facts.latest == LatestRequest::kUnderWay)
         return {};
-    if (facts.settled != Settled::kNot && facts.settled != Settled::kRetry)
-        return known.settlement;
     const DatasetWait wait = wait_of_argument(fcinfo, facts);
     if (wait.is_waiting)
         return wait.ending;
@@ -181,8 +181,7 @@ capi_event_settled_at(PG_FUNCTION_ARGS)
 
     if (IsDelivered(known.facts))
         PG_RETURN_TIMESTAMPTZ(known.request.at);
-    if (known.facts.latest == LatestRequest::kUnderWay || known.facts.settled == Settled::kNot ||
-        known.facts.settled == Settled::kRetry)
+    if (!IsSettledAsFinal(known.facts))
         PG_RETURN_NULL();
     PG_RETURN_TIMESTAMPTZ(known.settlement.at);
 }
