@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <iterator>
 
+#include "core/dispatch/slot_lending.hpp"
+
 namespace crm_capi {
 
 namespace {
@@ -179,7 +181,6 @@ void JudgeWorkers(const WorkerFacts& facts, Findings* findings) {
 
 // Whether databases wait for their turn.
 void JudgeSlots(const SlotFacts& facts, Findings* findings) {
-    constexpr int64_t kLongWaitSeconds = 60;
     Finding finding{kServer, Check::kSlots, CheckStatus::kOk, "", {}};
     if (facts.slots == 0) {
         finding.detail = "No shipper is shared, because the library is not preloaded.";
@@ -188,7 +189,7 @@ void JudgeSlots(const SlotFacts& facts, Findings* findings) {
                          " shippers: " + std::to_string(facts.databases) +
                          ". Of these wait for one: " + std::to_string(facts.waiting) + '.';
     }
-    if (facts.longest_wait_seconds >= kLongWaitSeconds) {
+    if (facts.longest_wait_seconds >= kLongWaitMs / 1000) {
         finding.status = CheckStatus::kWarning;
         finding.detail += " The longest has waited for " +
                           std::to_string(facts.longest_wait_seconds) + " seconds.";

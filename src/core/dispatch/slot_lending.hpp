@@ -27,6 +27,9 @@ constexpr UnixMicros kLookHandicap = 30 * kMicrosPerSecond;
 // Where slots are scarce, nobody keeps one for longer than this without having anything to do.
 constexpr UnixMicros kLongestRest = 60 * kMicrosPerSecond;
 
+// A database that has waited for so long is late: the log, the doctor and capi_status tell.
+constexpr int kLongWaitMs = 60 * 1000;
+
 struct WaitingDatabase {
     uint32_t database;
     UnixMicros since;

@@ -4,6 +4,7 @@
  */
 #include "pg/functions/service.hpp"
 
+#include "core/dispatch/slot_lending.hpp"
 #include "pg/base/results.hpp"
 #include "pg/base/settings.hpp"
 #include "pg/shared/participants.hpp"
@@ -18,9 +19,6 @@ PG_FUNCTION_INFO_V1(capi_slots);
 namespace crm_capi {
 
 namespace {
-
-/* So long a database may wait for its turn before it is late. */
-constexpr int kLateAfterMs = 60 * 1000;
 
 enum { kState, kSince, kSettled, kServiceColumns };
 enum { kSlots, kRunningShippers, kDatabases, kWaitingDatabases, kWaitingSince, kSlotsColumns };
@@ -71,7 +69,7 @@ service_of_database()
     if (view.waiting_since == 0)
         return {is_settled ? ServiceState::kResting : ServiceState::kWaiting, 0, is_settled};
     const bool is_late =
-        TimestampDifferenceExceeds(view.waiting_since, GetCurrentTimestamp(), kLateAfterMs);
+        TimestampDifferenceExceeds(view.waiting_since, GetCurrentTimestamp(), kLongWaitMs);
     return {is_late ? ServiceState::kLate : ServiceState::kWaiting, view.waiting_since, is_settled};
 }
 

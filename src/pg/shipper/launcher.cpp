@@ -30,9 +30,6 @@ namespace crm_capi {
 
 namespace {
 
-/* The log tells of a database that has waited for a slot for so long. */
-constexpr int kLongWaitMs = 60 * 1000;
-
 /* What the scheduler is asked and answers. Made once, as the shipper's state is. */
 struct LendingDesk {
     std::vector<WaitingDatabase> waiting;
