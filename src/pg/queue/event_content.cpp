@@ -161,13 +161,13 @@ convert(void* argument)
 
 /* False if one of the columns is too large to be looked at. */
 bool
-find_columns(Relation log, HeapTuple row, Content* content, bool* is_plain)
+find_columns(const TupleTableSlot* row, Content* content, bool* is_plain)
 {
     *is_plain = true;
     for (int i = 0; i < kWideColumns; i++) {
         content->reading = i;
-        content->values[i] =
-            heap_getattr(row, kColumnOf[i], RelationGetDescr(log), &content->nulls[i]);
+        content->values[i] = row->tts_values[kColumnOf[i] - 1];
+        content->nulls[i] = row->tts_isnull[kColumnOf[i] - 1];
         if (content->nulls[i])
             continue;
         *is_plain = *is_plain && !VARATT_IS_EXTERNAL(DatumGetPointer(content->values[i]));
@@ -180,20 +180,17 @@ find_columns(Relation log, HeapTuple row, Content* content, bool* is_plain)
 }
 
 void
-read_times(Relation log, HeapTuple row, LoggedEvent* event)
+read_times(const TupleTableSlot* row, LoggedEvent* event)
 {
-    bool isnull;
-    const TimestampTz time = DatumGetTimestampTz(
-        heap_getattr(row, event_log_column::kEventTime, RelationGetDescr(log), &isnull));
+    const bool is_null = row->tts_isnull[event_log_column::kEventTime - 1];
+    const TimestampTz time = DatumGetTimestampTz(row->tts_values[event_log_column::kEventTime - 1]);
 
-    event->event_time = isnull ? 0 : to_unix_micros(time);
-    if (isnull)
+    event->event_time = is_null ? 0 : to_unix_micros(time);
+    if (is_null)
         refuse(event, Reason::kEventTimeMissing, nullptr);
     else if (TIMESTAMP_NOT_FINITE(time) || event->event_time == PG_INT64_MAX)
         refuse(event, Reason::kEventTimeUnreadable, nullptr);
-    const Datum enqueued_at =
-        heap_getattr(row, event_log_column::kEnqueuedAt, RelationGetDescr(log), &isnull);
-    event->enqueued_at = DatumGetTimestampTz(enqueued_at);
+    event->enqueued_at = DatumGetTimestampTz(row->tts_values[event_log_column::kEnqueuedAt - 1]);
 }
 
 /* What enqueue has judged, judged again: it costs less than one refused batch. */
@@ -209,7 +206,7 @@ judge(LoggedEvent* event)
 }  // namespace
 
 void
-read_content(Relation log, HeapTuple row, LoggedEvent* event)
+read_content(const TupleTableSlot* row, LoggedEvent* event)
 {
     Content content = {};
     bool is_plain;
@@ -222,8 +219,8 @@ read_content(Relation log, HeapTuple row, LoggedEvent* event)
     event->consent = {};
     event->is_first_only = false;
     event->condition_of = "";
-    read_times(log, row, event);
-    if (event->unreadable != Reason::kNone || !find_columns(log, row, &content, &is_plain))
+    read_times(row, event);
+    if (event->unreadable != Reason::kNone || !find_columns(row, &content, &is_plain))
         return;
     /* What lies in the row itself is converted in memory. What has to be fetched takes locks and
      * pins, and only a subtransaction gives those back. */

@@ -11,8 +11,9 @@
 
 namespace crm_capi {
 
-/* Fills in the times, the texts and what is to be rechecked; or says in `unreadable` and `detail`
- * why it cannot. An ERROR only if the server itself ends what we do, or lacks resources. */
-void read_content(Relation log, HeapTuple row, LoggedEvent* event);
+/* Of a row that has been taken apart. Fills in the times, the texts and what is to be rechecked; or
+ * says in `unreadable` and `detail` why it cannot. An ERROR only if the server itself ends what we
+ * do, or lacks resources. */
+void read_content(const TupleTableSlot* row, LoggedEvent* event);
 
 }  // namespace crm_capi

@@ -15,13 +15,14 @@ class LogReader {
 public:
     Relation table;
     Relation index;
-    SysScanDesc scan; /* NULL before the first range */
-    IdRange range;    /* asked for */
-    int64 scan_ends;  /* the scan goes so far */
-    HeapTuple tuple;  /* the latest of the scan; NULL before the first and after the last */
-    int64 id;         /* its id */
-    bool is_ahead;    /* it lies behind the range asked for, and may belong to the next one */
-    bool has_ended;   /* the scan */
+    IndexScanDesc scan; /* NULL before the first range */
+    TupleTableSlot*
+        slot;        /* the latest row of the scan; taken apart as far as columns are asked for */
+    IdRange range;   /* asked for */
+    int64 scan_ends; /* the scan goes so far */
+    int64 id;        /* of the latest row */
+    bool is_ahead;   /* it lies behind the range asked for, and may belong to the next one */
+    bool has_ended;  /* the scan */
 };
 
 namespace {
@@ -30,39 +31,51 @@ namespace {
  * visible, of which there may be millions, are looked at within this as well. */
 constexpr int64 kOverlap = 64;
 
-/* What the tuple holds is not copied. */
-Datum
-column(const LogReader* reader, HeapTuple tuple, int number, bool* isnull)
+/* Columns up to `last`, which may be NULL. Each column of a row is looked for once, in one walk
+ * through the row: by itself each would cost a walk, because columns of any width lie before it. */
+void
+take_apart(const LogReader* reader, int last)
 {
-    return heap_getattr(tuple, number, RelationGetDescr(reader->table), isnull);
+    slot_getsomeattrs(reader->slot, last);
+}
+
+/* A column that has been taken apart; what the row holds is not copied. */
+Datum
+column(const LogReader* reader, int number)
+{
+    return reader->slot->tts_values[number - 1];
+}
+
+/* Likewise. */
+bool
+is_null(const LogReader* reader, int number)
+{
+    return reader->slot->tts_isnull[number - 1];
 }
 
 /* Both times: the event's own is 0 if it is NULL, which only parked events have. */
 void
-read_times(const LogReader* reader, HeapTuple tuple, LoggedEvent* event)
+read_times(const LogReader* reader, LoggedEvent* event)
 {
-    bool isnull;
-    Datum value = column(reader, tuple, event_log_column::kEventTime, &isnull);
-    event->event_time = isnull ? 0 : to_unix_micros(DatumGetTimestampTz(value));
-    value = column(reader, tuple, event_log_column::kEnqueuedAt, &isnull);
-    event->enqueued_at = DatumGetTimestampTz(value);
+    event->event_time =
+        is_null(reader, event_log_column::kEventTime)
+            ? 0
+            : to_unix_micros(DatumGetTimestampTz(column(reader, event_log_column::kEventTime)));
+    event->enqueued_at = DatumGetTimestampTz(column(reader, event_log_column::kEnqueuedAt));
 }
 
-/* Both times: the event's own is 0 if it is NULL, which only parked events have. */
 /* Moves the scan to the next row of the range; false if there is none. */
 bool
 advance(LogReader* reader)
 {
-    bool isnull;
-
     while (!reader->has_ended) {
         if (!reader->is_ahead) {
-            reader->tuple = systable_getnext_ordered(reader->scan, ForwardScanDirection);
-            reader->has_ended = !HeapTupleIsValid(reader->tuple);
+            reader->has_ended =
+                !index_getnext_slot(reader->scan, ForwardScanDirection, reader->slot);
             if (reader->has_ended)
                 break;
-            reader->id =
-                DatumGetInt64(column(reader, reader->tuple, event_log_column::kId, &isnull));
+            take_apart(reader, event_log_column::kId);
+            reader->id = DatumGetInt64(column(reader, event_log_column::kId));
         }
         reader->is_ahead = reader->id > reader->range.last;
         if (reader->is_ahead)
@@ -82,6 +95,7 @@ open_log(Oid schema)
 
     reader->table = table_open(relations_in(schema)->event_log, AccessShareLock);
     reader->index = open_primary_key(reader->table, AccessShareLock);
+    reader->slot = table_slot_create(reader->table, nullptr);
     return reader;
 }
 
@@ -95,17 +109,14 @@ seek_events(LogReader* reader, IdRange range)
     reader->range = range;
     if (goes_on)
         return;
-    if (reader->scan)
-        systable_endscan_ordered(reader->scan);
+    if (reader->scan == nullptr)
+        reader->scan = begin_index_scan(reader->table, reader->index, GetActiveSnapshot(), 2);
     reader->scan_ends = range.last > PG_INT64_MAX - kOverlap ? range.last : range.last + kOverlap;
     reader->is_ahead = false;
     reader->has_ended = false;
-    ScanKeyInit(&keys[0], event_log_column::kId, BTGreaterEqualStrategyNumber, F_INT8GE,
-                Int64GetDatum(range.first));
-    ScanKeyInit(&keys[1], event_log_column::kId, BTLessEqualStrategyNumber, F_INT8LE,
-                Int64GetDatum(reader->scan_ends));
-    reader->scan =
-        systable_beginscan_ordered(reader->table, reader->index, GetActiveSnapshot(), 2, keys);
+    ScanKeyInit(&keys[0], 1, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(range.first));
+    ScanKeyInit(&keys[1], 1, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(reader->scan_ends));
+    index_rescan(reader->scan, keys, lengthof(keys), nullptr, 0);
 }
 
 LogReader*
@@ -120,28 +131,30 @@ open_log_at(Oid schema, IdRange range)
 bool
 next_event(LogReader* reader, Columns columns, LoggedEvent* event)
 {
-    bool isnull;
-
     if (!advance(reader))
         return false;
-    const HeapTuple tuple = reader->tuple;
+    take_apart(reader,
+               columns == Columns::kAll ? event_log_column::kConsent : event_log_column::kParked);
     event->id = reader->id;
-    const Datum dataset = column(reader, tuple, event_log_column::kDataset, &isnull);
-    event->dataset = isnull ? 0 : DatumGetInt32(dataset);
-    const Datum lead = column(reader, tuple, event_log_column::kLeadId, &isnull);
-    event->lead_id = isnull ? 0 : DatumGetInt64(lead);
-    event->parked = DatumGetBool(column(reader, tuple, event_log_column::kParked, &isnull));
+    event->dataset = is_null(reader, event_log_column::kDataset)
+                         ? 0
+                         : DatumGetInt32(column(reader, event_log_column::kDataset));
+    event->lead_id = is_null(reader, event_log_column::kLeadId)
+                         ? 0
+                         : DatumGetInt64(column(reader, event_log_column::kLeadId));
+    event->parked = DatumGetBool(column(reader, event_log_column::kParked));
     if (columns == Columns::kAll)
         complete_event(reader, event);
     else if (columns == Columns::kUpkeep)
-        read_times(reader, tuple, event);
+        read_times(reader, event);
     return true;
 }
 
 void
 complete_event(const LogReader* reader, LoggedEvent* event)
 {
-    read_content(reader->table, reader->tuple, event);
+    take_apart(reader, event_log_column::kConsent);
+    read_content(reader->slot, event);
 }
 
 /* Also in the middle of a range. */
@@ -149,7 +162,8 @@ void
 close_log(LogReader* reader)
 {
     if (reader->scan)
-        systable_endscan_ordered(reader->scan);
+        index_endscan(reader->scan);
+    ExecDropSingleTupleTableSlot(reader->slot);
     index_close(reader->index, AccessShareLock);
     table_close(reader->table, AccessShareLock);
     pfree(reader);
