@@ -15,13 +15,20 @@ namespace {
 
 constexpr size_t kEventIdDigits = 32;  // 128 bits: no two events of a company will ever collide
 
-// Lower-case hexadecimal of the first `count` bytes.
-std::string Hex(const unsigned char* bytes, size_t count) {
-    std::string text(count * 2, '\0');
+// Appends the first `count` bytes in lower-case hexadecimal.
+void AppendHex(const unsigned char* bytes, size_t count, std::string* out) {
+    char digits[2 * kSha256Bytes];
     for (size_t i = 0; i < count; ++i) {
-        text[2 * i] = HexDigit(bytes[i] >> 4);
-        text[2 * i + 1] = HexDigit(bytes[i] & 0x0F);
+        digits[2 * i] = HexDigit(bytes[i] >> 4);
+        digits[2 * i + 1] = HexDigit(bytes[i] & 0x0F);
     }
+    out->append(digits, 2 * count);
+}
+
+// The same by itself.
+std::string Hex(const unsigned char* bytes, size_t count) {
+    std::string text;
+    AppendHex(bytes, count, &text);
     return text;
 }
 
@@ -43,9 +50,10 @@ Hasher MakeHasher() {
 
 // The number in decimal, and a line feed.
 void AppendLine(int64_t number, std::string* out) {
-    char digits[std::numeric_limits<int64_t>::digits10 + 2];
-    const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-    out->append(digits, end).push_back('\n');
+    char line[std::numeric_limits<int64_t>::digits10 + 3];
+    char* const end = std::to_chars(line, line + sizeof line - 1, number).ptr;
+    *end = '\n';
+    out->append(line, end + 1);
 }
 
 }  // namespace
@@ -92,15 +100,24 @@ int64_t LaneKey(std::string_view bytes) {
     return -1 - static_cast<int64_t>(key >> 1);
 }
 
+EventIds::EventIds(std::string_view dataset_id)
+    : identity_(dataset_id), dataset_part_(dataset_id.size() + 1) {
+    identity_.push_back('\n');
+}
+
+// Unambiguous without escapes: every part but the last is made of digits.
+void EventIds::Append(const Event& event, std::string* out) {
+    identity_.resize(dataset_part_);
+    AppendLine(event.lead_id, &identity_);
+    AppendLine(event.event_time, &identity_);
+    identity_.append(event.event_name);
+    AppendHex(Sha256(identity_).data(), kEventIdDigits / 2, out);
+}
+
 std::string EventId(std::string_view dataset_id, const Event& event) {
-    // Unambiguous without escapes: every part but the last is made of digits.
-    std::string identity;
-    identity.reserve(dataset_id.size() + event.event_name.size() + 48);
-    identity.append(dataset_id).push_back('\n');
-    AppendLine(event.lead_id, &identity);
-    AppendLine(event.event_time, &identity);
-    identity.append(event.event_name);
-    return Hex(Sha256(identity).data(), kEventIdDigits / 2);
+    std::string id;
+    EventIds(dataset_id).Append(event, &id);
+    return id;
 }
 
 }  // namespace crm_capi

@@ -35,4 +35,16 @@ int64_t LaneKey(std::string_view bytes);
 // microsecond and event_name, and on nothing else of the event.
 std::string EventId(std::string_view dataset_id, const Event& event);
 
+// The same for many events of a dataset, without memory of its own for each of them.
+class EventIds {
+public:
+    explicit EventIds(std::string_view dataset_id);
+    // Writes the event's behind *out. Throws as Sha256 does.
+    void Append(const Event& event, std::string* out);
+
+private:
+    std::string identity_;  // what is hashed: the dataset's part, then that of the latest event
+    size_t dataset_part_;
+};
+
 }  // namespace crm_capi

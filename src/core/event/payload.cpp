@@ -1,7 +1,6 @@
 // payload.cpp - see payload.hpp.
 #include "core/event/payload.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <utility>
@@ -54,32 +53,30 @@ std::string_view MembersOf(std::string_view object) {
                                                                        : inside;
 }
 
-// lead_id stands in front of what the event brings along, as a bare number.
+// What stands between the braces of user_data. lead_id goes in front of what the event brings
+// along, as a bare number.
 void AppendUserData(const Event& event, std::string* out) {
     const std::string_view members = MembersOf(event.user_data);
-    out->append(",\"user_data\":{");
     if (event.lead_id > 0) {
         out->append("\"lead_id\":");
         AppendInteger(event.lead_id, out);
         out->append(members.empty() ? "" : ",");
     }
     AppendValidUtf8(members, out);
-    out->push_back('}');
 }
 
 // The members of custom_data that all events of a dataset share, with what stands before them.
 std::string SharedCustomData(const DatasetConstants& dataset) {
-    std::string text = ",\"custom_data\":{\"event_source\":\"crm\",\"lead_event_source\":";
+    std::string text = "},\"custom_data\":{\"event_source\":\"crm\",\"lead_event_source\":";
     AppendJsonString(dataset.lead_event_source, &text);
     return text;
 }
 
-// The shared members first, then the event's own.
-void AppendCustomData(const std::string& shared, const Event& event, std::string* out) {
+// The event's own members of custom_data, behind the shared ones.
+void AppendCustomData(const Event& event, std::string* out) {
     const std::string_view members = MembersOf(event.custom_data);
-    out->append(shared).append(members.empty() ? "" : ",");
+    out->append(members.empty() ? "" : ",");
     AppendValidUtf8(members, out);
-    out->push_back('}');
 }
 
 // Meta wants country and state beside the options, not in them.
@@ -91,7 +88,7 @@ void AppendProcessingOptions(const DatasetConstants& dataset, std::string* out) 
 
 // Likewise, what follows custom_data.
 std::string SharedEnd(const DatasetConstants& dataset) {
-    std::string text;
+    std::string text = "}";
     if (!dataset.data_processing_options.empty()) {
         AppendProcessingOptions(dataset, &text);
     }
@@ -102,6 +99,7 @@ std::string SharedEnd(const DatasetConstants& dataset) {
 // data and says nowhere where, the place is the dataset's.
 void AppendOwnEnd(const DatasetConstants& dataset, const Consent& consent, std::string* out) {
     Consent own = consent;
+    out->push_back('}');
     if (own.limited_use.value_or(false) && !own.country && !own.state) {
         own.country = dataset.data_processing_options_country;
         own.state = dataset.data_processing_options_state;
@@ -113,15 +111,17 @@ void AppendOwnEnd(const DatasetConstants& dataset, const Consent& consent, std::
     out->push_back('}');
 }
 
-// What an ASCII character must be to stand in a JSON string as it is.
-bool IsPlain(char c) {
-    return c >= 0x20 && c != '"' && c != '\\' && static_cast<unsigned char>(c) < 0x80;
+// What an ASCII character must be to stand in a JSON string as it is. A bare char may be signed.
+constexpr bool IsPlain(unsigned char c) {
+    return c >= 0x20 && c != '"' && c != '\\' && c < 0x80;
 }
 
 // How many bytes at the front of text stand in a JSON string as they are; 0 = the first does not.
 size_t PlainLength(std::string_view text) {
-    const auto* const end = std::find_if_not(text.begin(), text.end(), IsPlain);
-    const auto plain = static_cast<size_t>(end - text.begin());
+    size_t plain = 0;
+    while (plain < text.size() && IsPlain(static_cast<unsigned char>(text[plain]))) {
+        ++plain;
+    }
     const bool is_ascii = static_cast<unsigned char>(text[0]) < 0x80;
     return plain != 0 || is_ascii ? plain : FirstCodePoint(text).length;
 }
@@ -160,33 +160,47 @@ void AppendJsonString(std::string_view text, std::string* out) {
 
 namespace {
 
-// One event, with what all events of its dataset share already made.
-void AppendEventWith(const DatasetConstants& dataset, const std::string& custom_data,
-                     const std::string& end, const Event& event, std::string* out) {
+// One event. In few pieces: a request has a thousand of them, and each piece costs more than the
+// bytes that it adds.
+void AppendEventWith(const DatasetConstants& dataset, const SharedParts& shared, EventIds* ids,
+                     const Event& event, std::string* out) {
     out->append("{\"event_name\":");
     AppendJsonString(event.event_name, out);
     out->append(",\"event_time\":");
     AppendInteger(FloorToSeconds(event.event_time), out);
-    out->append(",\"action_source\":\"system_generated\"");
-    AppendMember("event_id", EventId(dataset.dataset_id, event), out);
+    out->append(",\"action_source\":\"system_generated\",\"event_id\":\"");
+    ids->Append(event, out);
+    out->append("\",\"user_data\":{");
     AppendUserData(event, out);
-    AppendCustomData(custom_data, event, out);
-    if (event.consent.opt_out || event.consent.limited_use) {
+    const bool has_consent = event.consent.opt_out || event.consent.limited_use;
+    if (event.custom_data.empty() && !has_consent) {
+        out->append(shared.plain_end);
+        return;
+    }
+    out->append(shared.custom_data);
+    AppendCustomData(event, out);
+    if (has_consent) {
         AppendOwnEnd(dataset, event.consent, out);
     } else {
-        out->append(end);
+        out->append(shared.end);
     }
 }
 
 }  // namespace
 
+SharedParts::SharedParts(const DatasetConstants& dataset)
+    : custom_data(SharedCustomData(dataset)),
+      end(SharedEnd(dataset)),
+      plain_end(custom_data + end) {}
+
 void AppendEvent(const DatasetConstants& dataset, const Event& event, std::string* out) {
-    AppendEventWith(dataset, SharedCustomData(dataset), SharedEnd(dataset), event, out);
+    EventIds ids(dataset.dataset_id);
+    AppendEventWith(dataset, SharedParts(dataset), &ids, event, out);
 }
 
 RequestBody::RequestBody(const DatasetConstants& dataset, size_t expected_events)
-    : dataset_(dataset), custom_data_(SharedCustomData(dataset)), event_end_(SharedEnd(dataset)) {
-    text_.reserve((expected_events + 1) * (kOrdinaryEventBytes + event_end_.size()));
+    : dataset_(dataset), shared_(dataset), ids_(dataset.dataset_id) {
+    text_.reserve((expected_events + 1) * (kOrdinaryEventBytes + shared_.end.size()));
     text_.append("{\"data\":[");
 }
 
@@ -194,7 +208,7 @@ void RequestBody::Add(const Event& event) {
     if (!is_empty_) {
         text_.push_back(',');
     }
-    AppendEventWith(dataset_, custom_data_, event_end_, event, &text_);
+    AppendEventWith(dataset_, shared_, &ids_, event, &text_);
     is_empty_ = false;
 }
 

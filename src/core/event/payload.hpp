@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/event/digest.hpp"
 #include "core/event/event.hpp"
 
 namespace crm_capi {
@@ -34,6 +35,15 @@ constexpr const char* kFixedCustomData[] = {"event_source", "lead_event_source"}
 // std::runtime_error if OpenSSL cannot make the event_id.
 void AppendEvent(const DatasetConstants& dataset, const Event& event, std::string* out);
 
+// What all events of a dataset say in the same words, written once.
+struct SharedParts {
+    explicit SharedParts(const DatasetConstants& dataset);
+
+    std::string custom_data;  // its members, with what stands before them
+    std::string end;          // what follows custom_data
+    std::string plain_end;    // both, for an event that brings along nothing of its own
+};
+
 // A request body grows event by event: {"data":[ e1 , e2 ... ] , "test_event_code":... }
 class RequestBody {
 public:
@@ -49,8 +59,8 @@ public:
 
 private:
     const DatasetConstants& dataset_;
-    std::string custom_data_;  // what every event says in the same words
-    std::string event_end_;
+    SharedParts shared_;
+    EventIds ids_;
     std::string text_;
     bool is_empty_ = true;
 };

@@ -18,10 +18,23 @@ struct TextTraits {
     bool is_blank = true;
 };
 
-// One walk for all questions; a byte that is not UTF-8 counts as a character.
+// How many characters at the front of text are printable ASCII.
+size_t PrintableAscii(std::string_view text) {
+    size_t count = 0;
+    while (count < text.size() && text[count] > 0x20 && text[count] < 0x7F) {
+        ++count;
+    }
+    return count;
+}
+
+// One walk for all questions; a byte that is not UTF-8 counts as a character. Names of stages are
+// mostly plain, and each event is judged twice: at such a run nobody looks character by character.
 TextTraits Inspect(std::string_view text) {
     TextTraits traits;
-    for (size_t at = 0; at < text.size();) {
+    const size_t plain = PrintableAscii(text);
+    traits.characters = static_cast<int>(plain);
+    traits.is_blank = plain == 0;
+    for (size_t at = plain; at < text.size();) {
         const CodePoint next = FirstCodePoint(text.substr(at));
         const bool is_utf8 = next.length > 0;
         traits.is_utf8 &= is_utf8;
