@@ -13,24 +13,27 @@ namespace crm_capi {
 
 namespace {
 
-/* Of so many owed events the times are looked up. The first to be enqueued are the first to expire,
- * unless event times are far apart; each event expires by its own time anyhow. */
+/* Of so many owed events of all datasets together the times are looked up. The first to be enqueued
+ * are the first to expire, unless event times are far apart; each event expires by its own time
+ * anyhow. Where datasets take turns in the log each look is a descent of its index: a thousand for
+ * each of many datasets would cost more than to send their events. */
 constexpr int kMostLooks = 1000;
 
-/* A few are looked up each time; of more, what was found is good for so long. */
+/* A few of each dataset are looked up each time; of more, what was found is good for so long. */
 constexpr int kFewLooks = 64;
 constexpr int kGoodForMs = 1000;
 
 /* From the log. */
 OldestTimes
-look_up(Oid schema, const Dispatcher& dispatcher, OldestOwed* known, int dataset, TimestampTz now)
+look_up(Oid schema, const Dispatcher& dispatcher, OldestOwed* known, int dataset, int looks,
+        TimestampTz now)
 {
     OldestTimes times = {0, 0, now};
     const IdRange* ranges = nullptr;
     size_t range_count = 0;
 
     call_cpp("find the first owed events", [&] {
-        known->first_owed = dispatcher.FirstOwed(dataset, kMostLooks);
+        known->first_owed = dispatcher.FirstOwed(dataset, looks);
         ranges = known->first_owed.ranges().data();
         range_count = known->first_owed.ranges().size();
     });
@@ -52,19 +55,25 @@ look_up(Oid schema, const Dispatcher& dispatcher, OldestOwed* known, int dataset
 
 }  // namespace
 
+int
+looks_for_each(size_t datasets)
+{
+    return Max(kFewLooks, kMostLooks / static_cast<int>(Max(datasets, 1)));
+}
+
 OldestTimes
-oldest_times(Oid schema, const Dispatcher& dispatcher, OldestOwed* known, int dataset, int64 owed,
-             TimestampTz now)
+oldest_times(Oid schema, const Dispatcher& dispatcher, OldestOwed* known, const OwedOfDataset& owed,
+             int looks, TimestampTz now)
 {
     OldestTimes* kept = nullptr;
 
-    call_cpp("find the times of a dataset", [&] { kept = &known->by_dataset[dataset]; });
+    call_cpp("find the times of a dataset", [&] { kept = &known->by_dataset[owed.dataset]; });
     const bool is_good = kept->looked_up_at != 0 && now >= kept->looked_up_at &&
                          !TimestampDifferenceExceeds(kept->looked_up_at, now, kGoodForMs);
-    if (owed == 0)
+    if (owed.owed == 0)
         *kept = {};
-    else if (owed <= kFewLooks || !is_good)
-        *kept = look_up(schema, dispatcher, known, dataset, now);
+    else if (owed.owed <= kFewLooks || !is_good)
+        *kept = look_up(schema, dispatcher, known, owed.dataset, looks, now);
     else
         known->are_old = true;
     return *kept;

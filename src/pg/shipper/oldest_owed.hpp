@@ -30,9 +30,11 @@ struct OldestOwed {
     IdSet first_owed; /* what is being looked up */
 };
 
-/* Of a dataset that owes so many events; of many they may be a second old. Under the active
- * snapshot. */
-OldestTimes oldest_times(Oid schema, const Dispatcher& dispatcher, OldestOwed* known, int dataset,
-                         int64 owed, TimestampTz now);
+/* Of how many owed events of each of so many datasets the times are looked up. */
+int looks_for_each(size_t datasets);
+
+/* Of a dataset that owes events; of many they may be a second old. Under the active snapshot. */
+OldestTimes oldest_times(Oid schema, const Dispatcher& dispatcher, OldestOwed* known,
+                         const OwedOfDataset& owed, int looks, TimestampTz now);
 
 }  // namespace crm_capi

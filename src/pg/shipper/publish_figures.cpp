@@ -14,31 +14,40 @@ namespace {
 /* While there is more to do, so long passes from one publication to the next. */
 constexpr int kPublishEveryMs = 200;
 
-/* Fills a board of our own; false if the datasets are too many for one. */
+/* What is owed, and since when. False, and nothing looked up, if the datasets are too many for a
+ * board. */
 bool
-fill_board(Shipper* shipper, TimestampTz now, FigureBoard* board)
+fill_owed(Shipper* shipper, TimestampTz now, FigureBoard* board)
 {
-    board->count = 0;
-    board->read_up_to = shipper->log.window->position();
+    const size_t datasets = shipper->results.owed.size();
+
     shipper->oldest_owed.are_old = false;
+    if (datasets > kMostDatasets)
+        return false;
     for (const OwedOfDataset& dataset : shipper->results.owed) {
         DatasetFigures* const row = figures_of(board, dataset.dataset);
-        if (row == nullptr)
-            return false;
         const OldestTimes times =
             oldest_times(shipper->extension.schema, shipper->dispatcher, &shipper->oldest_owed,
-                         dataset.dataset, dataset.owed, now);
+                         dataset, looks_for_each(datasets), now);
         row->owed = dataset.owed;
         row->in_flight = dataset.in_flight;
         row->in_doubt = dataset.in_doubt;
         row->oldest_owed_at = times.oldest_owed_at;
         row->earliest_event_time = times.earliest_event_time;
     }
-    for (const auto& [dataset, totals] : shipper->totals.by_dataset) {
-        if (!publish_totals(board, shipper->extension.schema, dataset, totals))
-            return false;
-    }
     return true;
+}
+
+/* Fills a board of our own; false if the datasets are too many for one. */
+bool
+fill_board(Shipper* shipper, TimestampTz now, FigureBoard* board)
+{
+    board->count = 0;
+    board->read_up_to = shipper->log.window->position();
+    bool fits = fill_owed(shipper, now, board);
+    for (const auto& [dataset, totals] : shipper->totals.by_dataset)
+        fits = publish_totals(board, shipper->extension.schema, dataset, totals) && fits;
+    return fits;
 }
 
 }  // namespace
