@@ -1,12 +1,14 @@
 /*
  * lead_blooms.cpp - the shipper's part of the index over leads: writes capi_lead_filter.
  *
- * A filter is a row for each run of kEventsPerBloom events: 2 kB that are written once. The part
- * that reads them is lead_index.cpp.
+ * A filter is a row for each run of kEventsPerBloom events: 2 kB that are written once. Mostly it
+ * was made when its events were read for the first time (bloom_queue.hpp). The part that reads them
+ * is lead_index.cpp.
  */
 #include "pg/shipper/lead_blooms.hpp"
 
 #include "core/ids/lead_bloom.hpp"
+#include "pg/base/guard.hpp"
 #include "pg/queue/log_reader.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/base/row_insert.hpp"
@@ -49,11 +51,13 @@ read_bloomed_up_to(Oid schema)
     return result_int8(0, 1);
 }
 
+namespace {
+
+/* Filters of runs that begin behind `bloomed_up_to`, of events that are read for it; so many at
+ * most. Returns up to where they reach. */
 int64
-write_lead_blooms(Oid schema, int64 bloomed_up_to, int64 complete_up_to, int most)
+read_and_write(Oid schema, int64 bloomed_up_to, int64 complete_up_to, int most)
 {
-    if (bloomed_up_to >= complete_up_to)
-        return bloomed_up_to;
     LogReader* const reader = open_log_at(schema, IdRange{bloomed_up_to + 1, complete_up_to});
     LoggedEvent event;
     LeadBloom bloom;
@@ -72,6 +76,25 @@ write_lead_blooms(Oid schema, int64 bloomed_up_to, int64 complete_up_to, int mos
         most--;
     }
     close_log(reader);
+    return bloomed_up_to;
+}
+
+}  // namespace
+
+int64
+write_lead_blooms(Oid schema, int64 bloomed_up_to, int64 complete_up_to, int most, BloomQueue* made)
+{
+    while (most > 0 && bloomed_up_to < complete_up_to) {
+        const BloomQueue::Run* run = nullptr;
+        call_cpp("look for a filter", [&] { run = made->From(bloomed_up_to + 1); });
+        if (run == nullptr)
+            return read_and_write(schema, bloomed_up_to, complete_up_to, most);
+        if (run->range.last > complete_up_to)
+            break;
+        insert_bloom(schema, IdRange{bloomed_up_to + 1, run->range.last}, run->bloom);
+        bloomed_up_to = run->range.last;
+        most--;
+    }
     return bloomed_up_to;
 }
 

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "core/ids/bloom_queue.hpp"
 #include "pg/base/pg_prelude.hpp"
 
 namespace crm_capi {
@@ -11,8 +12,9 @@ namespace crm_capi {
 int64 read_bloomed_up_to(Oid schema);
 
 /* Writes at most so many filters for the ids behind `bloomed_up_to`, as long as they are full and
- * end at `complete_up_to`: no event up to that id can appear any more. Returns the last id covered
- * now. Inside the shipper's transaction. */
-int64 write_lead_blooms(Oid schema, int64 bloomed_up_to, int64 complete_up_to, int most);
+ * end at `complete_up_to`: no event up to that id can appear any more. What `made` does not have is
+ * made from the log. Returns the last id covered now. Inside the shipper's transaction. */
+int64 write_lead_blooms(Oid schema, int64 bloomed_up_to, int64 complete_up_to, int most,
+                        BloomQueue* made);
 
 }  // namespace crm_capi

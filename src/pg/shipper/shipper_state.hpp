@@ -12,6 +12,7 @@
 
 #include "core/dispatch/dispatcher.hpp"
 #include "core/event/tombstone_prefixes.hpp"
+#include "core/ids/bloom_queue.hpp"
 #include "core/ids/id_set.hpp"
 #include "core/ids/window.hpp"
 #include "net/transport.hpp"
@@ -102,6 +103,7 @@ struct Shipper {
     OldestOwed oldest_owed;
     HistoryPass history;
     int64_t bloomed_up_to = 0; /* by the filters of capi_lead_filter */
+    BloomQueue blooms;         /* of what was read lately */
     TurnResults results;
 
     Resumption resumes;

@@ -40,8 +40,8 @@ write_blooms(Shipper* shipper)
     const int64 before = shipper->bloomed_up_to;
     if (complete_up_to - before < kEventsPerBloom)
         return;
-    shipper->bloomed_up_to =
-        write_lead_blooms(shipper->extension.schema, before, complete_up_to, most);
+    shipper->bloomed_up_to = write_lead_blooms(shipper->extension.schema, before, complete_up_to,
+                                               most, &shipper->blooms);
     if (shipper->bloomed_up_to != before &&
         complete_up_to - shipper->bloomed_up_to >= kEventsPerBloom)
         shipper->more_to_do = true;

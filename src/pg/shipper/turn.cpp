@@ -97,6 +97,7 @@ read_range(Shipper* shipper, LogReader* reader, IdRange range, int budget)
         call_cpp("note an event", [&] {
             shipper->log.window->Saw(event.id);
             shipper->totals.Saw(event.dataset, event.id, event.parked);
+            shipper->blooms.Saw(event.id, event.lead_id);
             if (event.parked)
                 shipper->parked.events.push_back(event.id);
             is_owed = !event.parked && !is_erased && !shipper->log.final_events.Contains(event.id);
