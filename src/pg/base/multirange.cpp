@@ -13,14 +13,15 @@ namespace crm_capi {
 
 namespace {
 
-/* One end of a range of ids; both ends belong to it. */
+/* One end of a range of ids, of which only the lower one belongs to it: what a function of the type
+ * would make of any other form, at half the cost of all that is done for a range. */
 RangeBound
 bound(int64 id, bool lower)
 {
     RangeBound bound = {};
 
     bound.val = Int64GetDatum(id);
-    bound.inclusive = true;
+    bound.inclusive = lower;
     bound.lower = lower;
     return bound;
 }
@@ -36,8 +37,8 @@ multirange_datum(const IdSet& ids)
 
     for (size_t i = 0; i < count; i++) {
         RangeBound lower = bound(ids.ranges()[i].first, true);
-        RangeBound upper = bound(ids.ranges()[i].last, false);
-        ranges[i] = make_range_of(type, &lower, &upper);
+        RangeBound upper = bound(ids.ranges()[i].last + 1, false);
+        ranges[i] = write_range(type, &lower, &upper);
     }
     return PointerGetDatum(
         make_multirange(INT8MULTIRANGEOID, type, static_cast<int32>(count), ranges));

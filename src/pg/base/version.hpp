@@ -277,14 +277,15 @@ fetch_statistics(PgStat_Kind kind, Oid database, uint64 object)
 }
 #endif
 
-/* A range that is not empty; 16 lets the caller ask for errors to be saved. */
+/* A range that is not empty, of bounds as the type writes them: [a,b) for ids. 16 lets the caller
+ * ask for errors to be saved. */
 inline RangeType*
-make_range_of(TypeCacheEntry* type, RangeBound* lower, RangeBound* upper)
+write_range(TypeCacheEntry* type, RangeBound* lower, RangeBound* upper)
 {
 #if PG_VERSION_NUM >= 160000
-    return make_range(type, lower, upper, false, nullptr);
+    return range_serialize(type, lower, upper, false, nullptr);
 #else
-    return make_range(type, lower, upper, false);
+    return range_serialize(type, lower, upper, false);
 #endif
 }
 
