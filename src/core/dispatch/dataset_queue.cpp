@@ -81,7 +81,7 @@ bool DatasetQueue::TakeIds(int64_t max_count, IdRange* range) {
            (returning_.TakeRun(max_count, range) || backlog_.TakeRun(max_count, range));
 }
 
-void DatasetQueue::Load(Event event) {
+void DatasetQueue::Load(Event&& event) {
     const size_t bytes =
         sizeof event + event.event_name.size() + event.user_data.size() + event.custom_data.size();
     bytes_each_ = bytes_each_ == 0 ? bytes : (7 * bytes_each_ + bytes) / 8;
@@ -104,6 +104,7 @@ bool DatasetQueue::NextBatch(size_t max_events, size_t max_part, Batch* batch, U
     // What stays moves up: nothing moves at all if nothing may go, however much is ready.
     auto kept = ready_.begin();
     auto event = ready_.begin();
+    batch->events.reserve(std::min(max_events, ready_.size()));
     for (; event != ready_.end() && batch->events.size() < max_events; ++event) {
         if (!IsBusy(event->lead_id)) {
             batch->events.push_back(std::move(*event));

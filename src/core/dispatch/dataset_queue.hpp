@@ -65,7 +65,7 @@ public:
     bool TakeIds(int64_t max_count, IdRange* range);
 
     // An event taken by TakeIds has been read from the log.
-    void Load(Event event);
+    void Load(Event&& event);
 
     // Fills *batch with at most max_events that may go now, leaving out every event whose lead is
     // busy, and makes their leads busy. False if nothing may go. A part of a refused batch goes

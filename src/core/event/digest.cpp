@@ -4,7 +4,6 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include <charconv>
 #include <limits>
 #include <stdexcept>
 
@@ -50,10 +49,8 @@ Hasher MakeHasher() {
 
 // The number in decimal, and a line feed.
 void AppendLine(int64_t number, std::string* out) {
-    char line[std::numeric_limits<int64_t>::digits10 + 3];
-    char* const end = std::to_chars(line, line + sizeof line - 1, number).ptr;
-    *end = '\n';
-    out->append(line, end + 1);
+    AppendDecimal(number, out);
+    out->push_back('\n');
 }
 
 }  // namespace

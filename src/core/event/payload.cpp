@@ -1,8 +1,6 @@
 // payload.cpp - see payload.hpp.
 #include "core/event/payload.hpp"
 
-#include <charconv>
-#include <limits>
 #include <utility>
 
 #include "core/event/digest.hpp"
@@ -18,12 +16,6 @@ constexpr size_t kOrdinaryEventBytes = 320;
 
 constexpr std::string_view kBlanks = " \t\r\n";  // JSON's white space
 
-// In decimal, without a detour through a locale or a string.
-void AppendInteger(int64_t number, std::string* out) {
-    char digits[std::numeric_limits<int64_t>::digits10 + 2];
-    out->append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
-}
-
 // Appends ,"name":"text" unless text is empty. Names are our own and need no escapes.
 void AppendMember(std::string_view name, std::string_view text, std::string* out) {
     if (!text.empty()) {
@@ -36,7 +28,7 @@ void AppendMember(std::string_view name, std::string_view text, std::string* out
 void AppendMember(std::string_view name, std::optional<int> number, std::string* out) {
     if (number) {
         out->append(",\"").append(name).append("\":");
-        AppendInteger(*number, out);
+        AppendDecimal(*number, out);
     }
 }
 
@@ -59,7 +51,7 @@ void AppendUserData(const Event& event, std::string* out) {
     const std::string_view members = MembersOf(event.user_data);
     if (event.lead_id > 0) {
         out->append("\"lead_id\":");
-        AppendInteger(event.lead_id, out);
+        AppendDecimal(event.lead_id, out);
         out->append(members.empty() ? "" : ",");
     }
     AppendValidUtf8(members, out);
@@ -167,7 +159,7 @@ void AppendEventWith(const DatasetConstants& dataset, const SharedParts& shared,
     out->append("{\"event_name\":");
     AppendJsonString(event.event_name, out);
     out->append(",\"event_time\":");
-    AppendInteger(FloorToSeconds(event.event_time), out);
+    AppendDecimal(FloorToSeconds(event.event_time), out);
     out->append(",\"action_source\":\"system_generated\",\"event_id\":\"");
     ids->Append(event, out);
     out->append("\",\"user_data\":{");
