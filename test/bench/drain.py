@@ -1,6 +1,7 @@
 """drain.py - P4, P5, P12: how fast a queue drains, through TLS, with bodies built from rows."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -32,14 +33,16 @@ def drain_ours(world, session, count):
 
 
 def drain_peer(world, session, body, count, command):
-    """Events per second from the first request on; connecting is not counted."""
+    """Events per second from the first request on, connecting not counted; and CPU us per event, if
+    the client says what it cost."""
     world.fill_outbox(session, body, count)
     world.endpoint.reset()
-    subprocess.run(command, check=True)
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     counts = world.endpoint.counts()
     if counts["events"] != count:
         raise RuntimeError(f"{command[0]}: {counts['events']} of {count} events arrived")
-    return rate(counts, counts["first_ns"])
+    cost = re.search(r"^cpu_us (\d+)$", said, re.MULTILINE)
+    return rate(counts, counts["first_ns"]), cost and int(cost.group(1)) / count
 
 
 class Peers:
@@ -79,18 +82,21 @@ def set_in_flight(session, number):
 
 def measure_p4(world, session, peers, report):
     count = world.pick(50000, 200000)
-    runs = {"ours": [], "cpu": [], "skip": [], "cursor": [], "python": [], "loop": []}
+    runs = {name: [] for name in ("ours", "cpu", "skip", "skip cpu", "cursor", "cursor cpu", "python",
+                                  "loop")}
     set_in_flight(session, 4)
     drain_ours(world, session, count // 5)
     for _ in range(world.pick(3, 7)):
         speed, cpu = drain_ours(world, session, count)
         runs["ours"].append(speed)
         runs["cpu"].append(cpu)
-        runs["skip"].append(peers.cpp("skip-locked", 1, count))
-        runs["cursor"].append(peers.cpp("cursor", 1, count))
+        for peer, mode in (("skip", "skip-locked"), ("cursor", "cursor")):
+            speed, cpu = peers.cpp(mode, 1, count)
+            runs[peer].append(speed)
+            runs[peer + " cpu"].append(cpu)
         runs["loop"].append(peers.bare_loop(count // BATCH * 4, 4))
     for _ in range(world.pick(1, 3)):
-        runs["python"].append(peers.python(count // 2))
+        runs["python"].append(peers.python(count // 2)[0])
     samples = {name: Sample(values) for name, values in runs.items()}
     ours = samples["ours"]
     limit = f"bare loop {samples['loop'].median:,.0f}"
@@ -100,6 +106,10 @@ def measure_p4(world, session, peers, report):
     report.add("P4", "  >= 0.9 of a snapshot cursor, ready bodies", f"{ours.median:,.0f} /s",
                limit=limit, peer=samples["cursor"].text("{:,.0f}"),
                ratio=ratio(ours, samples["cursor"]), met=ratio(ours, samples["cursor"]) >= 0.9)
+    report.judge_release(
+        f"delivered: {samples['cpu'].median:.2f} us of the shipper (SKIP LOCKED client and its session "
+        f"{samples['skip cpu'].median:.2f}, snapshot cursor and its session "
+        f"{samples['cursor cpu'].median:.2f})")
     report.note(f"P4 shipper CPU {samples['cpu'].text('{:.2f}')} us per event; SKIP LOCKED in Python "
                 f"{samples['python'].median:,.0f} /s; pg_net 207 /s (recorded)")
     report.note("P4 " + profile_shares.of_shipper(
@@ -116,7 +126,7 @@ def measure_p5(world, session, peers, report):
         for _ in range(world.pick(1, 3)):
             ours.append(drain_ours(world, session, count)[0])
             loop.append(peers.bare_loop(count // BATCH, in_flight))
-            skip.append(peers.cpp("skip-locked", in_flight, count // 2))
+            skip.append(peers.cpp("skip-locked", in_flight, count // 2)[0])
         sample = Sample(ours)
         report.add("P5", f"drain after 100 ms, {in_flight} in flight: >= 0.9 of {bound:,.0f}",
                    f"{sample.text('{:,.0f}')} /s", limit=f"bare loop {Sample(loop).median:,.0f}",

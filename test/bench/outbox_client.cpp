@@ -6,6 +6,9 @@
 // cursor        one thread that remembers how far it has come, and what its snapshot did not show
 // listen        as skip-locked, each time that somebody has said NOTIFY outbox
 //
+// What it cost goes to standard output at the end: "cpu_us N", of this process and of the backends
+// of its sessions, which run on the same machine.
+//
 // Table: outbox (id bigint PRIMARY KEY, xid xid8, body text), and for the cursor outbox_position.
 // Ends when the outbox is empty; with listen never, which says "listening" when it does. Each
 // thread has a session and a connection of its own.
@@ -14,14 +17,35 @@
 #include <poll.h>
 
 #include <atomic>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
+#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
 
 namespace {
+
+// CPU of the backends of sessions that have ended.
+std::atomic<int64_t> backends_cpu_us{0};
+
+// What the kernel's scheduler accounts to a process.
+int64_t CpuMicros(int pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/schedstat");
+    int64_t nanoseconds = 0;
+    file >> nanoseconds;
+    return nanoseconds / 1000;
+}
+
+// Of this process, with all its threads.
+int64_t OwnCpuMicros() {
+    timespec spent = {};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+    return int64_t{spent.tv_sec} * 1000000 + spent.tv_nsec / 1000;
+}
 
 struct Options {
     std::string mode;
@@ -77,7 +101,10 @@ public:
             Die("could not connect", PQerrorMessage(connection_));
         }
     }
-    ~Session() { PQfinish(connection_); }
+    ~Session() {
+        backends_cpu_us += CpuMicros(PQbackendPID(connection_));
+        PQfinish(connection_);
+    }
     PGresult* Run(PGresult* result) {
         const ExecStatusType status = PQresultStatus(result);
         if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
@@ -222,5 +249,6 @@ int main(int argc, char** argv) {
     for (std::thread& thread : threads) {
         thread.join();
     }
+    std::printf("cpu_us %lld\n", static_cast<long long>(OwnCpuMicros() + backends_cpu_us));
     return 0;
 }

@@ -7,6 +7,7 @@ class Report:
     def __init__(self):
         self.rows = []
         self.notes = []
+        self.release = []
 
     def add(self, number, target, ours, *, limit="", peer="", ratio="", met=None):
         """One line. A ratio may be a number; met None = shown, not judged."""
@@ -21,6 +22,10 @@ class Report:
         self.notes.append(text)
         print("   " + text, flush=True)
 
+    def judge_release(self, text):
+        """A part of the line by which releases are compared: CPU per event, ours and the peers'."""
+        self.release.append(text)
+
     def print(self):
         table = [COLUMNS, *self.rows]
         widths = [max(len(row[i]) for row in table) for i in range(len(COLUMNS))]
@@ -32,3 +37,5 @@ class Report:
         print()
         for text in self.notes:
             print("- " + text)
+        if self.release:
+            print("\nCPU per event, " + "; ".join(self.release))
