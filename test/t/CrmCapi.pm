@@ -72,12 +72,13 @@ sub on
 sub node { return $_[0]->{node}; }
 sub endpoint { return $_[0]->{endpoint}; }
 
-# Each call is a session of its own. What is one plain question needs no psql.
+# Each call is a session of its own. What is one plain statement needs no psql.
 sub sql
 {
 	my ($self, $sql, $database) = @_;
 	$database //= 'postgres';
-	return $self->node->safe_psql($database, $sql) unless $sql =~ /\A\s*SELECT\b[^;]*\z/;
+	return $self->node->safe_psql($database, $sql)
+	  unless $sql =~ /\A\s*(?:SELECT|INSERT|UPDATE|DELETE|TRUNCATE)\b[^;]*\z/;
 	my ($session, $error) = Query::connect($self->node->connstr($database));
 	my $answer;
 	($answer, $error) = Query::ask($session, $sql) if $session;

@@ -32,6 +32,7 @@ sub ask
 	my ($session, $query) = @_;
 	my $statement = $session->prepare($query, { pg_direct => 1 });
 	return (undef, $session->errstr) unless $statement && $statement->execute;
+	return ('', undef) unless $statement->{NUM_OF_FIELDS};
 	my $rows = $statement->fetchall_arrayref;
 	return (undef, $session->errstr) if $statement->err;
 	return (join("\n", map { join '|', map { $_ // '' } @$_ } @$rows), undef);
