@@ -283,6 +283,7 @@ capi_shipper_main(Datum argument)
 {
     const int slot = DatumGetInt32(argument);
 
+    skip_exit_handlers();
     if (start(slot, worker_database())) {
         serve();
         leave_slot(shipper);
