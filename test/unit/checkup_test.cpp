@@ -121,12 +121,6 @@ TEST(CheckupTest, TheServer) {
          Check::kConditions, CheckStatus::kOk},
         {"a condition hangs", [](ServerFacts* f) { f->conditions.postponed = 1; },
          Check::kConditions, CheckStatus::kWarning},
-        {"it hangs for long",
-         [](ServerFacts* f) {
-             f->conditions.postponed = 1;
-             f->conditions.is_full = true;
-         },
-         Check::kConditions, CheckStatus::kError},
         {"nobody can check", [](ServerFacts* f) { f->conditions.lacks_workers = true; },
          Check::kConditions, CheckStatus::kError},
         {"rows lie in a door", [](ServerFacts* f) { f->doors = "capi_dumped_event_log"; },

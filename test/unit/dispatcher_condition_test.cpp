@@ -353,12 +353,15 @@ TEST_F(DispatcherCondition, CountsAsOwed) {
     EXPECT_EQ(driver.core.CountConditions().waiting, 2);
 }
 
-TEST_F(DispatcherCondition, AFullShelfLoadsNoMoreAndSpinsNot) {
+TEST_F(DispatcherCondition, AFullShelfHoldsUpNobodyAndSpinsNot) {
     for (size_t i = 0; i < kMostOnShelf + 100; ++i) {
         OweConditional(1);
     }
-    EXPECT_TRUE(driver.Turn().empty());
-    EXPECT_TRUE(driver.core.CountConditions().is_full);
+    const int64_t other = driver.Owe(1);
+    const std::vector<SentRequest> sent = driver.Turn();
+    EXPECT_EQ(IdsOf(sent), std::vector<Ids>{{other}});
+    driver.Accept(sent.front());
+    EXPECT_EQ(driver.core.CountConditions().waiting, static_cast<int64_t>(kMostOnShelf) + 100);
     EXPECT_FALSE(driver.core.WantsLoad(driver.now));
     EXPECT_EQ(driver.DueMs(), 60000);
     Hold(Ask());

@@ -210,13 +210,10 @@ void JudgeConditions(const ConditionFacts& facts, Findings* findings) {
                          std::to_string(facts.waiting) + '.';
         finding.hint = "Raise max_worker_processes.";
     } else if (facts.postponed > 0) {
-        finding.status = facts.is_full ? CheckStatus::kError : CheckStatus::kWarning;
+        finding.status = CheckStatus::kWarning;
         finding.detail = "Events that wait because their condition could not be checked: " +
                          std::to_string(facts.postponed) + ". Last was watch " + facts.watch +
                          ": SQLSTATE " + facts.sqlstate + '.';
-        if (facts.is_full) {
-            finding.detail += " So many wait that their dataset looks at no more.";
-        }
     }
     findings->push_back(std::move(finding));
 }

@@ -103,7 +103,6 @@ struct SlotFacts {
 struct ConditionFacts {
     int64_t waiting = 0;
     int64_t postponed = 0;  // of these, because it could not be told
-    bool is_full = false;   // so many that no more are looked at
     bool lacks_workers = false;
     std::string watch;     // of the last one that was postponed
     std::string sqlstate;  // and what came in the way

@@ -77,8 +77,9 @@ void DatasetQueue::OweInOrder(const IdSet& ids) {
 }
 
 bool DatasetQueue::TakeIds(int64_t max_count, IdRange* range) {
-    return CanLoad() &&
-           (returning_.TakeRun(max_count, range) || backlog_.TakeRun(max_count, range));
+    return returning_.TakeRun(max_count, range) ||
+           overflow_.TakeRun(std::min(max_count, RoomOnShelf()), range) ||
+           backlog_.TakeRun(max_count, range);
 }
 
 void DatasetQueue::Load(Event event) {
@@ -87,8 +88,9 @@ void DatasetQueue::Load(Event event) {
     bytes_each_ = bytes_each_ == 0 ? bytes : (7 * bytes_each_ + bytes) / 8;
     const bool awaits = !event.condition_of.empty() && event.condition_held_at == 0;
     has_conditions_ = has_conditions_ || !event.condition_of.empty();
-    if (awaits || shelf_.Blocks(event)) {
-        shelf_.Put(event);
+    overflow_.Loaded(event);
+    if (awaits || shelf_.Blocks(event) || overflow_.Blocks(event)) {
+        Shelve(event);
     } else {
         ready_.push_back(std::move(event));
     }
@@ -182,6 +184,9 @@ void DatasetQueue::Drop(const IdSet& ids) {
     std::vector<int64_t> released;
     shelf_.Drop(ids, &released);
     LoadAgain(released);
+    if (overflow_.Misses(ids)) {
+        EmptyOverflow();
+    }
     returning_.Drop(ids);
     backlog_.Drop(ids);
     ready_.erase(std::remove_if(ready_.begin(), ready_.end(), dropped), ready_.end());
@@ -252,6 +257,7 @@ bool DatasetQueue::HasWaiting() const {
 void DatasetQueue::AddOwedTo(IdBits* ids) const {
     backlog_.AddTo(ids);
     returning_.AddTo(ids);
+    overflow_.AddTo(ids);
     shelf_.AddTo(ids);
     for (const SplitBatch& split : split_batches_) {
         split.bisection.AddWaitingTo(ids);
@@ -273,8 +279,8 @@ int64_t DatasetQueue::CountOwed() const {
     for (const SplitBatch& split : split_batches_) {
         loaded += split.bisection.waiting_count();
     }
-    return backlog_.Count() + returning_.Count() + static_cast<int64_t>(loaded) +
-           in_flight_.Count();
+    return backlog_.Count() + returning_.Count() + overflow_.Count() +
+           static_cast<int64_t>(loaded) + in_flight_.Count();
 }
 
 // From here on later events of these leads wait. Leads are counted, because a batch may carry

@@ -1,6 +1,7 @@
 // dataset_queue.hpp - what one dataset still owes, and what may go out next.
 //
 //   shelf          loaded events whose watch's condition is to be checked first (shelf.hpp)
+//   overflow       those for which the shelf has no room; they are loaded again when it has
 //   returning      ids that came off the shelf: they are loaded again, before the backlog
 //   backlog        ids known to be owed, not loaded yet; a quarter of a byte each, or a little more
 //   ready          loaded events, in the order in which they must go
@@ -21,6 +22,7 @@
 #include <vector>
 
 #include "core/dispatch/bisection.hpp"
+#include "core/dispatch/overflow.hpp"
 #include "core/dispatch/shelf.hpp"
 #include "core/event/event.hpp"
 #include "core/ids/id_bits.hpp"
@@ -114,6 +116,7 @@ public:
     void AskAgain(int64_t id) { shelf_.AskAgain(id); }
     // For those who count.
     const Shelf& shelf() const { return shelf_; }
+    int64_t overflow_count() const { return overflow_.Count(); }
     // The clock was put back.
     void EndPauses() { shelf_.EndPauses(); }
 
@@ -135,11 +138,14 @@ public:
     // Refused batches are on their way through bisection.
     bool HasParts() const { return !split_batches_.empty(); }
     // Something is owed that is not loaded.
-    bool HasBacklog() const { return !backlog_.empty() || !returning_.empty(); }
+    bool HasBacklog() const {
+        return !backlog_.empty() || !returning_.empty() || !overflow_.empty();
+    }
     // Likewise, and there is room for it.
-    bool CanLoad() const { return !returning_.empty() || (!backlog_.empty() && HasRoom()); }
-    // Room for more events that wait for their conditions.
-    bool HasRoom() const { return shelf_.size() < kMostOnShelf; }
+    bool CanLoad() const {
+        return !backlog_.empty() || !returning_.empty() ||
+               (!overflow_.empty() && RoomOnShelf() > 0);
+    }
     int64_t in_flight_count() const { return in_flight_.Count(); }
     // All that is owed, in flight or not.
     void AddOwedTo(IdBits* ids) const;
@@ -154,7 +160,12 @@ private:
         UnixMicros awaits_since = 0;  // a condition; 0 = none of its events does
     };
 
+    int64_t RoomOnShelf() const {
+        return static_cast<int64_t>(kMostOnShelf) - static_cast<int64_t>(shelf_.size());
+    }
     bool NextPart(size_t max_part, UnixMicros now, Batch* batch);
+    void Shelve(const Event& event);
+    void EmptyOverflow();
     void ShelveReturned();
     void ShelveStale(UnixMicros now);
     void ShelvePart(SplitBatch* split, UnixMicros now);
@@ -172,6 +183,7 @@ private:
     IdQueue backlog_;
     IdQueue returning_;
     Shelf shelf_;
+    Overflow overflow_;
     bool has_conditions_ = false;  // most queues never see one
     std::deque<Event> ready_;
     size_t bytes_each_ = 0;  // a moving average over the latest events

@@ -16,6 +16,24 @@ constexpr UnixMicros kSplitWaits = 10 * kMicrosPerSecond;
 
 }  // namespace
 
+// A loaded event waits for a condition: on the shelf, or behind it. Never behind a later one of its
+// lead: what has been retried, or was loaded before and comes back, goes to the shelf at any rate.
+void DatasetQueue::Shelve(const Event& event) {
+    if (overflow_.HasLater(event)) {
+        EmptyOverflow();
+    }
+    if (overflow_.Blocks(event) || (RoomOnShelf() <= 0 && !shelf_.HasLater(event))) {
+        overflow_.Put(event);
+    } else {
+        shelf_.Put(event);
+    }
+}
+
+// Everything in it is loaded again in its time, and judged again.
+void DatasetQueue::EmptyOverflow() {
+    OweInOrder(overflow_.TakeAll());
+}
+
 // What must wait goes, and with it what of its lead comes later: the order of `ready` is that of
 // each lead.
 template <class MustWait>

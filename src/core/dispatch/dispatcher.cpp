@@ -200,7 +200,7 @@ bool Dispatcher::LoadsAtOnce(int number, UnixMicros now) {
     const auto found = by_number_.find(number);
     HeedClock(now);
     if (unknown_dataset_seen_ || found == by_number_.end() || found->second->queue.HasBacklog() ||
-        !found->second->queue.HasRoom() || CountToLoad(*found->second, now) == 0) {
+        CountToLoad(*found->second, now) == 0) {
         return false;
     }
     loading_ = found->second;

@@ -134,7 +134,6 @@ public:
     struct Conditions {
         int64_t waiting = 0;
         int64_t postponed = 0;
-        bool is_full = false;
     };
     Conditions CountConditions() const;
 

@@ -100,9 +100,8 @@ Dispatcher::Conditions Dispatcher::CountConditions() const {
     Conditions all;
     for (const auto& dataset : datasets_) {
         const Shelf& shelf = dataset->queue.shelf();
-        all.waiting += static_cast<int64_t>(shelf.size());
+        all.waiting += static_cast<int64_t>(shelf.size()) + dataset->queue.overflow_count();
         all.postponed += static_cast<int64_t>(shelf.postponed_count());
-        all.is_full = all.is_full || !dataset->queue.HasRoom();
     }
     return all;
 }

@@ -11,6 +11,11 @@ bool Shelf::Blocks(const Event& event) const {
     return lead != leads_.end() && *lead->second.begin() < event.id;
 }
 
+bool Shelf::HasLater(const Event& event) const {
+    const auto lead = leads_.find(event.lead_id);
+    return lead != leads_.end() && *lead->second.rbegin() > event.id;
+}
+
 void Shelf::Put(const Event& event, bool stays_in_part) {
     Entry entry{event.lead_id,
                 event.event_time,

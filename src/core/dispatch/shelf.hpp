@@ -35,8 +35,8 @@ constexpr UnixMicros kConditionLasts = 5 * kMicrosPerSecond;
 constexpr UnixMicros kFirstConditionPause = kMicrosPerSecond;
 constexpr UnixMicros kLongestConditionPause = 300 * kMicrosPerSecond;
 
-// So many events a shelf takes before no more are loaded for it: about as many bytes each as an
-// event without user data.
+// So many events wait on a shelf, the others behind it (overflow.hpp): about as many bytes each as
+// an event without user data.
 constexpr size_t kMostOnShelf = 100000;
 
 // Whether the event must not go before its condition has been checked, for the first time or anew.
@@ -57,6 +57,8 @@ class Shelf {
 public:
     // Whether an earlier event of the same lead waits here.
     bool Blocks(const Event& event) const;
+    // Whether a later one does.
+    bool HasLater(const Event& event) const;
 
     // The event waits from here on: for its condition if it has one, else for those before it on
     // its lead. `stays_in_part`: it is in a part of a refused batch, and stays there. One that is

@@ -19,7 +19,6 @@ gather_conditions(ConditionFacts* facts)
     call_cpp("note conditions", [&] {
         facts->waiting = board.waiting;
         facts->postponed = board.postponed;
-        facts->is_full = board.is_full;
         facts->lacks_workers = board.lacks_workers;
         facts->watch = watch;
         facts->sqlstate = sqlstate;

@@ -11,7 +11,6 @@ namespace crm_capi {
 struct ConditionBoard {
     int64 waiting;      /* events that wait for a condition, or behind one that does */
     int64 postponed;    /* those of which nobody could tell */
-    bool is_full;       /* so many wait that no more are looked at */
     bool lacks_workers; /* no process could be started that checks them */
     int sqlstate; /* what came in the way of the last one that was postponed; 0 = nothing did */
     char watch[3 * NAMEDATALEN]; /* its watch; encoding of the database */

@@ -313,7 +313,6 @@ show(Shipper* shipper)
              [&] { desk->counts = shipper->dispatcher.CountConditions(); });
     desk->shown.waiting = desk->counts.waiting;
     desk->shown.postponed = desk->counts.postponed;
-    desk->shown.is_full = desk->counts.is_full;
     desk->shown.lacks_workers = desk->lacks_workers && desk->wants_place;
     show_conditions(shipper->slot, desk->shown);
 }
