@@ -40,9 +40,10 @@ $(1)/test/unit/%.o: test/unit/%.cpp $(1)/prelude.pch
 	@mkdir -p $$(@D)
 	$$(UNIT_CXX) $$(UNIT_CXXFLAGS) $(3) -include-pch $(1)/prelude.pch -MMD -MP -c -o $$@ $$<
 
+# What is tested runs for longer than it takes to be optimised, the tests do not.
 $(1)/%.o: %.cpp
 	@mkdir -p $$(@D)
-	$$(UNIT_CXX) $$(UNIT_CXXFLAGS) $(3) -MMD -MP -c -o $$@ $$<
+	$$(UNIT_CXX) $$(UNIT_CXXFLAGS) -O1 $(3) -MMD -MP -c -o $$@ $$<
 endef
 
 $(eval $(call UNIT_PROGRAM,build/unit,$(UNIT_OBJECTS),))

@@ -57,6 +57,8 @@ constexpr size_t kMostBytesLoaded = size_t{32} * 1024 * 1024;
 
 class DatasetQueue {
 public:
+    explicit DatasetQueue(size_t most_on_shelf = kMostOnShelf) : most_on_shelf_(most_on_shelf) {}
+
     // The reader found an owed event. Ids come in the order in which they must go.
     void Owe(int64_t id);
 
@@ -161,7 +163,7 @@ private:
     };
 
     int64_t RoomOnShelf() const {
-        return static_cast<int64_t>(kMostOnShelf) - static_cast<int64_t>(shelf_.size());
+        return static_cast<int64_t>(most_on_shelf_) - static_cast<int64_t>(shelf_.size());
     }
     bool NextPart(size_t max_part, UnixMicros now, Batch* batch);
     void Shelve(const Event& event);
@@ -180,6 +182,7 @@ private:
     void ForgetIfOver(std::list<SplitBatch>::iterator split);
     void Leave(const Batch& batch);
 
+    size_t most_on_shelf_;
     IdQueue backlog_;
     IdQueue returning_;
     Shelf shelf_;

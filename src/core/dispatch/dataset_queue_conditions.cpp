@@ -19,7 +19,7 @@ constexpr UnixMicros kSplitWaits = 10 * kMicrosPerSecond;
 // A loaded event waits for a condition: on the shelf, or behind it. Never behind a later one of its
 // lead: what has been retried, or was loaded before and comes back, goes to the shelf at any rate.
 void DatasetQueue::Shelve(const Event& event) {
-    if (overflow_.HasLater(event)) {
+    if (overflow_.IsBetween(event)) {
         EmptyOverflow();
     }
     if (overflow_.Blocks(event) || (RoomOnShelf() <= 0 && !shelf_.HasLater(event))) {

@@ -10,15 +10,15 @@ bool Overflow::Blocks(const Event& event) const {
     return lead != leads_.end() && lead->second.last < event.id;
 }
 
-bool Overflow::HasLater(const Event& event) const {
+bool Overflow::IsBetween(const Event& event) const {
     const auto lead = leads_.find(event.lead_id);
-    return lead != leads_.end() && lead->second.last > event.id;
+    return lead != leads_.end() && lead->second.behind < event.id && event.id < lead->second.last;
 }
 
 void Overflow::Put(const Event& event) {
     ids_.Push(event.id);
     if (event.lead_id != 0) {
-        Lead& lead = leads_[event.lead_id];
+        Lead& lead = leads_.try_emplace(event.lead_id, Lead{event.id - 1, 0, 0}).first->second;
         lead.last = event.id;
         ++lead.count;
     }
@@ -39,7 +39,11 @@ void Overflow::Loaded(const Event& event) {
     }
     --run_left_;
     const auto lead = leads_.find(event.lead_id);
-    if (lead != leads_.end() && --lead->second.count == 0) {
+    if (lead == leads_.end()) {
+        return;
+    }
+    lead->second.behind = event.id;
+    if (--lead->second.count == 0) {
         leads_.erase(lead);
     }
 }

@@ -19,8 +19,8 @@ class Overflow {
 public:
     // Whether events of its lead wait here, all of them earlier ones: then it may not overtake.
     bool Blocks(const Event& event) const;
-    // Likewise, and one of them is a later one: it has been retried, and its place is before that.
-    bool HasLater(const Event& event) const;
+    // Whether its place is between those of its lead: it was retried, and comes when both are here.
+    bool IsBetween(const Event& event) const;
 
     // The event waits here from now on. No later one of its lead may.
     void Put(const Event& event);
@@ -42,9 +42,11 @@ public:
     int64_t Count() const { return ids_.Count(); }
 
 private:
+    // Its events, in the order of their ids.
     struct Lead {
-        int64_t last = 0;  // event
-        int64_t count = 0;
+        int64_t behind;  // this one, which may have been loaded again
+        int64_t last;
+        int64_t count;
     };
 
     IdQueue ids_;

@@ -43,7 +43,7 @@ struct EventLookup {
     int asked;             /* events that were looked up one by one */
     int asked_rows;        /* likewise, of the log */
     int64 event;           /* the latest that was asked for; 0 = none */
-    Wanted wanted;         /* what was asked about it */
+    Wanted wanted;         /* what was found about it */
     KnownOfEvent known;    /* of that event */
     MemoryContext memory;  /* of what is below */
     AllRequests* requests; /* NULL = not read */
@@ -223,9 +223,9 @@ look_up_event(Oid schema, int64 event, ReasonWords* words)
     return known;
 }
 
-/* From what was read of all events. */
+/* From what was read of all requests. */
 KnownOfEvent
-find_among_all(EventLookup* lookup, int64 event, Wanted wanted)
+find_among_all(EventLookup* lookup, int64 event)
 {
     KnownOfEvent known = {};
     const EventRequests requests = lookup->requests->map->Find(event);
@@ -237,14 +237,20 @@ find_among_all(EventLookup* lookup, int64 event, Wanted wanted)
         known.facts.latest = static_cast<LatestRequest>(requests.state);
         known.request = lookup->requests->endings[requests.place];
     }
-    if (wanted == Wanted::kRequests)
-        return known;
-    const SettledEvent* const settled = find_settled(&lookup->settlements, event);
-    if (settled != nullptr) {
-        known.facts.settled = settled->settled;
-        known.settlement = settled->ending;
-    }
     return known;
+}
+
+/* Adds what the event's settlement says to what its requests say. */
+void
+add_settlement(EventLookup* lookup, int64 event)
+{
+    const SettledEvent* const settled = find_settled(&lookup->settlements, event);
+
+    if (settled != nullptr) {
+        lookup->known.facts.settled = settled->settled;
+        lookup->known.settlement = settled->ending;
+    }
+    lookup->wanted = Wanted::kSettlementToo;
 }
 
 /* Whether the query does not ask for many. One that is planned in parallel does. */
@@ -254,18 +260,22 @@ asks_for_few(int* asked)
     return !IsInParallelMode() && (*asked)++ < kFew;
 }
 
-/* One by one as long as few were asked for. */
-KnownOfEvent
-look_for(EventLookup* lookup, int64 event, Wanted wanted)
+/* One by one, with its settlement, as long as few were asked for; then its requests alone. */
+void
+look_for(EventLookup* lookup, int64 event)
 {
-    if (lookup->requests == nullptr && asks_for_few(&lookup->asked))
-        return look_up_event(lookup->schema, event, &lookup->words);
+    if (lookup->requests == nullptr && asks_for_few(&lookup->asked)) {
+        lookup->known = look_up_event(lookup->schema, event, &lookup->words);
+        lookup->wanted = Wanted::kSettlementToo;
+        return;
+    }
     if (lookup->requests == nullptr) {
         const MemoryContext before = MemoryContextSwitchTo(lookup->memory);
         lookup->requests = read_all_requests(lookup->schema, &lookup->words);
         MemoryContextSwitchTo(before);
     }
-    return find_among_all(lookup, event, wanted);
+    lookup->known = find_among_all(lookup, event);
+    lookup->wanted = Wanted::kRequests;
 }
 
 /* The row of a dataset. */
@@ -325,12 +335,13 @@ known_of_event(FunctionCallInfo fcinfo, int64 event, Wanted wanted)
     EventLookup* const lookup = lookup_of(fcinfo);
 
     /* Several columns of a row ask for the same event. */
-    if (lookup->event == event && event != 0 && wanted <= lookup->wanted)
-        return lookup->known;
-    lookup->event = 0; /* should what follows fail */
-    lookup->known = look_for(lookup, event, wanted);
-    lookup->event = event;
-    lookup->wanted = lookup->requests == nullptr ? Wanted::kSettlementToo : wanted;
+    if (lookup->event != event || event == 0) {
+        lookup->event = 0; /* should what follows fail */
+        look_for(lookup, event);
+        lookup->event = event;
+    }
+    if (lookup->wanted < wanted && !IsDelivered(lookup->known.facts))
+        add_settlement(lookup, event);
     return lookup->known;
 }
 

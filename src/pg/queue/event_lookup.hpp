@@ -14,11 +14,12 @@
 namespace crm_capi {
 
 struct KnownOfEvent {
-    EventFacts facts;     /* without `settled`, unless it was asked for */
+    EventFacts facts;     /* `settled` as the settlement below */
     int64 latest_request; /* 0 = there was none */
     int32 attempts;       /* requests with the event, those to a held dataset not counted */
     Ending request;    /* of the latest request; what it says of one that delivered is its time */
-    Ending settlement; /* if it was asked for, and there is one */
+    Ending settlement; /* if it was asked for, and there is one; of a delivered event it may be left
+                        * out, because nothing that it says holds */
 };
 
 enum class Wanted { kRequests, kSettlementToo };
