@@ -48,6 +48,10 @@ class Cluster:
         self.run("pg_ctl", "-D", self.data, "-l", self.log, "-w", "start")
         return began
 
+    def postmaster(self):
+        with open(os.path.join(self.data, "postmaster.pid"), encoding="ascii") as file:
+            return int(file.readline())
+
     def stop(self):
         self.run("pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop")
 

@@ -93,6 +93,8 @@ FORBIDDEN_CALLS = [
     (1, {"src/core/a.cpp": "auto f = std::async(g);\n"}),
     (2, {"src/pg/a.cpp": 'void f() { system("ls"); ::popen("ls", "r"); }\n'}),
     (1, {"src/pg/a.cpp": "auto f(char* t) { return pg_server_to_any(t, 1, PG_UTF8); }\n"}),
+    (1, {"src/pg/a.cpp": "const TriggerDesc* a = table->trigdesc;\n"}),
+    (0, {"src/pg/a.cpp": "const TriggerDesc* a = CopyTriggerDesc(table->trigdesc);\n"}),
     (0, {"src/pg/a.cpp": "// system(x)\nvoid f() { filesystem(1); check.system(2); }\n"}),
 ]
 

@@ -52,6 +52,8 @@ FORBIDDEN = {
     r"\bpopen\s*\(": "popen() runs a shell",
     r"\b(pg_server_to_any|pg_any_to_server|pg_do_encoding_conversion)\s*\(":
         "raises an error for a character without counterpart; pg/base/encoding.hpp does not",
+    r"(?<!CopyTriggerDesc\(table)->\s*trigdesc\b":
+        "is freed when news of the table is heard; pg/base/trigger_row.hpp has a copy",
 }
 
 ERROR_REPORT = re.compile(r"\bereport\s*\(\s*(ERROR|FATAL|PANIC)\b")

@@ -167,6 +167,25 @@ ok($crm->until_true('SELECT NOT EXISTS (SELECT FROM capi_owed)', 'crm7'), 'an ev
 my $left = 0;
 $left += $crm->sql('SELECT count(*) FROM capi_owed', $_) for @busy;
 cmp_ok($left, '>', 0, 'while four databases have more to send than there are slots');
+
+# Of that database all is told by its cursor: the next shipper need not look for what has become of its events.
+sub looks_at_settlements
+{
+	return $crm->sql("SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'capi_settlement'", 'crm7');
+}
+ok(rests('crm7'), 'it gives its slot away');
+my $looks = looks_at_settlements();
+cmp_ok($looks, '>', 0, 'the first one has looked through what is final');
+$crm->sql('SELECT change(2)', 'crm7');
+ok(rests('crm7'), 'the next event has come and gone');
+is(looks_at_settlements(), $looks, 'and its shipper has not');
+$crm->sql("SELECT capi_pause('sales')", 'crm7');
+$crm->sql('SELECT change(3)', 'crm7');
+is($crm->sql("SELECT capi_cancel('sales')", 'crm7'), 1, 'what is decided without a shipper');
+$crm->sql("SELECT capi_resume('sales')", 'crm7');
+ok(rests('crm7'), 'is heeded by the next one');
+is($crm->sql("SELECT capi_retry(ARRAY(SELECT id FROM capi_undelivered WHERE status = 'cancelled'))", 'crm7'), 1,
+	'and so is what is decided about that');
 $endpoint->script();
 all_arrived('in the end all arrives');
 

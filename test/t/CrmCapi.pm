@@ -72,13 +72,12 @@ sub on
 sub node { return $_[0]->{node}; }
 sub endpoint { return $_[0]->{endpoint}; }
 
-# Each call is a session of its own. What is one plain statement needs no psql.
+# Each call is a session of its own.
 sub sql
 {
 	my ($self, $sql, $database) = @_;
 	$database //= 'postgres';
-	return $self->node->safe_psql($database, $sql)
-	  unless $sql =~ /\A\s*(?:SELECT|INSERT|UPDATE|DELETE|TRUNCATE)\b[^;]*\z/;
+	return $self->node->safe_psql($database, $sql) if Query::needs_psql($sql);
 	my ($session, $error) = Query::connect($self->node->connstr($database));
 	my $answer;
 	($answer, $error) = Query::ask($session, $sql) if $session;

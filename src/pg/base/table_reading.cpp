@@ -17,6 +17,16 @@ begin_reading(Oid relation)
     reading.scan = begin_table_scan(reading.table, GetActiveSnapshot());
     reading.row_memory =
         AllocSetContextCreate(CurrentMemoryContext, "crm_capi row", ALLOCSET_DEFAULT_SIZES);
+    reading.has_own_snapshot = false;
+    return reading;
+}
+
+TableReading
+begin_reading_anew(Oid relation)
+{
+    PushActiveSnapshot(GetTransactionSnapshot());
+    TableReading reading = begin_reading(relation);
+    reading.has_own_snapshot = true;
     return reading;
 }
 
@@ -35,6 +45,8 @@ end_reading(TableReading* reading)
     ExecDropSingleTupleTableSlot(reading->slot);
     table_close(reading->table, AccessShareLock);
     MemoryContextDelete(reading->row_memory);
+    if (reading->has_own_snapshot)
+        PopActiveSnapshot();
 }
 
 std::string_view
@@ -44,6 +56,24 @@ text_of(const TableReading& reading, int column)
     const Datum value = slot_getattr(reading.slot, column, &isnull);
 
     return isnull ? std::string_view() : text_view(DatumGetTextPP(value));
+}
+
+const char*
+string_of(const TableReading& reading, int column)
+{
+    bool isnull;
+    const Datum value = slot_getattr(reading.slot, column, &isnull);
+
+    return isnull ? nullptr : TextDatumGetCString(value);
+}
+
+Datum
+value_of(const TableReading& reading, int column)
+{
+    bool isnull;
+    const Datum value = slot_getattr(reading.slot, column, &isnull);
+
+    return isnull ? static_cast<Datum>(0) : value;
 }
 
 }  // namespace crm_capi

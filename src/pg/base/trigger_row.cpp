@@ -54,4 +54,10 @@ find_trigger_row(Oid trigger, TriggerRow* found)
     return exists;
 }
 
+const TriggerDesc*
+triggers_of(Relation table)
+{
+    return CopyTriggerDesc(table->trigdesc);
+}
+
 }  // namespace crm_capi

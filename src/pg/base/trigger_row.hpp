@@ -22,4 +22,9 @@ bool find_trigger_row(Oid trigger, TriggerRow* found);
 /* A row that the caller has found, with the columns of the catalog. */
 TriggerRow read_trigger_row(HeapTuple tuple, TupleDesc columns);
 
+/* The triggers of an open table, as they are now; NULL if it has none. A copy in current memory:
+ * what the table has itself is freed when any news of it is heard, also under a lock, and any look
+ * at a catalog may hear of some. */
+const TriggerDesc* triggers_of(Relation table);
+
 }  // namespace crm_capi

@@ -1,8 +1,21 @@
 #include "pg/base/worker.hpp"
 
+#include <unistd.h>
+
 #include "pg/base/pg_prelude.hpp"
 
 namespace crm_capi {
+
+namespace {
+
+/* The last of the callbacks at the end of a process, because it was registered first. */
+void
+leave_at_once(int code, Datum)
+{
+    _exit(code);
+}
+
+}  // namespace
 
 BackgroundWorker
 describe_worker(const char* type, const char* function)
@@ -38,6 +51,12 @@ worker_database()
 
     memcpy(&database, MyBgworkerEntry->bgw_extra, sizeof database);
     return database;
+}
+
+void
+skip_exit_handlers()
+{
+    on_proc_exit(leave_at_once, 0);
 }
 
 }  // namespace crm_capi

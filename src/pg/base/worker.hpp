@@ -19,6 +19,11 @@ BackgroundWorker describe_worker(const char* type, const char* function);
  * database_ddl not have seen that statement come. */
 BackgroundWorker describe_worker_of(const char* type, const char* function, Oid database);
 
+/* For a worker that runs no code of others: once PostgreSQL has given everything back, its process
+ * ends without the handlers of its libraries. OpenSSL's would free what it has inherited, and copy
+ * each page of that to do so: a third of what a session costs that begins and ends at once. */
+void skip_exit_handlers();
+
 /* The database of this process, which was described by describe_worker_of(). */
 Oid worker_database();
 

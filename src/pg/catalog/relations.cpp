@@ -124,6 +124,7 @@ relations_in(Oid schema)
     found.reached_stage = lookup(schema, "capi_reached_stage");
     found.lead_filter = lookup(schema, "capi_lead_filter");
     found.cursor = lookup(schema, "capi_cursor");
+    found.counter = lookup(schema, "capi_counter");
     cached = found;
     cache_valid = true;
     return &cached;

@@ -25,6 +25,7 @@ struct Relations {
     Oid reached_stage;
     Oid lead_filter;
     Oid cursor;
+    Oid counter;
 };
 
 /* Column numbers, as sql/crm_capi--1.0.sql defines the tables. */
@@ -85,6 +86,23 @@ enum { kFirstEvent = 1, kLastEvent, kFilter, kEnd };
 }
 namespace cursor_column {
 enum { kOnlyRow = 1, kPosition, kOpen, kRequest, kUpdatedAt, kEnd };
+}
+namespace counter_column {
+enum {
+    kDataset = 1,
+    kEnqueued,
+    kDelivered,
+    kDryRun,
+    kParked,
+    kExpired,
+    kRequests,
+    kRetries,
+    kBytes,
+    kRequestMicros,
+    kLastSuccessAt,
+    kCountedAt,
+    kEnd
+};
 }
 namespace tombstone_column {
 enum { kLead = 1, kForgottenAt, kUnseenFrom, kEvents, kEnd };

@@ -13,6 +13,7 @@
 #include "pg/base/owned_table.hpp"
 #include "pg/base/pg_prelude.hpp"
 #include "pg/base/results.hpp"
+#include "pg/base/trigger_row.hpp"
 #include "pg/row/backfill_batch.hpp"
 #include "pg/row/row_event.hpp"
 #include "pg/watch/watch_cache.hpp"
@@ -161,7 +162,7 @@ works_for(const Backfill* backfill, const Trigger* trigger)
 void
 read_watches(Backfill* backfill, Relation table)
 {
-    const TriggerDesc* const triggers = CopyTriggerDesc(table->trigdesc);
+    const TriggerDesc* const triggers = triggers_of(table);
 
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
         if (works_for(backfill, &triggers->triggers[i]))
@@ -176,7 +177,7 @@ lock_watched_table(const Backfill* backfill, Oid target)
     bool is_watched = false;
 
     const Relation table = open_owned_table(target, AccessShareLock);
-    const TriggerDesc* const triggers = table->trigdesc;
+    const TriggerDesc* const triggers = triggers_of(table);
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
         is_watched = is_watched || works_for(backfill, &triggers->triggers[i]);
     if (!is_watched)

@@ -265,7 +265,7 @@ find_present_watch(Jsonb* reference, Oid schema, ReferencedWatch* found)
     if (!OidIsValid(found->table))
         return false;
     const Relation table = relation_open(found->table, AccessShareLock);
-    const TriggerDesc* const triggers = table->trigdesc;
+    const TriggerDesc* const triggers = triggers_of(table);
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
         if (is_watch(&triggers->triggers[i], schema)) {
             found->trigger = triggers->triggers[i].tgoid;
@@ -287,7 +287,7 @@ tables_with_rows_of(Oid table)
 const Trigger*
 trigger_on(Relation table, Oid root)
 {
-    const TriggerDesc* const triggers = CopyTriggerDesc(table->trigdesc);
+    const TriggerDesc* const triggers = triggers_of(table);
 
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
         if (root_trigger(&triggers->triggers[i]) == root)

@@ -20,6 +20,9 @@ struct alignas(PG_CACHE_LINE_SIZE) Participant {
     pg_atomic_uint64 waiting_since;
     pg_atomic_uint64 rests_since;
     pg_atomic_uint64 no_writers_since;
+    pg_atomic_uint64 cursor_written_at;
+    pg_atomic_uint64 newest_request;
+    pg_atomic_uint64 bloomed_up_to;
 };
 
 struct Participants {
@@ -42,6 +45,7 @@ forget(Participant* entry)
     pg_atomic_write_u64(&entry->waiting_since, 0);
     pg_atomic_write_u64(&entry->rests_since, 0);
     pg_atomic_write_u64(&entry->no_writers_since, 0);
+    pg_atomic_write_u64(&entry->cursor_written_at, 0);
 }
 
 TimestampTz
@@ -104,6 +108,9 @@ place_participants(void* memory, bool is_new)
         pg_atomic_init_u64(&entry.waiting_since, 0);
         pg_atomic_init_u64(&entry.rests_since, 0);
         pg_atomic_init_u64(&entry.no_writers_since, 0);
+        pg_atomic_init_u64(&entry.cursor_written_at, 0);
+        pg_atomic_init_u64(&entry.newest_request, 0);
+        pg_atomic_init_u64(&entry.bloomed_up_to, 0);
     }
 }
 
@@ -227,11 +234,26 @@ take_over_participant(int participant, RestNote* rest)
     const uint32 marks = pg_atomic_exchange_u32(&entry->marks, 0);
     rest->due_at = time_in(&entry->due_at);
     rest->history_due_at = time_in(&entry->history_due_at);
+    rest->tables.cursor_written_at = time_in(&entry->cursor_written_at);
+    rest->tables.newest_request = static_cast<int64>(pg_atomic_read_u64(&entry->newest_request));
+    rest->tables.bloomed_up_to = static_cast<int64>(pg_atomic_read_u64(&entry->bloomed_up_to));
     const bool is_known = rest->due_at != 0 && pg_atomic_read_u32(&entry->presence) ==
                                                    static_cast<uint32>(Presence::kPresent);
     pg_atomic_write_u64(&entry->due_at, 0);
     pg_memory_barrier();
     return is_known && (marks & kMarkSettings) == 0;
+}
+
+bool
+take_settings_mark(int participant)
+{
+    if (participant < 0)
+        return false;
+    pg_atomic_uint32* const marks = &shared->entries[participant].marks;
+    if ((pg_atomic_read_u32(marks) & kMarkSettings) == 0)
+        return false;
+    (void)pg_atomic_fetch_and_u32(marks, ~static_cast<uint32>(kMarkSettings));
+    return true;
 }
 
 void
@@ -252,6 +274,10 @@ leave_at_rest(int participant, const RestNote& rest)
     pg_atomic_write_u64(&entry->history_due_at, static_cast<uint64>(rest.history_due_at));
     pg_atomic_write_u64(&entry->no_writers_since, rest.no_writers_since);
     pg_atomic_write_u64(&entry->rests_since, static_cast<uint64>(GetCurrentTimestamp()));
+    pg_atomic_write_u64(&entry->cursor_written_at,
+                        static_cast<uint64>(rest.tables.cursor_written_at));
+    pg_atomic_write_u64(&entry->newest_request, static_cast<uint64>(rest.tables.newest_request));
+    pg_atomic_write_u64(&entry->bloomed_up_to, static_cast<uint64>(rest.tables.bloomed_up_to));
     pg_write_barrier();
     pg_atomic_write_u64(&entry->due_at, static_cast<uint64>(rest.due_at));
 }
@@ -263,7 +289,7 @@ leave_absent(int participant)
         return;
     Participant* const entry = &shared->entries[participant];
     pg_atomic_write_u32(&entry->presence, static_cast<uint32>(Presence::kAbsent));
-    leave_at_rest(participant, RestNote{kNever, kNever, false, 0});
+    leave_at_rest(participant, RestNote{kNever, kNever, false, 0, {}});
 }
 
 ParticipantCounts

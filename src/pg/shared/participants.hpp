@@ -11,7 +11,8 @@
  *      '--(its shipper finds no extension)------'  absent: never due, until it is announced
  *
  * A mark says that something has happened since: it is set by sessions when they commit, and taken
- * by the next shipper before it reads anything.
+ * by the next shipper before it reads anything. Settings and decisions are also marked while a
+ * shipper runs: one that is just starting might otherwise miss them.
  */
 #pragma once
 
@@ -67,17 +68,28 @@ void set_slot(int participant, int slot); /* -1 = none */
 void set_waiting(int participant, TimestampTz since);
 void set_failing(int participant, bool is_failing);
 
+/* The tables as a shipper leaves them that owes nothing and whose cursor tells all. As long as they
+ * are so, the next one need not look through what the cursor does not know of. */
+struct TablesLeft {
+    TimestampTz cursor_written_at; /* 0 = there is more to be known than the cursor tells */
+    int64 newest_request;
+    int64 bloomed_up_to;
+};
+
 /* What a shipper leaves behind. */
 struct RestNote {
     TimestampTz due_at;
     TimestampTz history_due_at;
     bool is_held;
     uint64 no_writers_since;
+    TablesLeft tables;
 };
 
 /* Shipper: it begins, and takes the marks. True if it may rely on what the one before has left:
  * then `rest` has it. Nothing of that is known to others from here on. */
 bool take_over_participant(int participant, RestNote* rest);
+/* Shipper: takes the mark that tells of settings and decisions. True if it was there. */
+bool take_settings_mark(int participant);
 /* The extension is there. */
 void note_presence(int participant);
 /* It leaves in good order, with nothing under way; or it has found no extension. */

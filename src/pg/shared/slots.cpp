@@ -132,8 +132,11 @@ tell_of_database(Oid database, uint32 marks)
 {
     Slot* const slot = find_running(database);
     const int participant = participant_of(database);
+    const bool is_served = slot && pg_atomic_read_u32(&slot->is_leaving) == 0;
 
-    if (slot && pg_atomic_read_u32(&slot->is_leaving) == 0)
+    if (is_served && participant >= 0 && (marks & kMarkSettings) != 0)
+        (void)mark_participant(participant, kMarkSettings);
+    if (is_served)
         wake_proc(&slot->proc);
     else if (participant >= 0 && mark_participant(participant, marks))
         wake_launcher();

@@ -7,28 +7,51 @@
 
 #include "pg/base/guard.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/base/table_reading.hpp"
+#include "pg/catalog/relations.hpp"
+
+extern "C" {
+#include "port/pg_bswap.h"
+}
 
 namespace crm_capi {
 
 namespace {
 
-/* All tombstones; there are as many as leads have ever been forgotten. */
-void
+/* The first eight bytes of a digest, as a number. */
+uint64
+prefix_of(Datum lead)
+{
+    const bytea* const digest = DatumGetByteaPP(lead);
+    uint64 prefix = 0;
+
+    memcpy(&prefix, VARDATA_ANY(digest), Min(sizeof prefix, VARSIZE_ANY_EXHDR(digest)));
+    return pg_ntoh64(prefix);
+}
+
+/* All tombstones; there are as many as leads have ever been forgotten. True if one of them may have
+ * events that nobody has looked for yet. */
+bool
 read_prefixes(Oid schema, TombstonePrefixes* leads)
 {
-    static Statement statement = {
-        "SELECT ('x' || encode(substring(lead FROM 1 FOR 8), 'hex'))::bit(64)::bigint"
-        " FROM @.capi_tombstone",
-        nullptr, InvalidOid};
-    Parameters none = {};
+    TableReading reading = begin_reading_anew(relations_in(schema)->tombstone);
+    size_t room = 64;
+    size_t count = 0;
+    bool any_unseen = false;
+    auto* prefixes = static_cast<uint64*>(palloc(sizeof(uint64) * room));
 
-    execute(schema, &statement, &none, SPI_OK_SELECT);
-    auto* const prefixes = static_cast<uint64*>(palloc(sizeof(uint64) * (SPI_processed + 1)));
-    for (uint64 row = 0; row < SPI_processed; row++)
-        prefixes[row] = static_cast<uint64>(result_int8(row, 1));
-    const uint64 count = SPI_processed;
+    while (next_row(&reading)) {
+        if (count == room) {
+            room *= 2;
+            prefixes = static_cast<uint64*>(repalloc_huge(prefixes, sizeof(uint64) * room));
+        }
+        prefixes[count++] = prefix_of(value_of(reading, tombstone_column::kLead));
+        any_unseen = any_unseen || !slot_attisnull(reading.slot, tombstone_column::kUnseenFrom);
+    }
+    end_reading(&reading);
     call_cpp("take over the tombstones",
              [&] { leads->Assign(std::vector<uint64_t>(prefixes, prefixes + count)); });
+    return any_unseen;
 }
 
 /* Digests of the leads that capi_forget() was called for since the last look. A tombstone that
@@ -98,7 +121,8 @@ heed_tombstones(Oid schema, TombstonePrefixes* leads, IdSet* erased)
 {
     uint64 count = 0;
 
-    read_prefixes(schema, leads);
+    if (!read_prefixes(schema, leads))
+        return false;
     const Datum* const digests = newly_forgotten(schema, &count);
     for (uint64 i = 0; i < count; i++) {
         const char* const events = erase_unseen(schema, digests[i]);

@@ -12,7 +12,7 @@
 #include "pg/base/guard.hpp"
 #include "pg/shared/figure_board.hpp"
 #include "pg/shipper/ledger.hpp"
-#include "pg/shipper/resumption.hpp"
+#include "pg/shipper/registered_datasets.hpp"
 #include "pg/shipper/retention.hpp"
 
 namespace crm_capi {
@@ -62,6 +62,17 @@ watch_for_copies(Shipper* shipper, const RegisteredDataset* datasets, int count)
     shipper->serves_copy = count == 0 && are_servers_copies();
     for (int i = 0; i < count; i++)
         shipper->serves_copy = shipper->serves_copy || datasets[i].settings.hold == Reason::kCloned;
+}
+
+/* Whether one of them has a server, so that nobody need look for others. */
+bool
+has_server(const RegisteredDataset* datasets, int count)
+{
+    bool any = false;
+
+    for (int i = 0; i < count; i++)
+        any = any || OidIsValid(datasets[i].settings.server);
+    return any;
 }
 
 /* Whether the tables are as this process left them. A shipper starts with CREATE EXTENSION; a
@@ -142,7 +153,7 @@ configure(Shipper* shipper)
             AddConfig(datasets[i], &configs);
         shipper->dispatcher.Configure(std::move(configs));
     });
-    shipper->has_datasets = has_datasets(shipper->extension.schema);
+    shipper->has_datasets = has_server(datasets, count) || has_datasets(shipper->extension.schema);
     if (shipper->resumes.of_datasets)
         resume_datasets(shipper->extension.schema, &shipper->dispatcher);
     shipper->resumes.of_datasets = false;

@@ -6,8 +6,6 @@
  */
 #include "pg/shipper/ledger.hpp"
 
-#include "pg/catalog/dataset.hpp"
-#include "pg/catalog/origin.hpp"
 #include "pg/queue/event_log.hpp"
 #include "pg/base/multirange.hpp"
 #include "pg/catalog/numbers.hpp"
@@ -16,48 +14,6 @@
 #include "pg/base/statement.hpp"
 
 namespace crm_capi {
-
-namespace {
-
-/* Of a dataset as it is registered: a queue with the identity of another cluster or database is a
- * copy, whatever its server says. */
-DatasetSettings
-settings_of(Oid server, const char* name, bool is_copy)
-{
-    DatasetSettings settings = {};
-
-    if (is_copy || !SearchSysCacheExists1(FOREIGNSERVEROID, ObjectIdGetDatum(server)))
-        server = find_dataset(name);
-    if (!OidIsValid(server)) {
-        /* What is owed to a dataset that is gone stays owed, and shows why. */
-        settings.name = name;
-        settings.hold = is_copy ? Reason::kCloned : Reason::kDatasetMissing;
-        return settings;
-    }
-    settings = read_dataset_settings(server, Credentials::kRead);
-    const Hold place = place_hold(server, is_copy);
-    if (place.reason != Reason::kNone) {
-        settings.hold = place.reason;
-        settings.hold_detail = place.detail;
-    }
-    return settings;
-}
-
-}  // namespace
-
-StoredCursor
-read_cursor(Oid schema)
-{
-    static Statement statement = {"SELECT position, open, request FROM @.capi_cursor", nullptr,
-                                  InvalidOid};
-    Parameters none = {};
-    StoredCursor cursor = {0, "{}", 0};
-
-    execute(schema, &statement, &none, SPI_OK_SELECT);
-    if (SPI_processed > 0)
-        cursor = {result_int8(0, 1), result_text(0, 2), result_int8(0, 3)};
-    return cursor;
-}
 
 void
 write_cursor(Oid schema, int64 position, const IdSet& open, int64 request, TimestampTz now)
@@ -75,23 +31,6 @@ write_cursor(Oid schema, int64 position, const IdSet& open, int64 request, Times
     add_number(&parameters, request, true);
     add(&parameters, TIMESTAMPTZOID, TimestampTzGetDatum(now));
     execute(schema, &statement, &parameters, SPI_OK_INSERT);
-}
-
-TablesSeen
-look_at_tables(Oid schema)
-{
-    static Statement newest = {"SELECT coalesce(max(id), 0) FROM @.capi_request_log", nullptr,
-                               InvalidOid};
-    static Statement written = {"SELECT coalesce(max(updated_at), 'epoch') FROM @.capi_cursor",
-                                nullptr, InvalidOid};
-    Parameters none = {};
-    TablesSeen seen;
-
-    execute(schema, &newest, &none, SPI_OK_SELECT);
-    seen.newest_request = result_int8(0, 1);
-    execute(schema, &written, &none, SPI_OK_SELECT);
-    seen.cursor_written_at = result_int8(0, 1); /* timestamptz has 64 bits, too */
-    return seen;
 }
 
 int64
@@ -163,21 +102,6 @@ read_final_events(Oid schema, const StoredCursor& cursor,
 }
 
 void
-refresh_names(Oid schema)
-{
-    static Statement statement = {
-        "UPDATE @.capi_dataset d SET name = f.srvname FROM pg_catalog.pg_foreign_server f"
-        " WHERE f.oid = d.server AND f.srvname <> d.name AND d.system_identifier = $1"
-        " AND d.database = $2",
-        nullptr, InvalidOid};
-    Parameters parameters = {};
-
-    add_number(&parameters, static_cast<int64>(GetSystemIdentifier()), true);
-    add(&parameters, OIDOID, ObjectIdGetDatum(MyDatabaseId));
-    execute(schema, &statement, &parameters, SPI_OK_UPDATE);
-}
-
-void
 read_decisions(Oid schema, DecisionSink sink)
 {
     static Statement statement = {
@@ -221,34 +145,6 @@ forget_retried(Oid schema, int64 request)
 
     add_number(&parameters, request, true);
     execute(schema, &statement, &parameters, SPI_OK_DELETE);
-}
-
-RegisteredDataset*
-read_datasets(Oid schema, int* count)
-{
-    static Statement statement = {
-        "SELECT number::bigint, server::bigint, name, paused,"
-        " system_identifier <> $1 OR database <> $2, resumes::bigint FROM @.capi_dataset"
-        " ORDER BY number",
-        nullptr, InvalidOid};
-    Parameters parameters = {};
-
-    add_number(&parameters, static_cast<int64>(GetSystemIdentifier()), true);
-    add(&parameters, OIDOID, ObjectIdGetDatum(MyDatabaseId));
-    execute(schema, &statement, &parameters, SPI_OK_SELECT);
-    *count = static_cast<int>(SPI_processed);
-    auto* const datasets =
-        static_cast<RegisteredDataset*>(palloc0(sizeof(RegisteredDataset) * (SPI_processed + 1)));
-    for (int row = 0; row < *count; row++) {
-        datasets[row].number = static_cast<int32>(result_int8(row, 1));
-        DatasetSettings* const settings = &datasets[row].settings;
-        *settings = settings_of(static_cast<Oid>(result_int8(row, 2)), result_text(row, 3),
-                                result_bool(row, 5));
-        settings->number = datasets[row].number;
-        settings->paused = result_bool(row, 4);
-        settings->resumes = static_cast<int32>(result_int8(row, 6));
-    }
-    return datasets;
 }
 
 namespace {

@@ -8,27 +8,11 @@
 #include <string>
 
 #include "core/dispatch/dispatcher.hpp"
-#include "pg/catalog/dataset_settings.hpp"
+#include "pg/shipper/stored_cursor.hpp"
 #include "pg/base/pg_prelude.hpp"
 
 namespace crm_capi {
 
-/* What the shipper finds when it starts. Texts lie in current memory. */
-struct StoredCursor {
-    int64 position;
-    const char* open; /* int8multirange */
-    int64 request; /* later requests may have dealt with ids that position and open do not show */
-};
-/* At the very beginning of the log if none has been written. */
-StoredCursor read_cursor(Oid schema);
-
-/* What tells that somebody else - a restore - has filled the tables since they were looked at. */
-struct TablesSeen {
-    int64 newest_request;
-    TimestampTz cursor_written_at; /* the Unix epoch if it never was */
-};
-/* newest_request is 0 if there is none. */
-TablesSeen look_at_tables(Oid schema);
 /* Everything up to `position` is final but for `open`; `request` is StoredCursor::request. */
 void write_cursor(Oid schema, int64 position, const IdSet& open, int64 request, TimestampTz now);
 
@@ -59,17 +43,6 @@ void forget_retried(Oid schema, int64 request);
  * settlements, have made final since the cursor was written. */
 void read_final_events(Oid schema, const StoredCursor& cursor,
                        void (*found)(void* context, const char* events), void* context);
-
-/* The datasets as they are registered and set; in current memory. */
-struct RegisteredDataset {
-    int32 number;
-    DatasetSettings settings; /* settings.server = 0: the server does not exist any more */
-};
-/* All of them, with options and credentials; *count says how many. */
-RegisteredDataset* read_datasets(Oid schema, int* count);
-
-/* Keeps the names in step with ALTER SERVER ... RENAME. */
-void refresh_names(Oid schema);
 
 /* Writes a request down before it is sent and returns its id. */
 int64 begin_request(Oid schema, const OutgoingRequest& request);

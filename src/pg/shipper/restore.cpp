@@ -15,6 +15,7 @@
 #include "pg/shipper/ledger.hpp"
 #include "pg/catalog/bells.hpp"
 #include "pg/catalog/relations.hpp"
+#include "pg/shared/figure_board.hpp"
 #include "pg/shipper/shipper_state.hpp"
 #include "pg/shipper/turn_transaction.hpp"
 
@@ -43,10 +44,31 @@ note_final(void* context, const char* events)
     });
 }
 
+/* Whether nobody has written into them since a shipper left them. */
+bool
+are_as_left(const TablesSeen& seen, const TablesLeft& left)
+{
+    return left.cursor_written_at != 0 && seen.cursor_written_at == left.cursor_written_at &&
+           seen.newest_request == left.newest_request;
+}
+
+/* What the cursor does not tell. Returns how many requests are in doubt now. */
+int64
+look_through_tables(Shipper* shipper, const StoredCursor& cursor)
+{
+    const Oid schema = shipper->extension.schema;
+    const int64 in_doubt = put_unfinished_in_doubt(schema);
+
+    shipper->bloomed_up_to = read_bloomed_up_to(schema);
+    read_final_events(schema, cursor, note_final, &shipper->results.final_ranges);
+    restore_totals_since(schema, cursor.request, &shipper->totals);
+    return in_doubt;
+}
+
 }  // namespace
 
 bool
-restore(Shipper* shipper)
+restore(Shipper* shipper, const TablesLeft& left)
 {
     begin_turn();
     shipper->extension.schema = lock_extension();
@@ -60,15 +82,22 @@ restore(Shipper* shipper)
     shipper->extension.decisions_bell = bell_relation(schema, Bell::kDecisions);
     shipper->extension.tombstones_bell = bell_relation(schema, Bell::kTombstones);
     const StoredCursor cursor = read_cursor(schema);
-    const int64 in_doubt = put_unfinished_in_doubt(schema);
     const TablesSeen seen = look_at_tables(schema);
     shipper->cursor.latest_request = seen.newest_request;
     shipper->cursor.written_at = seen.cursor_written_at;
     shipper->cursor.request = cursor.request;
-    shipper->bloomed_up_to = read_bloomed_up_to(schema);
-    read_final_events(schema, cursor, note_final, &shipper->results.final_ranges);
+    shipper->cursor.tried_at = GetCurrentTimestamp(); /* what leaves first need not wait for it */
     shipper->totals.known_up_to = cursor.position;
-    restore_totals(schema, cursor.request, &shipper->totals);
+    shipper->decided.heeded = decisions_made();
+    int64 in_doubt = 0;
+    if (are_as_left(seen, left)) {
+        shipper->changed.decisions = false;
+        shipper->resumes.of_history = false;
+        shipper->bloomed_up_to = left.bloomed_up_to;
+        restore_totals(schema, &shipper->totals);
+    } else {
+        in_doubt = look_through_tables(shipper, cursor);
+    }
     call_cpp("restore the cursor", [&] {
         shipper->log.final_events = IdSet(std::move(shipper->results.final_ranges.list));
         IdSet open;

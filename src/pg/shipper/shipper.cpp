@@ -111,7 +111,7 @@ start(int slot, Oid database)
     shipper->participant = participant;
     shipper->resumes = Resumption{resumes, resumes};
     shipper->history.next_portion_at = resumes ? before.history_due_at : 0;
-    if (!restore(shipper)) {
+    if (!restore(shipper, resumes ? before.tables : TablesLeft{})) {
         leave_without_extension(shipper);
         return false;
     }
@@ -149,6 +149,17 @@ heed_signals()
         ProcessConfigFile(PGC_SIGHUP);
         reconsider_history(&shipper->history);
         shipper->changed.settings = true; /* crm_capi.hosts */
+    }
+}
+
+/* What a session has set or decided while this process was starting: its message may have come too
+ * early to be heard here. */
+void
+heed_settings_mark()
+{
+    if (take_settings_mark(shipper->participant)) {
+        shipper->changed = ChangesToHeed{};
+        shipper->log.must_read = true;
     }
 }
 
@@ -234,6 +245,7 @@ serve()
     note_serving(shipper->slot);
     for (;;) {
         heed_signals();
+        heed_settings_mark();
         const bool answered = woken.transport && take_answers();
         const UnixMicros now = now_micros();
         heed_clock(&times, now);
@@ -283,6 +295,7 @@ capi_shipper_main(Datum argument)
 {
     const int slot = DatumGetInt32(argument);
 
+    skip_exit_handlers();
     if (start(slot, worker_database())) {
         serve();
         leave_slot(shipper);

@@ -7,6 +7,8 @@
 
 #include "pg/base/guard.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/base/table_reading.hpp"
+#include "pg/catalog/relations.hpp"
 
 namespace crm_capi {
 
@@ -55,23 +57,40 @@ totals_of(ShipperTotals* all, int32 dataset)
     return totals;
 }
 
-/* The rows of the latest result: what capi_counter held. */
+/* What capi_counter holds of a dataset. */
 void
-take_saved(ShipperTotals* all)
+take_saved(ShipperTotals* all, const TableReading& row)
 {
-    for (uint64 row = 0; row < SPI_processed; row++) {
-        DatasetTotals* const totals = totals_of(all, static_cast<int32>(result_int8(row, 1)));
-        totals->enqueued = result_int8(row, 2);
-        totals->delivered = result_int8(row, 3);
-        totals->dry_run = result_int8(row, 4);
-        totals->parked = result_int8(row, 5);
-        totals->expired = result_int8(row, 6);
-        totals->requests = result_int8(row, 7);
-        totals->retries = result_int8(row, 8);
-        totals->bytes = result_int8(row, 9);
-        totals->request_micros = result_int8(row, 10);
-        totals->last_success_at = result_int8(row, 11);
+    const auto number = [&row](int column) { return DatumGetInt64(value_of(row, column)); };
+    DatasetTotals* const totals =
+        totals_of(all, DatumGetInt32(value_of(row, counter_column::kDataset)));
+
+    totals->enqueued = number(counter_column::kEnqueued);
+    totals->delivered = number(counter_column::kDelivered);
+    totals->dry_run = number(counter_column::kDryRun);
+    totals->parked = number(counter_column::kParked);
+    totals->expired = number(counter_column::kExpired);
+    totals->requests = number(counter_column::kRequests);
+    totals->retries = number(counter_column::kRetries);
+    totals->bytes = number(counter_column::kBytes);
+    totals->request_micros = number(counter_column::kRequestMicros);
+    totals->last_success_at = number(counter_column::kLastSuccessAt);
+}
+
+/* All of them. Returns when they were saved; long ago if they never were. */
+TimestampTz
+read_saved(Oid schema, ShipperTotals* all)
+{
+    TableReading reading = begin_reading_anew(relations_in(schema)->counter);
+    TimestampTz saved_at = DT_NOBEGIN;
+
+    while (next_row(&reading)) {
+        take_saved(all, reading);
+        saved_at =
+            Max(saved_at, DatumGetTimestampTz(value_of(reading, counter_column::kCountedAt)));
     }
+    end_reading(&reading);
+    return saved_at;
 }
 
 /* Requests and settlements written since the totals were saved, in the transaction in which the
@@ -157,21 +176,15 @@ ShipperTotals::Ended(const EndedEvent& ended)
 }
 
 void
-restore_totals(Oid schema, int64 cursor_request, ShipperTotals* totals)
+restore_totals(Oid schema, ShipperTotals* totals)
 {
-    static Statement saved = {
-        "SELECT dataset::bigint, enqueued, delivered, dry_run, parked, expired, requests, retries,"
-        " bytes, request_micros, coalesce(last_success_at, '2000-01-01 00:00+00')"
-        " FROM @.capi_counter",
-        nullptr, InvalidOid};
-    static Statement newest = {"SELECT coalesce(max(counted_at), '-infinity') FROM @.capi_counter",
-                               nullptr, InvalidOid};
-    Parameters none = {};
+    (void)read_saved(schema, totals);
+}
 
-    execute(schema, &saved, &none, SPI_OK_SELECT);
-    take_saved(totals);
-    execute(schema, &newest, &none, SPI_OK_SELECT);
-    take_since(schema, cursor_request, result_int8(0, 1), totals);
+void
+restore_totals_since(Oid schema, int64 cursor_request, ShipperTotals* totals)
+{
+    take_since(schema, cursor_request, read_saved(schema, totals), totals);
 }
 
 void

@@ -38,9 +38,11 @@ private:
     std::unordered_map<int64_t, Departure> under_way_; /* by request */
 };
 
-/* At start: the totals as they were saved, and what the tables say has happened since.
- * `cursor_request` is the last request that the cursor speaks for. Needs SPI. */
-void restore_totals(Oid schema, int64 cursor_request, ShipperTotals* totals);
+/* At start: the totals as they were saved with the cursor, if nothing has happened since. */
+void restore_totals(Oid schema, ShipperTotals* totals);
+/* Likewise, and what the tables say has happened since. `cursor_request` is the last request that
+ * the cursor speaks for. Needs SPI. */
+void restore_totals_since(Oid schema, int64 cursor_request, ShipperTotals* totals);
 /* In the transaction that writes the cursor: both speak of the same moment. Needs SPI. */
 void save_totals(Oid schema, const ShipperTotals& totals, TimestampTz now);
 

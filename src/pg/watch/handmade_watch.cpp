@@ -6,6 +6,7 @@
  */
 #include "pg/watch/handmade_watch.hpp"
 
+#include "pg/base/trigger_row.hpp"
 #include "pg/base/utility_hook.hpp"
 
 extern "C" {
@@ -35,7 +36,7 @@ is_own_function(Oid function)
 Oid
 own_trigger(Relation table, const char* name)
 {
-    const TriggerDesc* const triggers = table->trigdesc;
+    const TriggerDesc* const triggers = triggers_of(table);
 
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
         const Trigger& trigger = triggers->triggers[i];

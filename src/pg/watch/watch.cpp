@@ -7,6 +7,7 @@
 #include "core/event/reason.hpp"
 #include "pg/base/owned_table.hpp"
 #include "pg/base/pg_prelude.hpp"
+#include "pg/base/trigger_row.hpp"
 #include "pg/catalog/dataset.hpp"
 #include "pg/watch/handmade_watch.hpp"
 #include "pg/watch/watch_approval.hpp"
@@ -134,7 +135,7 @@ List*
 find_watches(Relation table, Oid schema, const char* dataset)
 {
     List* names = NIL;
-    const TriggerDesc* const triggers = table->trigdesc;
+    const TriggerDesc* const triggers = triggers_of(table);
 
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
         const Trigger* const trigger = &triggers->triggers[i];

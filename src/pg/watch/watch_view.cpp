@@ -25,7 +25,7 @@ namespace {
 const Trigger*
 find_trigger(Relation table, Oid oid)
 {
-    const TriggerDesc* const triggers = table->trigdesc;
+    const TriggerDesc* const triggers = triggers_of(table);
 
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
         if (triggers->triggers[i].tgoid == oid)

@@ -1,0 +1,80 @@
+/*
+ * stored_cursor.cpp - the cursor as an earlier shipper has written it.
+ */
+#include "pg/shipper/stored_cursor.hpp"
+
+#include "pg/base/primary_key.hpp"
+#include "pg/base/table_reading.hpp"
+#include "pg/catalog/relations.hpp"
+
+extern "C" {
+#include "utils/multirangetypes.h"
+}
+
+namespace crm_capi {
+
+namespace {
+
+/* The multirange in a column of the row, as text. */
+const char*
+multirange_text(const TableReading& reading, int column)
+{
+    MultirangeType* const ids = DatumGetMultirangeTypeP(value_of(reading, column));
+
+    return MultirangeIsEmpty(ids) ? "{}"
+                                  : OidOutputFunctionCall(F_MULTIRANGE_OUT, PointerGetDatum(ids));
+}
+
+/* Of the requests that are committed; 0 if there is none. */
+int64
+newest_request(Oid schema)
+{
+    const Relation table = table_open(relations_in(schema)->request_log, AccessShareLock);
+    const Relation index = open_primary_key(table, AccessShareLock);
+    bool isnull;
+
+    PushActiveSnapshot(GetTransactionSnapshot());
+    const SysScanDesc scan =
+        systable_beginscan_ordered(table, index, GetActiveSnapshot(), 0, nullptr);
+    const HeapTuple last = systable_getnext_ordered(scan, BackwardScanDirection);
+    const int64 newest = HeapTupleIsValid(last)
+                             ? DatumGetInt64(heap_getattr(last, request_log_column::kId,
+                                                          RelationGetDescr(table), &isnull))
+                             : 0;
+    systable_endscan_ordered(scan);
+    PopActiveSnapshot();
+    index_close(index, AccessShareLock);
+    table_close(table, AccessShareLock);
+    return newest;
+}
+
+}  // namespace
+
+StoredCursor
+read_cursor(Oid schema)
+{
+    StoredCursor cursor = {0, "{}", 0};
+    TableReading reading = begin_reading_anew(relations_in(schema)->cursor);
+
+    if (next_row(&reading)) {
+        cursor.position = DatumGetInt64(value_of(reading, cursor_column::kPosition));
+        cursor.open = multirange_text(reading, cursor_column::kOpen);
+        cursor.request = DatumGetInt64(value_of(reading, cursor_column::kRequest));
+    }
+    end_reading(&reading);
+    return cursor;
+}
+
+TablesSeen
+look_at_tables(Oid schema)
+{
+    TablesSeen seen = {newest_request(schema), kCursorNeverWritten};
+    TableReading reading = begin_reading_anew(relations_in(schema)->cursor);
+
+    if (next_row(&reading))
+        seen.cursor_written_at = DatumGetTimestampTz(value_of(reading, cursor_column::kUpdatedAt));
+    end_reading(&reading);
+    return seen;
+}
+
+}  // namespace crm_capi

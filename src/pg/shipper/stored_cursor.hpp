@@ -1,0 +1,34 @@
+/*
+ * stored_cursor.hpp - the cursor as an earlier shipper has written it, and whether somebody has
+ * filled the tables since.
+ *
+ * Read without SPI: whoever commits in a database without a shipper waits for it.
+ */
+#pragma once
+
+#include "pg/base/pg_prelude.hpp"
+
+namespace crm_capi {
+
+/* What the shipper finds when it starts. Texts lie in current memory. */
+struct StoredCursor {
+    int64 position;
+    const char* open; /* int8multirange */
+    int64 request; /* later requests may have dealt with ids that position and open do not show */
+};
+/* At the very beginning of the log if none has been written. */
+StoredCursor read_cursor(Oid schema);
+
+/* The Unix epoch. */
+constexpr TimestampTz kCursorNeverWritten =
+    (static_cast<TimestampTz>(UNIX_EPOCH_JDATE) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
+
+/* What tells that somebody else - a restore - has filled the tables since they were looked at. */
+struct TablesSeen {
+    int64 newest_request;
+    TimestampTz cursor_written_at; /* or kCursorNeverWritten */
+};
+/* newest_request is 0 if there is none. */
+TablesSeen look_at_tables(Oid schema);
+
+}  // namespace crm_capi
