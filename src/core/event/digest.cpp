@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "core/text/ascii.hpp"
+#include "core/text/decimal.hpp"
 
 namespace crm_capi {
 namespace {

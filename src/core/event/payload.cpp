@@ -5,6 +5,7 @@
 
 #include "core/event/digest.hpp"
 #include "core/text/ascii.hpp"
+#include "core/text/decimal.hpp"
 #include "core/text/utf8.hpp"
 
 namespace crm_capi {

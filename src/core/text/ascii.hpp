@@ -4,9 +4,6 @@
 // or a lower-case letter must not depend on it. Bytes beyond ASCII are none of all this.
 #pragma once
 
-#include <charconv>
-#include <cstdint>
-#include <limits>
 #include <string>
 #include <string_view>
 
@@ -70,13 +67,6 @@ inline std::string UpperAscii(std::string_view text) {
 // The lower-case digit for a value below 16.
 constexpr char HexDigit(unsigned value) {
     return "0123456789abcdef"[value];
-}
-
-// Appends the number in decimal.
-inline void AppendDecimal(int64_t number, std::string* out) {
-    char digits[std::numeric_limits<int64_t>::digits10 + 2];
-    const char* const end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-    out->append(digits, static_cast<size_t>(end - digits));
 }
 
 }  // namespace crm_capi
