@@ -14,21 +14,31 @@ namespace {
 /* While there is more to do, so long passes from one publication to the next. */
 constexpr int kPublishEveryMs = 200;
 
+/* How many datasets owe anything. */
+size_t
+count_owing(const std::vector<OwedOfDataset>& all)
+{
+    size_t owing = 0;
+
+    for (const OwedOfDataset& dataset : all)
+        owing += dataset.owed > 0 ? 1 : 0;
+    return owing;
+}
+
 /* What is owed, and since when. False, and nothing looked up, if the datasets are too many for a
  * board. */
 bool
 fill_owed(Shipper* shipper, TimestampTz now, FigureBoard* board)
 {
-    const size_t datasets = shipper->results.owed.size();
+    const int looks = looks_for_each(count_owing(shipper->results.owed));
 
     shipper->oldest_owed.are_old = false;
-    if (datasets > kMostDatasets)
+    if (shipper->results.owed.size() > kMostDatasets)
         return false;
     for (const OwedOfDataset& dataset : shipper->results.owed) {
         DatasetFigures* const row = figures_of(board, dataset.dataset);
-        const OldestTimes times =
-            oldest_times(shipper->extension.schema, shipper->dispatcher, &shipper->oldest_owed,
-                         dataset, looks_for_each(datasets), now);
+        const OldestTimes times = oldest_times(shipper->extension.schema, shipper->dispatcher,
+                                               &shipper->oldest_owed, dataset, looks, now);
         row->owed = dataset.owed;
         row->in_flight = dataset.in_flight;
         row->in_doubt = dataset.in_doubt;
