@@ -66,11 +66,12 @@ wait_until() {
 
 # ---------------------------------------------------------------------------------- steps
 
+# Whoever waits for the first event looks at no stack, and misses no speed: without debug information
+# and with the simpler half of the optimising, compiling takes two thirds.
 build() {
     tell "Building the extension for PostgreSQL $PG_MAJOR"
-    # shellcheck disable=SC2086
-    as_tester timeout "$BUILD_SECONDS" make -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" $BUILD_FLAGS \
-        all install >"$WORK/log/build.log" 2>&1 </dev/null || {
+    as_tester timeout "$BUILD_SECONDS" make -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" with_llvm=no \
+        PG_CXXFLAGS='-O1 -g0' all install >"$WORK/log/build.log" 2>&1 </dev/null || {
         show_tail "$WORK/log/build.log"
         stop_with "The extension could not be built; the compiler's words are above."
     }
