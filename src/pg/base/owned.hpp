@@ -24,7 +24,8 @@ struct Owned {
     }
 };
 
-/* A new T, destroyed when current memory is reset or deleted. T's destructor does not throw. */
+/* A new T, destroyed when current memory is reset or deleted: its numbers are zero if it does not
+ * say otherwise. T's destructor does not throw. */
 template <class T>
 T*
 make_owned()
@@ -34,7 +35,7 @@ make_owned()
     owned->callback.func = Owned<T>::destroy;
     owned->callback.arg = owned;
     MemoryContextRegisterResetCallback(CurrentMemoryContext, &owned->callback);
-    call_cpp("make an object", [&] { owned->object = new T; });
+    call_cpp("make an object", [&] { owned->object = new T(); });
     return owned->object;
 }
 

@@ -27,7 +27,7 @@ namespace {
 /* Ids that no request and no settlement has made final, as far as the cursor knows. */
 struct Remaining {
     IdSet ids;
-    int64 after_request; /* what later requests have delivered, the cursor does not know */
+    int64 after_request = 0; /* what later requests have delivered, the cursor does not know */
 };
 
 /* The cursor's row; without one nothing has been dealt with. */

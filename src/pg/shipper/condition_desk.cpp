@@ -327,7 +327,7 @@ end_at_exit(int, Datum)
 void
 open_desk()
 {
-    call_cpp("have conditions checked", [] { desk = new Desk; });
+    call_cpp("have conditions checked", [] { desk = new Desk(); });
     before_shmem_exit(end_at_exit, 0);
 }
 

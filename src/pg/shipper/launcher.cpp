@@ -329,7 +329,7 @@ start()
     /* The snapshot that no_writers_since() looks at is to be a plain one. */
     SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
     pgstat_report_appname("crm_capi launcher");
-    call_cpp("start the launcher", [] { desk = new LendingDesk; });
+    call_cpp("start the launcher", [] { desk = new LendingDesk(); });
     enter_as_launcher();
     adopt_candidates();
 }

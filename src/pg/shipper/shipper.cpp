@@ -106,7 +106,7 @@ start(int slot, Oid database)
     BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
     pin_session();
     pgstat_report_appname("crm_capi shipper");
-    call_cpp("start the shipper", [] { shipper = new Shipper; });
+    call_cpp("start the shipper", [] { shipper = new Shipper(); });
     shipper->slot = slot;
     shipper->participant = participant;
     shipper->resumes = Resumption{resumes, resumes};
