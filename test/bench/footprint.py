@@ -37,7 +37,8 @@ def measure_idle(world, session, report):
     poll = float(session.value(
         "SELECT extract(epoch FROM current_setting('crm_capi.poll_interval')::interval)"))
     measure.wait_until(lambda: session.value(
-        "SELECT position = (SELECT max(id) FROM capi_event_log) AND open = '{}' FROM capi_cursor"),
+        "SELECT EXISTS (SELECT FROM capi_cursor"
+        " WHERE position = (SELECT max(id) FROM capi_event_log) AND open = '{}')"),
         "the shipper has written its cursor")
     time.sleep(poll)
     launcher, wal_writer = (
@@ -70,7 +71,7 @@ def measure_memory(world, session, report):
         SELECT capi_send_lead_event(123456789012345, 'qualified', dataset => 'sales');
         COMMIT""", count)
     last = session.value("SELECT max(id) FROM capi_event_log")
-    measure.wait_until(lambda: session.value("SELECT position >= %s FROM capi_cursor", last),
+    measure.wait_until(lambda: session.value("SELECT EXISTS (SELECT FROM capi_cursor WHERE position >= %s)", last),
                        "the cursor has passed what was filled in", 200)
     peak = measure.private_bytes(shipper) - before
     report.add("P8", f"  private memory with {count} owed, two datasets in turn: <= 16 MiB",
