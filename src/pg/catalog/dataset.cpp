@@ -74,14 +74,6 @@ create_known_numbers()
     }
 }
 
-/* The identity under which a number is valid. */
-bool
-is_of_this_database(Datum system_identifier, Datum database)
-{
-    return DatumGetInt64(system_identifier) == static_cast<int64>(GetSystemIdentifier()) &&
-           DatumGetObjectId(database) == MyDatabaseId;
-}
-
 /* The smallest registered number of the server, or 0. */
 int32
 registered_number(const Relations* relations, Oid server)
@@ -167,6 +159,13 @@ find_only_dataset()
 }
 
 }  // namespace
+
+bool
+is_of_this_database(Datum system_identifier, Datum database)
+{
+    return DatumGetInt64(system_identifier) == static_cast<int64>(GetSystemIdentifier()) &&
+           DatumGetObjectId(database) == MyDatabaseId;
+}
 
 List*
 all_datasets()

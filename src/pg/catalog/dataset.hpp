@@ -19,6 +19,9 @@ List* all_datasets();
  * USAGE. */
 Oid require_dataset(const char* name);
 
+/* Whether that is where we are: a number that was registered elsewhere is a copy's. */
+bool is_of_this_database(Datum system_identifier, Datum database);
+
 /* The number of a dataset in the log; registers the dataset at its first use. */
 int32 dataset_number(Oid schema, Oid server);
 

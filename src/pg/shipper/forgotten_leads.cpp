@@ -10,23 +10,20 @@
 #include "pg/base/table_reading.hpp"
 #include "pg/catalog/relations.hpp"
 
-extern "C" {
-#include "port/pg_bswap.h"
-}
-
 namespace crm_capi {
 
 namespace {
 
-/* The first eight bytes of a digest, as a number. */
+/* Of a digest as the table has it, which somebody may have written by hand: what is too short has
+ * zeros behind it. */
 uint64
 prefix_of(Datum lead)
 {
     const bytea* const digest = DatumGetByteaPP(lead);
-    uint64 prefix = 0;
+    unsigned char bytes[sizeof(uint64)] = {};
 
-    memcpy(&prefix, VARDATA_ANY(digest), Min(sizeof prefix, VARSIZE_ANY_EXHDR(digest)));
-    return pg_ntoh64(prefix);
+    memcpy(bytes, VARDATA_ANY(digest), Min(sizeof bytes, VARSIZE_ANY_EXHDR(digest)));
+    return PrefixOf(bytes);
 }
 
 /* All tombstones; there are as many as leads have ever been forgotten. True if one of them may have

@@ -81,7 +81,8 @@ has_server(const RegisteredDataset* datasets, int count)
 bool
 are_tables_ours(Shipper* shipper)
 {
-    const TablesSeen seen = look_at_tables(shipper->extension.schema);
+    const Oid schema = shipper->extension.schema;
+    const TablesSeen seen = look_at_tables(schema, read_cursor(schema));
 
     return seen.newest_request == shipper->cursor.latest_request &&
            seen.cursor_written_at == shipper->cursor.written_at;

@@ -43,9 +43,8 @@ settings_of(Oid server, const char* name, bool is_copy)
 bool
 is_at_home(const TableReading& row)
 {
-    return static_cast<uint64>(DatumGetInt64(value_of(row, dataset_column::kSystemIdentifier))) ==
-               GetSystemIdentifier() &&
-           DatumGetObjectId(value_of(row, dataset_column::kDatabase)) == MyDatabaseId;
+    return is_of_this_database(value_of(row, dataset_column::kSystemIdentifier),
+                               value_of(row, dataset_column::kDatabase));
 }
 
 /* The row's name; in current memory. */

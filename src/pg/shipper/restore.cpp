@@ -82,7 +82,7 @@ restore(Shipper* shipper, const TablesLeft& left)
     shipper->extension.decisions_bell = bell_relation(schema, Bell::kDecisions);
     shipper->extension.tombstones_bell = bell_relation(schema, Bell::kTombstones);
     const StoredCursor cursor = read_cursor(schema);
-    const TablesSeen seen = look_at_tables(schema);
+    const TablesSeen seen = look_at_tables(schema, cursor);
     shipper->cursor.latest_request = seen.newest_request;
     shipper->cursor.written_at = seen.cursor_written_at;
     shipper->cursor.request = cursor.request;

@@ -53,28 +53,23 @@ newest_request(Oid schema)
 StoredCursor
 read_cursor(Oid schema)
 {
-    StoredCursor cursor = {0, "{}", 0};
+    StoredCursor cursor = {0, "{}", 0, kCursorNeverWritten};
     TableReading reading = begin_reading_anew(relations_in(schema)->cursor);
 
     if (next_row(&reading)) {
         cursor.position = DatumGetInt64(value_of(reading, cursor_column::kPosition));
         cursor.open = multirange_text(reading, cursor_column::kOpen);
         cursor.request = DatumGetInt64(value_of(reading, cursor_column::kRequest));
+        cursor.written_at = DatumGetTimestampTz(value_of(reading, cursor_column::kUpdatedAt));
     }
     end_reading(&reading);
     return cursor;
 }
 
 TablesSeen
-look_at_tables(Oid schema)
+look_at_tables(Oid schema, const StoredCursor& cursor)
 {
-    TablesSeen seen = {newest_request(schema), kCursorNeverWritten};
-    TableReading reading = begin_reading_anew(relations_in(schema)->cursor);
-
-    if (next_row(&reading))
-        seen.cursor_written_at = DatumGetTimestampTz(value_of(reading, cursor_column::kUpdatedAt));
-    end_reading(&reading);
-    return seen;
+    return {newest_request(schema), cursor.written_at};
 }
 
 }  // namespace crm_capi

@@ -10,25 +10,26 @@
 
 namespace crm_capi {
 
+/* The Unix epoch. */
+constexpr TimestampTz kCursorNeverWritten =
+    (static_cast<TimestampTz>(UNIX_EPOCH_JDATE) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
+
 /* What the shipper finds when it starts. Texts lie in current memory. */
 struct StoredCursor {
     int64 position;
     const char* open; /* int8multirange */
     int64 request; /* later requests may have dealt with ids that position and open do not show */
+    TimestampTz written_at; /* or kCursorNeverWritten */
 };
 /* At the very beginning of the log if none has been written. */
 StoredCursor read_cursor(Oid schema);
-
-/* The Unix epoch. */
-constexpr TimestampTz kCursorNeverWritten =
-    (static_cast<TimestampTz>(UNIX_EPOCH_JDATE) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
 
 /* What tells that somebody else - a restore - has filled the tables since they were looked at. */
 struct TablesSeen {
     int64 newest_request;
     TimestampTz cursor_written_at; /* or kCursorNeverWritten */
 };
-/* newest_request is 0 if there is none. */
-TablesSeen look_at_tables(Oid schema);
+/* With the cursor as it has just been read; newest_request is 0 if there is none. */
+TablesSeen look_at_tables(Oid schema, const StoredCursor& cursor);
 
 }  // namespace crm_capi
