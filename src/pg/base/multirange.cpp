@@ -47,8 +47,9 @@ multirange_datum(const IdSet& ids)
 int
 read_ranges(Datum multirange, IdRange** ranges)
 {
-    TypeCacheEntry* const type = lookup_type_cache(INT8RANGEOID, TYPECACHE_RANGE_INFO);
     const MultirangeType* const value = DatumGetMultirangeTypeP(multirange);
+    TypeCacheEntry* const type =
+        value->rangeCount == 0 ? nullptr : lookup_type_cache(INT8RANGEOID, TYPECACHE_RANGE_INFO);
     int count = 0;
 
     *ranges = static_cast<IdRange*>(palloc(sizeof(IdRange) * Max(value->rangeCount, 1)));

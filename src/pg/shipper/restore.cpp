@@ -7,7 +7,6 @@
  */
 #include "pg/shipper/restore.hpp"
 
-#include <stdexcept>
 #include <utility>
 
 #include "pg/base/guard.hpp"
@@ -100,9 +99,7 @@ restore(Shipper* shipper, const TablesLeft& left)
     }
     call_cpp("restore the cursor", [&] {
         shipper->log.final_events = IdSet(std::move(shipper->results.final_ranges.list));
-        IdSet open;
-        if (!IdSet::FromMultirange(cursor.open, &open))
-            throw std::runtime_error("capi_cursor.open");
+        IdSet open(std::vector<IdRange>(cursor.open, cursor.open + cursor.open_count));
         /* What is final already is neither owed nor a hole. */
         open.Subtract(shipper->log.final_events);
         shipper->log.window = std::make_unique<Window>(cursor.position, std::move(open));

@@ -3,27 +3,14 @@
  */
 #include "pg/shipper/stored_cursor.hpp"
 
+#include "pg/base/multirange.hpp"
 #include "pg/base/primary_key.hpp"
 #include "pg/base/table_reading.hpp"
 #include "pg/catalog/relations.hpp"
 
-extern "C" {
-#include "utils/multirangetypes.h"
-}
-
 namespace crm_capi {
 
 namespace {
-
-/* The multirange in a column of the row, as text. */
-const char*
-multirange_text(const TableReading& reading, int column)
-{
-    MultirangeType* const ids = DatumGetMultirangeTypeP(value_of(reading, column));
-
-    return MultirangeIsEmpty(ids) ? "{}"
-                                  : OidOutputFunctionCall(F_MULTIRANGE_OUT, PointerGetDatum(ids));
-}
 
 /* Of the requests that are committed; 0 if there is none. */
 int64
@@ -53,12 +40,12 @@ newest_request(Oid schema)
 StoredCursor
 read_cursor(Oid schema)
 {
-    StoredCursor cursor = {0, "{}", 0, kCursorNeverWritten};
+    StoredCursor cursor = {0, nullptr, 0, 0, kCursorNeverWritten};
     TableReading reading = begin_reading_anew(relations_in(schema)->cursor);
 
     if (next_row(&reading)) {
         cursor.position = DatumGetInt64(value_of(reading, cursor_column::kPosition));
-        cursor.open = multirange_text(reading, cursor_column::kOpen);
+        cursor.open_count = read_ranges(value_of(reading, cursor_column::kOpen), &cursor.open);
         cursor.request = DatumGetInt64(value_of(reading, cursor_column::kRequest));
         cursor.written_at = DatumGetTimestampTz(value_of(reading, cursor_column::kUpdatedAt));
     }

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "core/ids/id_set.hpp"
 #include "pg/base/pg_prelude.hpp"
 
 namespace crm_capi {
@@ -14,10 +15,11 @@ namespace crm_capi {
 constexpr TimestampTz kCursorNeverWritten =
     (static_cast<TimestampTz>(UNIX_EPOCH_JDATE) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
 
-/* What the shipper finds when it starts. Texts lie in current memory. */
+/* What the shipper finds when it starts. */
 struct StoredCursor {
     int64 position;
-    const char* open; /* int8multirange */
+    IdRange* open; /* in current memory */
+    int open_count;
     int64 request; /* later requests may have dealt with ids that position and open do not show */
     TimestampTz written_at; /* or kCursorNeverWritten */
 };
