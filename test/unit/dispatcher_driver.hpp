@@ -227,7 +227,7 @@ public:
     }
 
     // Milliseconds until the dispatcher wants a turn; -1 = it waits for somebody else.
-    int64_t DueMs() const {
+    int64_t DueMs() {
         const UnixMicros due = core.NextDue(now);
         return due == 0 ? -1 : (due - now) / kMillisecond;
     }

@@ -85,6 +85,17 @@ TEST_F(DispatcherOutcomeTest, WhatIsNotDeliveredGoesAgainUnaltered) {
     }
 }
 
+TEST_F(DispatcherOutcomeTest, APauseEndsInTimeAlthoughTheClockIsPutBackInTheTurnThatBeganIt) {
+    shipper.Owe(1, kLead);
+    shipper.Answer(shipper.TurnOfOne(), NotConnected());
+    const int64_t pause = shipper.DueMs();
+    EXPECT_GT(pause, 0);
+    shipper.now -= kHour;
+    EXPECT_EQ(shipper.DueMs(), pause);
+    shipper.now += pause * kMillisecond;
+    EXPECT_EQ(shipper.TurnOfOne().ids, Ids{1});
+}
+
 TEST_F(DispatcherOutcomeTest, EventTimeStaysWhatItWas) {
     shipper.Owe(1, kLead);
     const std::string expected = "\"event_time\":" + std::to_string((kStart - kHour) / kSecond);

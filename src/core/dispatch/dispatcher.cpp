@@ -344,8 +344,11 @@ void Dispatcher::HeedClock(UnixMicros now) {
     }
 }
 
-UnixMicros Dispatcher::NextDue(UnixMicros now) const {
+// The clock may have been put back since the turn set its pauses; nobody would look again before the
+// hour is over.
+UnixMicros Dispatcher::NextDue(UnixMicros now) {
     UnixMicros due = 0;
+    HeedClock(now);
     const auto wait_for = [&](UnixMicros time) {
         const UnixMicros next = std::max(time, now);
         due = due == 0 ? next : std::min(due, next);

@@ -165,7 +165,7 @@ public:
 
     // When the next turn is due: `now` if something can go that no answer will wake us for, else
     // when the first pause ends; 0 = nothing waits for time to pass.
-    UnixMicros NextDue(UnixMicros now) const;
+    UnixMicros NextDue(UnixMicros now);
 
     // A dataset is held: what holds it may have been put right where no message tells of it, in a
     // token file.

@@ -84,7 +84,7 @@ tables_left(const Shipper* shipper)
 }  // namespace
 
 bool
-is_resting(const Shipper* shipper, UnixMicros now)
+is_resting(Shipper* shipper, UnixMicros now)
 {
     const auto is_soon = [now](UnixMicros time) { return time != 0 && time <= now + kSoon; };
 

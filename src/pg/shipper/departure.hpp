@@ -15,7 +15,7 @@
 namespace crm_capi {
 
 /* Whether it has nothing to do before something happens, or before some time has come. */
-bool is_resting(const Shipper* shipper, UnixMicros now);
+bool is_resting(Shipper* shipper, UnixMicros now);
 
 /* Whether it is to begin its departure for the sake of others, or because nothing needs it. Asked
  * for its slot it begins nothing new from here on. */
