@@ -13,6 +13,28 @@ namespace {
 
 class DispatcherTest : public ::testing::Test {
 protected:
+    void ConfigureTwo(int batch_size) {
+        std::vector<DatasetConfig> configs = {Config(7, {3}), Config(8, {4})};
+        for (DatasetConfig& config : configs) {
+            config.batch_size = batch_size;
+        }
+        shipper.Configure(configs);
+    }
+
+    // What is loaded with so many calls, each of so many events at the most.
+    std::vector<IdRange> Load(int calls, int64_t most) {
+        std::vector<IdRange> ranges;
+        IdRange range{};
+        while (calls-- > 0 &&
+               shipper.core.NextLoad(shipper.now, Dispatcher::Whose::kAny, most, &range)) {
+            ranges.push_back(range);
+            for (int64_t id = range.first; id <= range.last; ++id) {
+                shipper.core.Load(shipper.log[id]);
+            }
+        }
+        return ranges;
+    }
+
     DispatcherDriver shipper;
 };
 
@@ -42,23 +64,67 @@ TEST_F(DispatcherTest, AnOwedEventIsLoadedSentAndDelivered) {
     EXPECT_EQ(shipper.DueMs(), -1);
 }
 
-TEST_F(DispatcherTest, DatasetsTakeTurnsWithWhatATurnCanLoad) {
-    shipper.Configure({Config(7, {3}), Config(8, {4})});
+TEST_F(DispatcherTest, ALongQueueLoadsOneBatchBeforeTheOthersHaveHadTheirTurn) {
+    ConfigureTwo(100);
     shipper.OweMany(3, 2000);
     shipper.OweMany(4, 2000);
-    std::vector<IdRange> ranges;
-    for (int i = 0; i < 4; ++i) {
-        IdRange range{};
-        ASSERT_TRUE(shipper.core.NextLoad(shipper.now, Dispatcher::Whose::kAny, 100, &range));
-        ranges.push_back(range);
-        for (int64_t id = range.first; id <= range.last; ++id) {
-            shipper.core.Load(shipper.log[id]);
-        }
-    }
-    EXPECT_EQ(ranges, (std::vector<IdRange>{{1, 100}, {2001, 2100}, {101, 200}, {2101, 2200}}));
+    EXPECT_EQ(Load(4, 100),
+              (std::vector<IdRange>{{1, 100}, {2001, 2100}, {101, 200}, {2101, 2200}}));
     IdRange range{};
     EXPECT_FALSE(shipper.core.NextLoad(shipper.now, Dispatcher::Whose::kAny, 0, &range))
         << "the turn's budget is used up";
+}
+
+TEST_F(DispatcherTest, DatasetsThatTakeTurnsInTheLogAreLoadedInItsOrder) {
+    ConfigureTwo(3);
+    for (const int dataset : {4, 4, 3, 4, 3, 3, 3, 4}) {
+        shipper.Owe(dataset, 1);
+    }
+    EXPECT_EQ(Load(9, 100), (std::vector<IdRange>{{1, 2}, {3, 3}, {4, 4}, {5, 6}, {7, 7}, {8, 8}}))
+        << "the seventh and the eighth in a round of their own";
+}
+
+TEST_F(DispatcherTest, DatasetsShareTheMemoryForWhatIsLoaded) {
+    constexpr int64_t kBytes = 1024 * 1024;
+    ConfigureTwo(4);
+    shipper.OweMany(3, 200);
+    shipper.OweMany(4, 200);
+    for (auto& [id, event] : shipper.log) {
+        event.user_data.assign(kBytes, ' ');
+    }
+    int64_t loaded = 0;
+    for (const IdRange& range : Load(400, 400)) {
+        loaded += range.last - range.first + 1;
+    }
+    EXPECT_LE(loaded, static_cast<int64_t>(kMostBytesLoaded) / kBytes);
+    EXPECT_GT(loaded, static_cast<int64_t>(kMostBytesLoaded) / kBytes / 2);
+}
+
+TEST_F(DispatcherTest, ManyDatasetsWithLongBacklogsLoadTogether) {
+    constexpr int kDatasets = 16;
+    std::vector<DatasetConfig> configs;
+    for (int number = 1; number <= kDatasets; ++number) {
+        DatasetConfig config = Config(static_cast<uint32_t>(number), {number});
+        config.mode = Mode::kDryRun;
+        config.batch_size = 2;
+        configs.push_back(config);
+    }
+    shipper.Configure(configs);
+    for (int i = 0; i < 100 * kDatasets; ++i) {
+        shipper.Owe(1 + i % kDatasets);
+    }
+    const int loaded = shipper.LoadAll();
+    const int full_batches = loaded / 2;
+    shipper.core.Prepare(shipper.now, full_batches - kDatasets + 1);
+    IdRange range{};
+    const auto loads = [&] {
+        return shipper.core.NextLoad(shipper.now, Dispatcher::Whose::kWithoutFullBatch, 100,
+                                     &range);
+    };
+    EXPECT_FALSE(loads()) << "one of sixteen has sent what it had";
+    shipper.core.Prepare(shipper.now, 1);
+    EXPECT_TRUE(loads()) << "two have";
+    EXPECT_EQ(range, (IdRange{loaded + 1, loaded + 1}));
 }
 
 TEST_F(DispatcherTest, WhoeverHasAFullBatchKeepsNobodyElseFromBeingLoaded) {

@@ -82,6 +82,13 @@ bool DatasetQueue::TakeIds(int64_t max_count, IdRange* range) {
            backlog_.TakeRun(max_count, range);
 }
 
+int64_t DatasetQueue::NextToLoad() const {
+    if (!returning_.empty()) {
+        return returning_.First();
+    }
+    return !overflow_.empty() && RoomOnShelf() > 0 ? overflow_.First() : backlog_.First();
+}
+
 void DatasetQueue::Load(Event&& event) {
     const size_t bytes =
         sizeof event + event.event_name.size() + event.user_data.size() + event.custom_data.size();

@@ -67,6 +67,8 @@ public:
 
     // The next run of at most max_count ids to load, taken off the backlog; false if it is empty.
     bool TakeIds(int64_t max_count, IdRange* range);
+    // The first id that TakeIds would take; something must be there that can be loaded.
+    int64_t NextToLoad() const;
 
     // An event taken by TakeIds has been read from the log.
     void Load(Event&& event);
@@ -132,6 +134,10 @@ public:
         constexpr size_t kBeforeTheFirst = 256;
         return bytes_each_ == 0 ? kBeforeTheFirst : kMostBytesLoaded / bytes_each_;
     }
+    // Owed and not loaded.
+    size_t backlog_count() const {
+        return static_cast<size_t>(returning_.Count() + overflow_.Count() + backlog_.Count());
+    }
     int64_t returning_count() const { return returning_.Count(); }
     // Something is owed that is not in flight.
     bool HasWaiting() const;
@@ -162,6 +168,7 @@ private:
         UnixMicros awaits_since = 0;  // a condition; 0 = none of its events does
     };
 
+    // How many more events it takes; below zero while more than fit came back.
     int64_t RoomOnShelf() const {
         return static_cast<int64_t>(most_on_shelf_) - static_cast<int64_t>(shelf_.size());
     }

@@ -9,13 +9,6 @@ namespace crm_capi {
 
 namespace {
 
-// How much is loaded beyond what can be sent at once: events of busy leads stay behind, and the
-// batch should be full all the same.
-constexpr size_t kLoadAhead = 2;
-
-// While requests fly, what so many of the next ones will carry is loaded: an answer finds it ready.
-constexpr int kSlotsAhead = 2;
-
 // Whether the two would be written into an event alike.
 bool SameConstants(const DatasetConstants& a, const DatasetConstants& b) {
     const auto all = [](const DatasetConstants& c) {
@@ -151,68 +144,6 @@ size_t Dispatcher::BatchSize(const Dataset& dataset) {
     return probing ? 1 : LargestRequest(dataset);
 }
 
-// How many events should be there for the next requests of so many each.
-size_t Dispatcher::CountWanted(const Dataset& dataset, size_t batch_size) const {
-    const int slots = std::max(FreeSlots(dataset), std::min(dataset.in_flight, kSlotsAhead));
-    return static_cast<size_t>(slots) * batch_size * kLoadAhead;
-}
-
-// How many more events to load now: what the next requests can carry, or, for a dataset that may
-// not send, what has to be looked at for its deadlines.
-size_t Dispatcher::CountToLoad(const Dataset& dataset, UnixMicros now) const {
-    const size_t batch_size = LargestRequest(dataset);
-    const size_t ready = dataset.queue.ready_count();
-    if (finishes_only_) {
-        return 0;
-    }
-    if (MaySend(dataset, now)) {
-        const size_t wanted = std::min(CountWanted(dataset, batch_size),
-                                       std::max(batch_size, dataset.queue.CountThatFits()));
-        return wanted > ready ? wanted - ready : 0;
-    }
-    const bool holds_none = ready + dataset.queue.shelf().size() == 0;
-    return MustSweep(dataset, now) && (holds_none || dataset.queue.returning_count() > 0)
-               ? batch_size
-               : 0;
-}
-
-// A dataset that was given something goes to the end, so that a long queue does not take all that a
-// turn can load.
-bool Dispatcher::NextLoad(UnixMicros now, Whose whose, int64_t max_count, IdRange* range) {
-    HeedClock(now);
-    for (auto at = datasets_.begin(); at != datasets_.end(); ++at) {
-        Dataset* const dataset = at->get();
-        if (whose == Whose::kWithoutFullBatch && HasFullBatch(*dataset)) {
-            continue;
-        }
-        const auto wanted = static_cast<int64_t>(CountToLoad(*dataset, now));
-        if (dataset->queue.TakeIds(std::min(wanted, max_count), range)) {
-            loading_ = dataset;
-            datasets_.splice(datasets_.end(), datasets_, at);
-            return true;
-        }
-    }
-    return false;
-}
-
-// An unknown number seen before may turn out to be this dataset's: its events go first then.
-bool Dispatcher::LoadsAtOnce(int number, UnixMicros now) {
-    const auto found = by_number_.find(number);
-    HeedClock(now);
-    if (unknown_dataset_seen_ || found == by_number_.end() || found->second->queue.HasBacklog() ||
-        CountToLoad(*found->second, now) == 0) {
-        return false;
-    }
-    loading_ = found->second;
-    return true;
-}
-
-bool Dispatcher::WantsLoad(UnixMicros now) const {
-    return std::any_of(datasets_.begin(), datasets_.end(), [=](const auto& dataset) {
-        return dataset->queue.CanLoad() && CountToLoad(*dataset, now) > 0;
-    });
-}
-
 bool Dispatcher::HasFullBatch(UnixMicros now) const {
     return std::any_of(datasets_.begin(), datasets_.end(), [=](const auto& dataset) {
         return MaySend(*dataset, now) && FreeSlots(*dataset) > 0 && HasFullBatch(*dataset);
@@ -222,15 +153,6 @@ bool Dispatcher::HasFullBatch(UnixMicros now) const {
 // Whether loading more would not make the next request any fuller.
 bool Dispatcher::HasFullBatch(const Dataset& dataset) const {
     return dataset.queue.ready_count() >= LargestRequest(dataset);
-}
-
-void Dispatcher::Load(Event event) {
-    event.in_doubt_since = doubts_.Since(event.id);
-    rechecks_seen_ = rechecks_seen_ || event.needs_recheck;
-    if (!event.condition_of.empty()) {
-        TakePermission(&event);
-    }
-    loading_->queue.Load(std::move(event));
 }
 
 void Dispatcher::AppendRechecks(UnixMicros now, std::vector<int64_t>* ids) const {
@@ -344,8 +266,8 @@ void Dispatcher::HeedClock(UnixMicros now) {
     }
 }
 
-// The clock may have been put back since the turn set its pauses; nobody would look again before the
-// hour is over.
+// The clock may have been put back since the turn set its pauses; nobody would look again before
+// the hour is over.
 UnixMicros Dispatcher::NextDue(UnixMicros now) {
     UnixMicros due = 0;
     HeedClock(now);

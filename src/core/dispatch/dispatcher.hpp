@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <queue>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -210,6 +211,14 @@ private:
         Batch batch;
     };
 
+    // A dataset that may load so many events more before the round is over.
+    struct LoadTurn {
+        int64_t next;  // id of the first of them
+        int64_t most;
+        Dataset* dataset;
+        bool operator<(const LoadTurn& other) const { return next > other.next; }
+    };
+
     Dataset* FindOrAdd(const DatasetConfig& config);
     void TakeOver(int number, Dataset* dataset);
     bool HasFullBatch(const Dataset& dataset) const;
@@ -218,6 +227,10 @@ private:
     bool MustSweep(const Dataset& dataset, UnixMicros now) const;
     size_t CountWanted(const Dataset& dataset, size_t batch_size) const;
     size_t CountToLoad(const Dataset& dataset, UnixMicros now) const;
+    void Enlist(Dataset* dataset, int64_t most);
+    bool IsRoundWorthwhile(UnixMicros now);
+    void BeginRound();
+    bool LoadInRound(UnixMicros now, Whose whose, int64_t max_count, IdRange* range);
     void Sweep(Dataset* dataset, UnixMicros now);
     void SweepShelf(Dataset* dataset, UnixMicros now);
     size_t CountToCheck(const Dataset& dataset, const std::string& watch, UnixMicros now) const;
@@ -247,9 +260,11 @@ private:
     std::unordered_map<int, Dataset*> by_number_;
     bool unknown_dataset_seen_ = false;
     bool finishes_only_ = false;
-    bool rechecks_seen_ = false;    // most databases never have one
-    bool conditions_seen_ = false;  // likewise
-    Dataset* loading_ = nullptr;    // what Load gives to
+    bool rechecks_seen_ = false;           // most databases never have one
+    bool conditions_seen_ = false;         // likewise
+    std::priority_queue<LoadTurn> round_;  // the smallest id first
+    size_t loaders_ = 0;                   // how many could take part when the round began
+    Dataset* loading_ = nullptr;           // what Load gives to
     std::vector<OutgoingRequest> outgoing_;
     std::vector<Flight> departing_;  // same index as outgoing_
     std::unordered_map<uint64_t, Flight> flights_;

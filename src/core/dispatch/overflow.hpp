@@ -39,6 +39,8 @@ public:
 
     void AddTo(IdBits* ids) const { ids_.AddTo(ids); }
     bool empty() const { return ids_.empty(); }
+    // The first id that TakeRun would take; there must be one.
+    int64_t First() const { return ids_.First(); }
     int64_t Count() const { return ids_.Count(); }
 
 private:

@@ -26,6 +26,8 @@ struct IdBlock {
     // How many bits at the low end are one: 0 to 64, whatever the bits.
     static int64_t LowOnes(uint64_t bits) { return bits == ~uint64_t{0} ? kBits : LowZeros(~bits); }
 
+    // The smallest id; there must be one.
+    int64_t First() const { return first + LowZeros(bits); }
     // How many ids are in the block, not up to which it reaches.
     int64_t Count() const { return __builtin_popcountll(bits); }
 };

@@ -22,7 +22,7 @@ bool IdQueue::TakeRun(int64_t max_count, IdRange* range) {
     if (blocks_.empty() || max_count <= 0) {
         return false;
     }
-    range->first = blocks_.front().first + IdBlock::LowZeros(blocks_.front().bits);
+    range->first = First();
     range->last = range->first - 1;
     while (!blocks_.empty() && max_count > 0) {
         IdBlock& block = blocks_.front();

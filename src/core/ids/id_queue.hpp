@@ -29,6 +29,8 @@ public:
     // Nothing but these, in ascending order.
     void Assign(const IdSet& ids);
 
+    // The id that TakeRun would take first; there must be one.
+    int64_t First() const { return blocks_.front().First(); }
     // Whether no id waits: no block is kept that holds none.
     bool empty() const { return blocks_.empty(); }
     // Ids, not the blocks that hold them; kept, so that asking costs nothing.

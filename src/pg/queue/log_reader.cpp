@@ -20,16 +20,18 @@ public:
         slot;        /* the latest row of the scan; taken apart as far as columns are asked for */
     IdRange range;   /* asked for */
     int64 scan_ends; /* the scan goes so far */
-    int64 id;        /* of the latest row */
+    int64 id;        /* of the latest entry of the index */
     bool is_ahead;   /* it lies behind the range asked for, and may belong to the next one */
     bool has_ended;  /* the scan */
 };
 
 namespace {
 
-/* How far a scan looks beyond its range, in case that the next one begins there. Rows that are not
- * visible, of which there may be millions, are looked at within this as well. */
-constexpr int64 kOverlap = 64;
+/* So many entries cost less than another descent of the index: a scan goes on over them. */
+constexpr int64 kNear = 16;
+
+/* Once ranges follow each other so closely, it is begun for so many ids beyond. */
+constexpr int64 kAhead = 128;
 
 /* Columns up to `last`, which may be NULL. Each column of a row is looked for once, in one walk
  * through the row: by itself each would cost a walk, because columns of any width lie before it. */
@@ -64,23 +66,33 @@ read_times(const LogReader* reader, LoggedEvent* event)
     event->enqueued_at = DatumGetTimestampTz(column(reader, event_log_column::kEnqueuedAt));
 }
 
-/* Moves the scan to the next row of the range; false if there is none. */
+/* Moves the scan to the next entry of the index; false if there is none. */
+bool
+next_entry(LogReader* reader)
+{
+    bool isnull;
+
+    if (index_getnext_tid(reader->scan, ForwardScanDirection) == nullptr)
+        return false;
+    reader->id =
+        DatumGetInt64(index_getattr(reader->scan->xs_itup, 1, reader->scan->xs_itupdesc, &isnull));
+    return true;
+}
+
+/* Moves the scan to the next row of the range; false if there is none. What lies beside the range
+ * is known by its entry, which costs a tenth of its row. */
 bool
 advance(LogReader* reader)
 {
     while (!reader->has_ended) {
-        if (!reader->is_ahead) {
-            reader->has_ended =
-                !index_getnext_slot(reader->scan, ForwardScanDirection, reader->slot);
-            if (reader->has_ended)
-                break;
-            take_apart(reader, event_log_column::kId);
-            reader->id = DatumGetInt64(column(reader, event_log_column::kId));
+        if (!reader->is_ahead && !next_entry(reader)) {
+            reader->has_ended = true;
+            break;
         }
         reader->is_ahead = reader->id > reader->range.last;
         if (reader->is_ahead)
             return false;
-        if (reader->id >= reader->range.first)
+        if (reader->id >= reader->range.first && index_fetch_heap(reader->scan, reader->slot))
             return true;
     }
     return false;
@@ -102,16 +114,21 @@ open_log(Oid schema)
 void
 seek_events(LogReader* reader, IdRange range)
 {
-    const bool goes_on = reader->scan != nullptr && range.first > reader->range.last &&
-                         range.last <= reader->scan_ends;
+    const bool is_first = reader->scan == nullptr;
+    const bool is_near =
+        !is_first && range.first > reader->range.last && range.first - reader->range.last <= kNear;
+    const bool goes_on = is_near && range.last <= reader->scan_ends;
     ScanKeyData keys[2];
 
     reader->range = range;
     if (goes_on)
         return;
-    if (reader->scan == nullptr)
+    if (is_first) {
         reader->scan = begin_index_scan(reader->table, reader->index, GetActiveSnapshot(), 2);
-    reader->scan_ends = range.last > PG_INT64_MAX - kOverlap ? range.last : range.last + kOverlap;
+        reader->scan->xs_want_itup = true;
+    }
+    reader->scan_ends =
+        is_near && range.last <= PG_INT64_MAX - kAhead ? range.last + kAhead : range.last;
     reader->is_ahead = false;
     reader->has_ended = false;
     ScanKeyInit(&keys[0], 1, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(range.first));
