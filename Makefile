@@ -43,8 +43,10 @@ EXTRA_CLEAN += $(DEPENDENCIES)
 
 ISOLATION_TESTS = helpers $(filter-out helpers,$(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec)))
 # First, so that side by side with the others they do not end last.
-LONGEST_TESTS = $(patsubst %,test/t/%.pl,073_long_wait 072_turns 052_encodings 002_queue 069_databases 057_conditions 075_outcomes 010_crash 098_runbook_alerts 064_copies 019_soak \
-	005_history 011_phantoms 079_many_datasets 030_doctor 050_maintenance)
+LONGEST_TESTS = $(patsubst %,test/t/%.pl,052_encodings 072_turns 098_runbook_alerts 030_doctor 010_crash 069_databases \
+	073_long_wait 002_queue 097_runbook_doctor 075_outcomes 090_documentation 057_conditions 013_clock 011_phantoms \
+	095_runbook_events 061_backups 093_pg_upgrade 062_standbys 050_maintenance 019_soak 096_runbook_datasets \
+	064_copies 005_history 067_owner_backups)
 PROVE_TESTS ?= $(LONGEST_TESTS) $(filter-out $(LONGEST_TESTS),$(wildcard test/t/*.pl))
 TEMP_PORT ?= 61432
 

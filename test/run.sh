@@ -11,10 +11,11 @@
 # to a fresh folder and so is PostgreSQL, and all work is done there by an account without rights.
 # The folder goes at the end, unless a test failed. A stage that finds no test has failed.
 #
-# The stages with servers mostly wait: beside them, with the lowest priority, the programs of the
-# later stages are compiled, and TAP files run side by side (TAP_JOBS).
+# The stages with servers mostly wait: TAP files run side by side (TAP_JOBS), and beside all of them
+# the stages that need no server of theirs (BESIDE), one after another. They are told in their turn.
 
 STAGES='lint endpoint regress isolation tap unit sanitized sdk bench'
+BESIDE='unit sanitized sdk bench'
 STAGE_SECONDS=1800 # a hanging stage must not take the others' results with it
 TAP_JOBS=${TAP_JOBS:-4}
 
@@ -57,39 +58,64 @@ run_logged() {
     if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
         say "Stopped after $STAGE_SECONDS seconds."
     fi
+    end_leftovers
+}
+
+end_leftovers() {
     if ! stop_leftovers; then
         say "This stage left processes running; they have been ended."
         status=left
     fi
 }
 
-# Compiles what the later ones of the chosen stages run, while the earlier ones wait for servers. The
-# mark tells stop_leftovers that this goes on between stages. What fails here fails again in its
-# stage, and is told there.
-start_compiling() {
-    programs=
-    for name in $chosen; do
-        case $name in
-            unit) programs="$programs build/unit/unit_tests" ;;
-            sanitized) programs="$programs build/unit-sanitized/unit_tests" ;;
-            sdk) programs="$programs build/sdk/normalize_lines" ;;
-            bench) programs="$programs bench-programs" ;;
-        esac
-    done
-    # shellcheck disable=SC2086
-    set -- $programs
-    [ $# -gt 0 ] || return 0
-    spared_mark=CRM_CAPI_COMPILING=yes
-    as_tester env "$spared_mark" timeout -k 20 "$STAGE_SECONDS" nice -n 19 \
-        make -s -k -j"$(nproc)" PG_CONFIG="$PG_CONFIG" "$@" >"$WORK/log/compiling.log" 2>&1 </dev/null &
-    compiler=$!
+# Starts what runs beside the others; stop_leftovers knows it by the mark and the folder. Compiling has
+# the lowest priority: it waits for nothing, the others for their servers.
+start_beside() {
+    spared_mark=CRM_CAPI_BESIDE=yes
+    spared_folder=$WORK/beside
+    for stage in $BESIDE; do
+        case " $chosen " in *" $stage "*) ;; *) continue ;; esac
+        run_beside nice -n 19 make -s -k -j"$(nproc)" "$(program_of "$stage")" >"$WORK/log/$stage.log" 2>&1
+        # shellcheck disable=SC2046
+        run_beside $(command_of "$stage") >>"$WORK/log/$stage.log" 2>&1
+        say "$?" >"$WORK/log/$stage.status"
+    done &
+    beside=$!
 }
 
-# Two makes must not compile the same file.
-finish_compiling() {
-    [ -n "${spared_mark:-}" ] || return 0
-    wait "$compiler"
+run_beside() {
+    as_tester env "$spared_mark" TMPDIR="$spared_folder" timeout -k 20 "$STAGE_SECONDS" "$@" </dev/null
+}
+
+program_of() { # STAGE
+    case $1 in
+        unit) say build/unit/unit_tests ;;
+        sanitized) say build/unit-sanitized/unit_tests ;;
+        sdk) say build/sdk/normalize_lines ;;
+        bench) say bench-programs ;;
+    esac
+}
+
+# Of bench only whether everything that is measured can be: with next to nothing to do, and whatever
+# comes out.
+command_of() { # STAGE
+    case $1 in
+        unit) say make -s unit ;;
+        sanitized) say make -s unit-sanitized ;;
+        sdk) say make -s sdk ;;
+        bench) say python3 test/bench/bench.py --pg-config "$PG_CONFIG" --try ;;
+    esac
+}
+
+# Like run_logged for what has run beside: waits for it.
+take_beside() {
+    log=$WORK/log/$stage.log
+    [ -z "$beside" ] || wait "$beside"
+    beside=
     spared_mark=
+    status=$(cat "$WORK/log/$stage.status" 2>/dev/null) || status=lost
+    [ -z "$show" ] || cat "$log"
+    end_leftovers
 }
 
 show_tail() { # FILE LINES
@@ -228,33 +254,27 @@ prove_report() {
 }
 
 stage_unit() {
-    run_unit unit
-}
-
-stage_sanitized() {
-    run_unit unit-sanitized
-}
-
-run_unit() { # TARGET
     show=
-    run_logged make -s -j"$(nproc)" "$1"
+    take_beside
     finish_stage "$(count '^\[       OK \] ')" "$(count '^\[  FAILED  \] .* \([0-9]+ ms\)$')" && return
     grep -E -B 15 -A 30 '^\[  FAILED  \] .* \([0-9]+ ms\)$|error:|ERROR: |runtime error:' "$log" |
         grep -E -v '^(\[       OK|\[ RUN|g\+\+ )' | head -n 150 | cut -c 1-300
     show_tail "$log" 10
 }
 
+stage_sanitized() {
+    stage_unit
+}
+
 stage_sdk() {
     show=yes
-    run_logged make -s -j"$(nproc)" sdk
+    take_beside
     finish_stage "$(count '^ok - ')" "$(count '^not ok - ')" || show_tail "$log" 30
 }
 
-# Whether everything that is measured can be: with next to nothing to do, and whatever comes out.
 stage_bench() {
     show=
-    run_logged make -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" bench-programs
-    [ "$status" != 0 ] || run_logged python3 test/bench/bench.py --pg-config "$PG_CONFIG" --try
+    take_beside
     finish_stage "$(count '^\| P[0-9]+ ')" 0 || show_tail "$log" 60
 }
 
@@ -274,9 +294,7 @@ run_stage() {
             fi
             ;;
     esac
-    case $stage in unit | sanitized | sdk | bench) finish_compiling ;; esac
     "stage_$stage"
-    [ "$stage" != build ] || start_compiling
 }
 
 # The build is for the stages with a server only; all others make what they need.
@@ -299,6 +317,7 @@ end_run() {
         failed=$((failed + 1))
     fi
     keep=
+    [ -z "$beside" ] || kill "$beside"
     [ -z "$failures" ] || keep=keep
     close_workplace $keep
     if [ "$finished" = yes ]; then
@@ -314,6 +333,7 @@ end_run() {
 began=$(date +%s)
 need_build=
 built=
+beside=
 finished=no
 # shellcheck disable=SC2086
 [ $# -gt 0 ] || set -- $STAGES
@@ -328,7 +348,9 @@ open_workplace
 copy_tree "$root"
 copy_postgres
 say "PostgreSQL $PG_MAJOR; tests run as $TESTER in $WORK"
+[ -n "$need_build" ] || start_beside
 for name in $chosen; do
     run_stage "$name"
+    [ "$name" != build ] || start_beside
 done
 finished=yes

@@ -327,7 +327,7 @@ open_workplace() {
     case $work_parent in *[!A-Za-z0-9_./-]*) work_parent=/var/tmp ;; esac
     WORK=$(mktemp -d "$work_parent/crm_capi.XXXXXX") ||
         stop_with "Could not make a folder in $work_parent."
-    mkdir "$WORK/tmp" "$WORK/home" "$WORK/tree" "$WORK/log"
+    mkdir "$WORK/tmp" "$WORK/beside" "$WORK/home" "$WORK/tree" "$WORK/log"
     if is_root; then
         chown "$TESTER:" "$WORK" "$WORK"/*
     fi
@@ -388,10 +388,14 @@ as_tester() (
 )
 
 # Process ids whose working folder lies in $WORK: servers, stand-ins, whatever we have started; but
-# for those with $spared_mark in their environment, if there is such a mark.
+# for those in $spared_folder or with $spared_mark in their environment, if there is such a mark: a
+# server overwrites what it had there.
 processes_in_workplace() {
     for process in /proc/[0-9]*; do
         case $(readlink "$process/cwd" 2>/dev/null) in
+            "${spared_folder:-none}"/*)
+                [ -n "${spared_mark:-}" ] || say "${process#/proc/}"
+                ;;
             "$WORK"/*)
                 [ -n "${spared_mark:-}" ] && grep -q -s -z -x -F "$spared_mark" "$process/environ" ||
                     say "${process#/proc/}"

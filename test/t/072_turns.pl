@@ -177,7 +177,8 @@ ok(rests('crm7'), 'it gives its slot away');
 my $looks = looks_at_settlements();
 cmp_ok($looks, '>', 0, 'the first one has looked through what is final');
 $crm->sql('SELECT change(2)', 'crm7');
-ok(rests('crm7'), 'the next event has come and gone');
+ok($crm->until_true('SELECT NOT EXISTS (SELECT FROM capi_owed)', 'crm7') && rests('crm7'),
+	'the next event has come and gone');
 is(looks_at_settlements(), $looks, 'and its shipper has not');
 $crm->sql("SELECT capi_pause('sales')", 'crm7');
 $crm->sql('SELECT change(3)', 'crm7');
@@ -235,7 +236,7 @@ $endpoint->wait_for('accepted', 60);
 # One may have given its slot away since we saw it.
 ok( $crm->wait_until(
 		sub {
-			my ($session) = Query::connect($node->connstr('postgres'));
+			my ($session) = Query::begin_session($node->connstr('postgres'));
 			my ($victim) = $session
 			  ? Query::ask($session, "SELECT min(pid) FROM pg_stat_activity WHERE backend_type = 'crm_capi shipper'")
 			  : ();

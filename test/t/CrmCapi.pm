@@ -72,16 +72,12 @@ sub on
 sub node { return $_[0]->{node}; }
 sub endpoint { return $_[0]->{endpoint}; }
 
-# Each call is a session of its own.
 sub sql
 {
 	my ($self, $sql, $database) = @_;
 	$database //= 'postgres';
 	return $self->node->safe_psql($database, $sql) if Query::needs_psql($sql);
-	my ($session, $error) = Query::connect($self->node->connstr($database));
-	my $answer;
-	($answer, $error) = Query::ask($session, $sql) if $session;
-	$session->disconnect if $session;
+	my ($answer, $error) = Query::run($self->node->connstr($database), $sql);
 	die "error running SQL: '$error' with '$sql'" unless defined $answer;
 	return $answer;
 }
@@ -106,17 +102,12 @@ sub wait_until
 sub until_true
 {
 	my ($self, $query, $database) = @_;
-	my ($session, $answer, $error);
+	my ($answer, $error);
 	my $says_t = sub {
-		($session, $error) = Query::connect($self->node->connstr($database // 'postgres'))
-		  unless $session;
-		return 0 unless $session;
-		($answer, $error) = Query::ask($session, $query);
-		$session = undef if defined $error;
+		($answer, $error) = Query::run($self->node->connstr($database // 'postgres'), $query);
 		return defined $answer && $answer eq 't';
 	};
 	my $is_true = $self->wait_until($says_t);
-	$session->disconnect if $session;
 	diag "never true: $query\nin the end: " . ($error // $answer) unless $is_true;
 	return $is_true;
 }
