@@ -49,7 +49,8 @@ struct LoggedRow {
 };
 
 struct SettledBlock {
-    int64 number; /* of ids that share it; the key */
+    int64 number;    /* of ids that share it; the key */
+    int64 read_from; /* it has what is settled from this id on */
     SettledEvent* list;
     LoggedRow* rows; /* of the same events; NULL = not read */
     int32 count;

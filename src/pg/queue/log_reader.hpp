@@ -57,7 +57,8 @@ class LogReader; /* opaque: everything needed between open and close */
 LogReader* open_log(Oid schema);
 
 /* Next come the events of this range, in ascending order. A few that begin shortly
- * behind each other cost one descent of the index: datasets that take turns in the log have many. */
+ * behind each other cost one descent of the index: datasets that take turns in the log have many.
+ */
 void seek_events(LogReader* reader, IdRange range);
 
 /* Both, for one range. */

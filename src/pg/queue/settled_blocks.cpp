@@ -1,9 +1,11 @@
 /*
  * settled_blocks.cpp - settlements, and the rows of the log that belong to them, by blocks of ids.
  *
- * A block is read when one of its ids is first asked for, and kept: events are asked for in any
- * order, because a join may have put them into it. Both tables are read through their primary keys,
- * so it costs what lies in the block, wherever that is.
+ * A block is read when one of its ids is first asked for, from that id on, and kept: events are
+ * asked for in any order, because a join may have put them into it. In a parallel query each
+ * process asks for a few thousand ids in a row and then for others far away; what lies before them
+ * is another's. Both tables are read through their primary keys, so it costs what lies in the
+ * block, wherever that is.
  */
 #include "pg/base/hash_table.hpp"
 #include "pg/base/primary_key.hpp"
@@ -19,7 +21,7 @@ namespace crm_capi {
 
 namespace {
 
-constexpr int64 kIdsOfBlock = 1024;
+constexpr int64 kIdsOfBlock = 512;
 
 /* Rows whose ids lie so near each other are read in one go, with what is between them. */
 constexpr int64 kNear = 8;
@@ -91,38 +93,41 @@ read_settled(const KeyedReading& reading, ReasonWords* words)
     return settled;
 }
 
-/* Fills a new block. The scratch is there for all blocks: each would ask the system for that much
- * memory otherwise, and give most of it back. */
+/* Fills a block from this id on; what it had is forgotten. The scratch is there for all blocks:
+ * each would ask the system for that much memory otherwise, and give most of it back. */
 void
-read_block(SettledBlocks* blocks, SettledBlock* block)
+read_block(SettledBlocks* blocks, SettledBlock* block, int64 from)
 {
     const MemoryContext before = MemoryContextSwitchTo(blocks->memory);
     const KeyedReading reading = begin_keyed_reading(relations_in(blocks->schema)->settlement);
-    const int64 first = block->number * kIdsOfBlock;
+    int32 count = 0;
 
     if (blocks->scratch == nullptr)
         blocks->scratch = static_cast<SettledEvent*>(
             palloc(sizeof(SettledEvent) * static_cast<Size>(kIdsOfBlock)));
-    seek_range(reading, first, first + kIdsOfBlock - 1);
+    seek_range(reading, from, block->number * kIdsOfBlock + kIdsOfBlock - 1);
     while (index_getnext_slot(reading.scan, ForwardScanDirection, reading.slot)) {
         CHECK_FOR_INTERRUPTS();
-        blocks->scratch[block->count++] = read_settled(reading, blocks->words);
+        blocks->scratch[count++] = read_settled(reading, blocks->words);
     }
     end_keyed_reading(reading);
-    const Size size = sizeof(SettledEvent) * static_cast<Size>(block->count);
-    block->list = static_cast<SettledEvent*>(palloc(size));
-    memcpy(block->list, blocks->scratch, size);
+    const Size size = sizeof(SettledEvent) * static_cast<Size>(count);
+    auto* const list = static_cast<SettledEvent*>(palloc(size));
+    memcpy(list, blocks->scratch, size);
+    *block = {block->number, from, list, nullptr, count, 0};
     MemoryContextSwitchTo(before);
 }
 
-/* The block of the event, read. */
+/* The block of the event, read with it. One that is asked for an id before its beginning is read as
+ * a whole: so are all but their last ids if events are asked for in descending order. */
 SettledBlock*
 block_of(SettledBlocks* blocks, int64 event)
 {
     const int64 number = event / kIdsOfBlock; /* ids are positive */
     bool found;
 
-    if (blocks->last != nullptr && blocks->last->number == number)
+    if (blocks->last != nullptr && blocks->last->number == number &&
+        event >= blocks->last->read_from)
         return blocks->last;
     if (blocks->table == nullptr)
         blocks->table =
@@ -133,9 +138,11 @@ block_of(SettledBlocks* blocks, int64 event)
     if (block == nullptr) {
         SettledBlock fresh = {};
         fresh.number = number;
-        read_block(blocks, &fresh);
+        read_block(blocks, &fresh, event);
         block = static_cast<SettledBlock*>(hash_search(blocks->table, &number, HASH_ENTER, &found));
         *block = fresh;
+    } else if (event < block->read_from) {
+        read_block(blocks, block, number * kIdsOfBlock);
     }
     blocks->last = block;
     return block;
