@@ -103,7 +103,12 @@ TEST(RequestMap, AgreesWithASearchThroughAllRequests) {
         const RequestMap map = MapOf(requests);
         for (int n = 0; n < 300; ++n) {
             const int64_t event = n < 80 ? n : n < 160 ? 160 - n : pick(-2, 80);
-            EXPECT_EQ(map.Find(event), Searched(requests, event)) << seed << ": " << event;
+            const EventRequests found = map.Find(event);
+            EXPECT_EQ(found, Searched(requests, event)) << seed << ": " << event;
+            EXPECT_TRUE(found.alike.first <= event && event <= found.alike.last) << event;
+            for (int64_t like = found.alike.first; like <= found.alike.last; ++like) {
+                EXPECT_EQ(found, Searched(requests, like)) << seed << ": " << like;
+            }
         }
     }
 }

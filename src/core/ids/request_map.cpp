@@ -88,10 +88,12 @@ const RequestMap::Run* RequestMap::FindRun(int64_t event) const {
 EventRequests RequestMap::Find(int64_t event) const {
     const Run* const run = FindRun(event);
     if (run == nullptr) {
-        return {};
+        EventRequests none;
+        none.alike = {event, event};
+        return none;
     }
     const RequestTraits& latest = requests_[run->latest];
-    return {latest.id, latest.state, run->attempts, run->is_in_doubt != 0, run->latest};
+    return {latest.id, latest.state, run->attempts, run->is_in_doubt != 0, run->latest, run->range};
 }
 
 }  // namespace crm_capi

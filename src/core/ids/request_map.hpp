@@ -28,6 +28,7 @@ struct EventRequests {
     int attempts = 0;
     bool is_in_doubt = false;  // one of them is
     int32_t place = -1;        // of the latest request, in the order in which they were added
+    IdRange alike{0, -1};      // the event and those round it of which the same holds
 };
 
 class RequestMap {

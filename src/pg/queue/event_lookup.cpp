@@ -45,6 +45,7 @@ struct EventLookup {
     int64 event;           /* the latest that was asked for; 0 = none */
     Wanted wanted;         /* what was found about it */
     KnownOfEvent known;    /* of that event */
+    IdRange alike;         /* of which `known` says the same, but for a settlement; may be empty */
     MemoryContext memory;  /* of what is below */
     AllRequests* requests; /* NULL = not read */
     SettledBlocks settlements;
@@ -114,6 +115,7 @@ heed_snapshot(EventLookup* lookup)
     lookup->asked = 0;
     lookup->asked_rows = 0;
     lookup->event = 0;
+    lookup->alike = {0, -1};
     lookup->requests = nullptr;
     lookup->words = {lookup->memory, nullptr};
     lookup->settlements = {};
@@ -224,20 +226,37 @@ look_up_event(Oid schema, int64 event, ReasonWords* words)
 }
 
 /* From what was read of all requests. */
-KnownOfEvent
+void
 find_among_all(EventLookup* lookup, int64 event)
 {
-    KnownOfEvent known = {};
+    KnownOfEvent* const known = &lookup->known;
     const EventRequests requests = lookup->requests->map->Find(event);
 
-    known.latest_request = requests.latest;
-    known.attempts = requests.attempts;
-    known.facts.is_in_doubt = requests.is_in_doubt;
+    *known = {};
+    known->latest_request = requests.latest;
+    known->attempts = requests.attempts;
+    known->facts.is_in_doubt = requests.is_in_doubt;
     if (requests.latest != 0) {
-        known.facts.latest = static_cast<LatestRequest>(requests.state);
-        known.request = lookup->requests->endings[requests.place];
+        known->facts.latest = static_cast<LatestRequest>(requests.state);
+        known->request = lookup->requests->endings[requests.place];
     }
-    return known;
+    lookup->alike = requests.alike;
+    lookup->wanted = Wanted::kRequests;
+}
+
+/* Whether the event was in the same requests as the one before it, which is what millions of rows
+ * in the order of their ids have in common; `known` is then of this one. */
+bool
+is_like_last(EventLookup* lookup, int64 event)
+{
+    if (event < lookup->alike.first || event > lookup->alike.last)
+        return false;
+    if (lookup->known.facts.settled != Settled::kNot) {
+        lookup->known.facts.settled = Settled::kNot;
+        lookup->known.settlement = {};
+    }
+    lookup->wanted = Wanted::kRequests;
+    return true;
 }
 
 /* Adds what the event's settlement says to what its requests say. */
@@ -264,6 +283,8 @@ asks_for_few(int* asked)
 void
 look_for(EventLookup* lookup, int64 event)
 {
+    lookup->event = 0; /* should what follows fail */
+    lookup->alike = {0, -1};
     if (lookup->requests == nullptr && asks_for_few(&lookup->asked)) {
         lookup->known = look_up_event(lookup->schema, event, &lookup->words);
         lookup->wanted = Wanted::kSettlementToo;
@@ -274,8 +295,7 @@ look_for(EventLookup* lookup, int64 event)
         lookup->requests = read_all_requests(lookup->schema, &lookup->words);
         MemoryContextSwitchTo(before);
     }
-    lookup->known = find_among_all(lookup, event);
-    lookup->wanted = Wanted::kRequests;
+    find_among_all(lookup, event);
 }
 
 /* The row of a dataset. */
@@ -336,8 +356,8 @@ known_of_event(FunctionCallInfo fcinfo, int64 event, Wanted wanted)
 
     /* Several columns of a row ask for the same event. */
     if (lookup->event != event || event == 0) {
-        lookup->event = 0; /* should what follows fail */
-        look_for(lookup, event);
+        if (!is_like_last(lookup, event))
+            look_for(lookup, event);
         lookup->event = event;
     }
     if (lookup->wanted < wanted && !IsDelivered(lookup->known.facts))
