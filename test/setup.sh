@@ -344,10 +344,9 @@ copy_tree() {
     fi
 }
 
-# For make: lines and functions are all that a stack needs of the debug information, and the whole of
-# it is a quarter of the compiling.
+# For make: no test reads debug information, and it is a third of the compiling.
 # shellcheck disable=SC2034 # for those that read this file
-BUILD_FLAGS='with_llvm=no PG_CXXFLAGS=-g1'
+BUILD_FLAGS='with_llvm=no PG_CXXFLAGS=-g0'
 
 # Programs and libraries are copied, since a program looks for its files around the place where it
 # lies; headers and the system's own libraries are only linked to.

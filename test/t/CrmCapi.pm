@@ -83,18 +83,18 @@ sub sql
 }
 
 # Waits until the condition is met; false if it is not within so many seconds. What takes long to look
-# at is looked at less often: it would hold up what is waited for.
+# at, or to come, is looked at less often: looking would hold up what is waited for.
 sub wait_until
 {
 	my ($self, $condition, $seconds) = @_;
 	my $end = Time::HiRes::time() + ($seconds // $PostgreSQL::Test::Utils::timeout_default);
-	while (1)
+	for (my $pause = 0.02;; $pause = $pause < 0.2 ? 1.3 * $pause : 0.2)
 	{
 		my $began = Time::HiRes::time();
 		return 1 if $condition->();
 		my $took = Time::HiRes::time() - $began;
 		return 0 if $began > $end;
-		Time::HiRes::sleep($took > 0.02 ? 2 * $took : 0.04);
+		Time::HiRes::sleep(2 * $took > $pause ? 2 * $took : $pause);
 	}
 }
 

@@ -87,8 +87,8 @@ TEST_F(DispatcherTest, DatasetsThatTakeTurnsInTheLogAreLoadedInItsOrder) {
 TEST_F(DispatcherTest, DatasetsShareTheMemoryForWhatIsLoaded) {
     constexpr int64_t kBytes = 1024 * 1024;
     ConfigureTwo(4);
-    shipper.OweMany(3, 200);
-    shipper.OweMany(4, 200);
+    shipper.OweMany(3, 40);
+    shipper.OweMany(4, 40);
     for (auto& [id, event] : shipper.log) {
         event.user_data.assign(kBytes, ' ');
     }

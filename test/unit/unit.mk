@@ -7,6 +7,10 @@
 # Included by the Makefile after PGXS, and complete in itself: make -f test/unit/unit.mk unit. Needs
 # clang with its run-time library: it takes less than half as long as gcc, and is a second opinion.
 # Most of that time goes into what all tests include, which is compiled once, in prelude.hpp.
+#
+# The tests themselves are compiled once, for both programs, with sanitizers. In the one with the
+# objects that are shipped, vectors go to and fro between code that marks their unused ends for the
+# sanitizer and code that does not: so it must not look at these marks there.
 
 UNIT_CXX ?= clang++
 UNIT_TESTED = $(wildcard src/core/*/*.cpp src/net/*.cpp)
@@ -17,38 +21,40 @@ UNIT_SANITIZERS = -fsanitize=address,undefined -fno-sanitize-recover=all -D_GLIB
 
 # The Makefile has the objects of the extension.
 UNIT_TESTED_OBJECTS ?= $(UNIT_TESTED:%.cpp=build/unit/%.o)
-UNIT_OBJECTS = $(UNIT_TESTED_OBJECTS) $(UNIT_TESTS:%.cpp=build/unit/%.o)
-UNIT_SANITIZED_OBJECTS = $(patsubst %.cpp,build/unit-sanitized/%.o,$(UNIT_TESTED) $(UNIT_TESTS))
+UNIT_TEST_OBJECTS = $(UNIT_TESTS:%.cpp=build/unit-sanitized/%.o)
+UNIT_SANITIZED_OBJECTS = $(UNIT_TESTED:%.cpp=build/unit-sanitized/%.o)
 
 unit: build/unit/unit_tests
-	build/unit/unit_tests $(UNIT_FLAGS)
+	ASAN_OPTIONS=detect_container_overflow=0 build/unit/unit_tests $(UNIT_FLAGS)
 
 unit-sanitized: build/unit-sanitized/unit_tests
 	ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 \
 		UBSAN_OPTIONS=print_stacktrace=1 build/unit-sanitized/unit_tests $(UNIT_FLAGS)
 
-# FOLDER OBJECTS SANITIZERS: how one of the two is built.
-define UNIT_PROGRAM
-$(1)/unit_tests: $(2)
-	$$(UNIT_CXX) $(3) -o $$@ $$^ $$(UNIT_LDLIBS)
+build/unit/unit_tests: $(UNIT_TESTED_OBJECTS) $(UNIT_TEST_OBJECTS)
+build/unit-sanitized/unit_tests: $(UNIT_SANITIZED_OBJECTS) $(UNIT_TEST_OBJECTS)
+build/%/unit_tests:
+	@mkdir -p $(@D)
+	$(UNIT_CXX) $(UNIT_SANITIZERS) -o $@ $^ $(UNIT_LDLIBS)
 
-$(1)/prelude.pch: test/unit/prelude.hpp
-	@mkdir -p $$(@D)
-	$$(UNIT_CXX) $$(UNIT_CXXFLAGS) $(3) -x c++-header -o $$@ $$<
+build/unit-sanitized/prelude.pch: test/unit/prelude.hpp
+	@mkdir -p $(@D)
+	$(UNIT_CXX) $(UNIT_CXXFLAGS) $(UNIT_SANITIZERS) -x c++-header -o $@ $<
 
-$(1)/test/unit/%.o: test/unit/%.cpp $(1)/prelude.pch
-	@mkdir -p $$(@D)
-	$$(UNIT_CXX) $$(UNIT_CXXFLAGS) $(3) -include-pch $(1)/prelude.pch -MMD -MP -c -o $$@ $$<
+build/unit-sanitized/test/unit/%.o: test/unit/%.cpp build/unit-sanitized/prelude.pch
+	@mkdir -p $(@D)
+	$(UNIT_CXX) $(UNIT_CXXFLAGS) $(UNIT_SANITIZERS) -include-pch build/unit-sanitized/prelude.pch \
+		-MMD -MP -c -o $@ $<
 
 # What is tested runs for longer than it takes to be optimised, the tests do not.
-$(1)/%.o: %.cpp
-	@mkdir -p $$(@D)
-	$$(UNIT_CXX) $$(UNIT_CXXFLAGS) -O1 $(3) -MMD -MP -c -o $$@ $$<
-endef
+build/unit-sanitized/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(UNIT_CXX) $(UNIT_CXXFLAGS) -O1 $(UNIT_SANITIZERS) -MMD -MP -c -o $@ $<
 
-$(eval $(call UNIT_PROGRAM,build/unit,$(UNIT_OBJECTS),))
-$(eval $(call UNIT_PROGRAM,build/unit-sanitized,$(UNIT_SANITIZED_OBJECTS),$(UNIT_SANITIZERS)))
+build/unit/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(UNIT_CXX) $(UNIT_CXXFLAGS) -O1 -MMD -MP -c -o $@ $<
 
--include $(UNIT_OBJECTS:.o=.d) $(UNIT_SANITIZED_OBJECTS:.o=.d)
+-include $(patsubst %.o,%.d,$(UNIT_TEST_OBJECTS) $(UNIT_SANITIZED_OBJECTS) $(filter build/%,$(UNIT_TESTED_OBJECTS)))
 
 .PHONY: unit unit-sanitized
