@@ -100,12 +100,15 @@ TEST_F(DispatcherTest, DatasetsShareTheMemoryForWhatIsLoaded) {
     EXPECT_GT(loaded, static_cast<int64_t>(kMostBytesLoaded) / kBytes / 2);
 }
 
+// Those that are paused do not count.
 TEST_F(DispatcherTest, ManyDatasetsWithLongBacklogsLoadTogether) {
     constexpr int kDatasets = 16;
+    constexpr int kPaused = 48;
+    constexpr int kBatchesLoaded = 8;  // of each: twice as many as may be in flight
     std::vector<DatasetConfig> configs;
-    for (int number = 1; number <= kDatasets; ++number) {
+    for (int number = 1; number <= kDatasets + kPaused; ++number) {
         DatasetConfig config = Config(static_cast<uint32_t>(number), {number});
-        config.mode = Mode::kDryRun;
+        config.mode = number <= kDatasets ? Mode::kDryRun : Mode::kPaused;
         config.batch_size = 2;
         configs.push_back(config);
     }
@@ -113,18 +116,21 @@ TEST_F(DispatcherTest, ManyDatasetsWithLongBacklogsLoadTogether) {
     for (int i = 0; i < 100 * kDatasets; ++i) {
         shipper.Owe(1 + i % kDatasets);
     }
-    const int loaded = shipper.LoadAll();
-    const int full_batches = loaded / 2;
-    shipper.core.Prepare(shipper.now, full_batches - kDatasets + 1);
+    for (int number = kDatasets + 1; number <= kDatasets + kPaused; ++number) {
+        shipper.OweMany(number, 10);
+    }
+    shipper.LoadAll();
     IdRange range{};
     const auto loads = [&] {
         return shipper.core.NextLoad(shipper.now, Dispatcher::Whose::kWithoutFullBatch, 100,
                                      &range);
     };
+    shipper.core.Prepare(shipper.now, kDatasets * (kBatchesLoaded - 1) + 1);
     EXPECT_FALSE(loads()) << "one of sixteen has sent what it had";
     shipper.core.Prepare(shipper.now, 1);
     EXPECT_TRUE(loads()) << "two have";
-    EXPECT_EQ(range, (IdRange{loaded + 1, loaded + 1}));
+    constexpr int64_t kNext = 2 * kBatchesLoaded * kDatasets + 1;
+    EXPECT_EQ(range, (IdRange{kNext, kNext}));
 }
 
 TEST_F(DispatcherTest, WhoeverHasAFullBatchKeepsNobodyElseFromBeingLoaded) {

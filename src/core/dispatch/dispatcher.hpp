@@ -229,7 +229,7 @@ private:
     size_t CountToLoad(const Dataset& dataset, UnixMicros now) const;
     void Enlist(Dataset* dataset, int64_t most);
     bool IsRoundWorthwhile(UnixMicros now);
-    void BeginRound();
+    void BeginRound(UnixMicros now);
     bool LoadInRound(UnixMicros now, Whose whose, int64_t max_count, IdRange* range);
     void Sweep(Dataset* dataset, UnixMicros now);
     void SweepShelf(Dataset* dataset, UnixMicros now);
@@ -263,7 +263,7 @@ private:
     bool rechecks_seen_ = false;           // most databases never have one
     bool conditions_seen_ = false;         // likewise
     std::priority_queue<LoadTurn> round_;  // the smallest id first
-    size_t loaders_ = 0;                   // how many could take part when the round began
+    size_t loaders_ = 0;                   // how many could load and send when the round began
     Dataset* loading_ = nullptr;           // what Load gives to
     std::vector<OutgoingRequest> outgoing_;
     std::vector<Flight> departing_;  // same index as outgoing_

@@ -75,10 +75,10 @@ bool Dispatcher::IsRoundWorthwhile(UnixMicros now) {
 }
 
 // All that have something to load take part, whether they want it now or before the round is over.
-void Dispatcher::BeginRound() {
+void Dispatcher::BeginRound(UnixMicros now) {
     loaders_ = 0;
     for (const auto& dataset : datasets_) {
-        loaders_ += dataset->queue.CanLoad() ? 1 : 0;
+        loaders_ += dataset->queue.CanLoad() && MaySend(*dataset, now) ? 1 : 0;
         Enlist(dataset.get(), static_cast<int64_t>(LargestRequest(*dataset)));
     }
 }
@@ -109,7 +109,7 @@ bool Dispatcher::NextLoad(UnixMicros now, Whose whose, int64_t max_count, IdRang
     if (whose == Whose::kWithoutFullBatch && !IsRoundWorthwhile(now)) {
         return false;
     }
-    BeginRound();
+    BeginRound(now);
     return LoadInRound(now, whose, max_count, range);
 }
 
