@@ -236,11 +236,8 @@ $endpoint->wait_for('accepted', 60);
 # One may have given its slot away since we saw it.
 ok( $crm->wait_until(
 		sub {
-			my ($session) = Query::begin_session($node->connstr('postgres'));
-			my ($victim) = $session
-			  ? Query::ask($session, "SELECT min(pid) FROM pg_stat_activity WHERE backend_type = 'crm_capi shipper'")
-			  : ();
-			$session->disconnect if $session;
+			my ($victim) = Query::run($node->connstr('postgres'),
+				"SELECT min(pid) FROM pg_stat_activity WHERE backend_type = 'crm_capi shipper'");
 			kill 'KILL', $victim if $victim;
 			return slurp_file($node->logfile) =~ /shipper.*was terminated by signal 9/;
 		}),

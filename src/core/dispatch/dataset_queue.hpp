@@ -146,9 +146,7 @@ public:
     // Refused batches are on their way through bisection.
     bool HasParts() const { return !split_batches_.empty(); }
     // Something is owed that is not loaded.
-    bool HasBacklog() const {
-        return !backlog_.empty() || !returning_.empty() || !overflow_.empty();
-    }
+    bool HasBacklog() const { return backlog_count() > 0; }
     // Likewise, and there is room for it.
     bool CanLoad() const {
         return !backlog_.empty() || !returning_.empty() ||

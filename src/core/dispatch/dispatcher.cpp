@@ -285,8 +285,7 @@ UnixMicros Dispatcher::NextDue(UnixMicros now) {
             continue;
         }
         if (IsOpen(*dataset) && !answer_will_come &&
-            (is_pause || dataset->queue.HasSendable(now) ||
-             (dataset->queue.CanLoad() && CountToLoad(*dataset, now) > 0))) {
+            (is_pause || dataset->queue.HasSendable(now) || WantsLoad(*dataset, now))) {
             wait_for(dataset->not_before);
         }
         if (!dataset->queue.shelf().empty() && MaySend(*dataset, now)) {

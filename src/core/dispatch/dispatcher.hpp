@@ -222,13 +222,14 @@ private:
     Dataset* FindOrAdd(const DatasetConfig& config);
     void TakeOver(int number, Dataset* dataset);
     bool HasFullBatch(const Dataset& dataset) const;
+    bool WantsLoad(const Dataset& dataset, UnixMicros now) const;
     bool IsOpen(const Dataset& dataset) const;
     bool MayEndUnsent(const Dataset& dataset, UnixMicros now) const;
     bool MustSweep(const Dataset& dataset, UnixMicros now) const;
     size_t CountWanted(const Dataset& dataset, size_t batch_size) const;
     size_t CountToLoad(const Dataset& dataset, UnixMicros now) const;
     void Enlist(Dataset* dataset, int64_t most);
-    bool IsRoundWorthwhile(UnixMicros now);
+    bool IsRoundWorthwhile(UnixMicros now) const;
     void BeginRound(UnixMicros now);
     bool LoadInRound(UnixMicros now, Whose whose, int64_t max_count, IdRange* range);
     void Sweep(Dataset* dataset, UnixMicros now);

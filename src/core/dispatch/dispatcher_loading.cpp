@@ -61,11 +61,10 @@ void Dispatcher::Enlist(Dataset* dataset, int64_t most) {
 
 // One dataset's events alone lie far apart: of those with a long backlog many should load together.
 // Whoever has little to load does not wait for others.
-bool Dispatcher::IsRoundWorthwhile(UnixMicros now) {
+bool Dispatcher::IsRoundWorthwhile(UnixMicros now) const {
     size_t wanting = 0;
     for (const auto& dataset : datasets_) {
-        const bool wants =
-            dataset->queue.CanLoad() && !HasFullBatch(*dataset) && CountToLoad(*dataset, now) > 0;
+        const bool wants = !HasFullBatch(*dataset) && WantsLoad(*dataset, now);
         if (wants && dataset->queue.backlog_count() < LargestRequest(*dataset)) {
             return true;
         }
@@ -126,9 +125,13 @@ bool Dispatcher::LoadsAtOnce(int number, UnixMicros now) {
 }
 
 bool Dispatcher::WantsLoad(UnixMicros now) const {
-    return std::any_of(datasets_.begin(), datasets_.end(), [=](const auto& dataset) {
-        return dataset->queue.CanLoad() && CountToLoad(*dataset, now) > 0;
-    });
+    return std::any_of(datasets_.begin(), datasets_.end(),
+                       [=](const auto& dataset) { return WantsLoad(*dataset, now); });
+}
+
+// Whether something is there that it can use now.
+bool Dispatcher::WantsLoad(const Dataset& dataset, UnixMicros now) const {
+    return dataset.queue.CanLoad() && CountToLoad(dataset, now) > 0;
 }
 
 void Dispatcher::Load(Event event) {
