@@ -65,6 +65,19 @@ $crm->change(4);
 cmp_ok(greatest_id(), '>', $crm->sql('SELECT position FROM capi_cursor WHERE updated_at < now()') - 2,
 	'the cursor counts as well');
 
+# One that a rollback has left free, and that the shipper has passed. The session's own last id is smaller.
+
+$session->query_safe('SELECT change(1)');
+my $free = 1 + greatest_id();
+$crm->sql('BEGIN; SELECT change(2); ROLLBACK');
+$crm->change(3);
+$crm->until_true("SELECT position >= (SELECT max(id) FROM capi_event_log) FROM capi_cursor") or die 'no cursor';
+is($crm->sql("SELECT count(*) FROM capi_event_log WHERE id = $free"), 0, 'an id is free');
+$crm->sql("SELECT setval('capi_event_id', $free, false)");
+$session->query_safe('SELECT change(1)');
+cmp_ok(greatest_id(), '>', $free + 1, 'it is not taken by a session that has a smaller one');
+is($crm->sql("SELECT count(*) FROM capi_event_log WHERE id = $free"), 0, 'which knows that nobody would look for it');
+
 # --- Writers by the dozen, and a sequence that is set back again and again
 
 my $script = $node->basedir . '/writer.sql';

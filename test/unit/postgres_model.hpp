@@ -37,8 +37,13 @@ public:
         return xid;
     }
 
+    // An id that is taken, or that the reader has made known to have passed, is done without.
     int64_t Enqueue(uint64_t xid) {
-        const int64_t id = ++last_event_;
+        int64_t id = ++last_event_;
+        if (log_.count(id) > 0 || id <= known_position_) {
+            last_event_ = std::max(known_position_, log_.empty() ? 0 : log_.rbegin()->first);
+            id = ++last_event_;
+        }
         log_[id] = Row{xid, false};
         transactions_[xid].events.push_back(id);
         return id;
@@ -60,6 +65,12 @@ public:
         }
         latest_completed_ = std::max(latest_completed_, subxid);
     }
+
+    // Somebody's setval(), to before an id that may be free and long passed.
+    void SetBack(int64_t last_event) { last_event_ = std::min(last_event_, last_event); }
+
+    // The reader says how far it has read.
+    void MakeKnown(int64_t position) { known_position_ = position; }
 
     // For a moment both the session and the prepared transaction stand for the id.
     void Prepare(uint64_t xid) {
@@ -176,6 +187,7 @@ private:
     uint64_t next_xid_ = 1000;
     uint64_t latest_completed_ = 999;
     int64_t last_event_ = 0;
+    int64_t known_position_ = 0;
     std::map<uint64_t, Transaction> transactions_;  // those that run
     std::map<int64_t, Row> log_;
 };

@@ -1,8 +1,9 @@
 // window_simulation_test.cpp - the window among many writers, in random interleavings.
 //
 // Writers lock CRM rows until they end, as an UPDATE does, use savepoints, prepare, roll back and
-// sit idle; the reader has small and large budgets, runs into errors, and restarts at any moment
-// from what it has written down. A failing seed is run again with its steps written out.
+// sit idle; somebody sets the sequence back. The reader has small and large budgets, runs into
+// errors, and restarts at any moment from what it has written down. A failing seed is run again
+// with its steps written out.
 #include "core/ids/window.hpp"
 
 #include <gtest/gtest.h>
@@ -38,6 +39,7 @@ public:
         reader_percent_ = Pick(5, 60);
         restart_percent_ = Chance(25) ? 0 : Pick(1, 40);
         error_percent_ = Chance(30) ? 0 : Pick(1, 25);
+        set_back_percent_ = Chance(50) ? 0 : Pick(1, 20);
         largest_budget_ = Chance(50) ? 1000000 : Pick(1, 20);
         Checkpoint();
     }
@@ -102,6 +104,11 @@ private:
 
     void StepWriters() {
         const int count = static_cast<int>(writers_.size());
+        if (Chance(set_back_percent_)) {
+            const int64_t last_id = std::max<int64_t>(0, pg_.last_id() - Pick(1, 10));
+            Note("set back to ", last_id);
+            pg_.SetBack(last_id);
+        }
         if (count == 0 || (count < max_writers_ && Chance(30))) {
             Writer writer;
             writer.xid = pg_.Begin();
@@ -182,6 +189,7 @@ private:
             snapshot_ = pg_.TakeSnapshot();
             turn_is_open_ = true;
             observed_ = false;
+            told_ = Told::kNothing;
             budget_ = static_cast<size_t>(Pick(1, largest_budget_));
             Note("snapshot, xmax ", snapshot_.xmax, ", running ", snapshot_.running.size());
         } else if (!observed_) {
@@ -189,8 +197,10 @@ private:
             Note("observe, next xid ", pg_.next_xid(), ", budget ", budget_);
             next_xid_ = pg_.next_xid();
             window_.Observe(ViewOf(snapshot_, next_xid_, pg_.last_id()));
-        } else {
+        } else if (told_ == Told::kNothing) {
             Scan();
+        } else {
+            TellPosition();
         }
         CheckHoles();
         if (own_xid_ != 0 && !turn_is_open_) {
@@ -231,6 +241,21 @@ private:
             return;
         }
         window_.ScanEnded(ids.size() < limit);
+        told_ = Told::kMust;
+    }
+
+    // Behind each scan, in two steps.
+    void TellPosition() {
+        if (told_ == Told::kMust) {
+            Note("known position ", window_.position());
+            pg_.MakeKnown(window_.position());
+            told_ = Told::kDone;
+            return;
+        }
+        Note("next xid ", pg_.next_xid());
+        next_xid_ = pg_.next_xid();
+        window_.PositionKnown(next_xid_);
+        told_ = Told::kNothing;
         if (budget_ == 0) {
             Note("budget spent");
             turn_is_open_ = false;
@@ -272,6 +297,7 @@ private:
         }
         Note("restart at ", saved_.position, ", open ", open.ToMultirange());
         window_ = Window(saved_.position, std::move(open), many_unseen_);
+        pg_.MakeKnown(saved_.position);
         Checkpoint();
     }
 
@@ -312,7 +338,8 @@ private:
             Fail("event " + std::to_string(id) + " was read twice");
         }
         int64_t& last = last_of_row_[row_of_.at(id)];
-        if (id < last) {
+        if (id < last &&
+            set_back_percent_ == 0) {  // ids are no order where somebody sets them back
             Fail("event " + std::to_string(id) + " came after the row's later event " +
                  std::to_string(last));
         }
@@ -373,6 +400,7 @@ private:
     int reader_percent_;
     int restart_percent_;
     int error_percent_;
+    int set_back_percent_;
     int largest_budget_;
 
     Postgres pg_;
@@ -385,6 +413,8 @@ private:
     uint64_t own_xid_ = 0;  // transaction of the turn, if it has taken an id
     bool turn_is_open_ = false;
     bool observed_ = false;
+    enum class Told { kNothing, kMust, kDone };  // of how far the scan has come
+    Told told_ = Told::kNothing;
     Postgres::Snapshot snapshot_{};
     uint64_t next_xid_ = 0;
     size_t budget_ = 0;

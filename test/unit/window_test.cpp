@@ -38,6 +38,7 @@ public:
                 read.push_back(id);
             }
             window.ScanEnded(ids.size() < limit);
+            window.PositionKnown(next_xid);
         }
         return read;
     }

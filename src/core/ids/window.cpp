@@ -9,11 +9,15 @@ namespace crm_capi {
 Window::Window(int64_t position, IdSet holes, int64_t many_unseen)
     : many_unseen_(many_unseen), position_(position) {
     if (!holes.empty()) {
-        // Restored holes: whoever owned them may have committed meanwhile, so they are read at the
-        // first turn, under whatever horizon holds then.
-        groups_.push_back(
-            Group{0, std::numeric_limits<uint64_t>::max(), false, 0, 0, std::move(holes), IdSet()});
+        KeepHolesOfUnknownOwners(std::move(holes));
     }
+}
+
+// Whoever owned them may have committed meanwhile, so they are read at the next turn, under the
+// horizon that holds then.
+void Window::KeepHolesOfUnknownOwners(IdSet holes) {
+    groups_.push_back(
+        Group{0, std::numeric_limits<uint64_t>::max(), false, 0, 0, std::move(holes), IdSet()});
 }
 
 // Transactions below the horizon that the snapshot sees as running. Between xmax and the horizon
@@ -27,8 +31,9 @@ uint64_t Window::CountRunning(uint64_t horizon) const {
 
 void Window::Observe(const SnapshotView& snapshot) {
     if (!new_holes_.empty()) {
-        // An error cut the scan off. Their owners were running under the snapshot of that scan.
-        KeepNewHoles();
+        // An error cut the scan off.
+        KeepHolesOfUnknownOwners(std::move(new_holes_));
+        new_holes_.clear();
     }
     snapshot_ = snapshot;
     // An id listed twice could stand in for another one that ended, and its end go unnoticed.
@@ -102,7 +107,6 @@ void Window::ScanEnded(bool to_its_end) {
         if (to_its_end) {
             PassOverUnseen();
         }
-        KeepNewHoles();
         return;
     }
     const int64_t last = group->holes.ranges()[group->next].last;
@@ -133,12 +137,14 @@ void Window::PassOverUnseen() {
     }
 }
 
-// Makes a group of the holes that this turn found.
-void Window::KeepNewHoles() {
-    const uint64_t running = CountRunning(snapshot_.next_xid);
+// Makes a group of the holes that this scan found.
+void Window::PositionKnown(uint64_t next_xid) {
+    if (StaleGroup() != nullptr) {
+        return;  // holes are being read, the position is where it was
+    }
+    const uint64_t running = CountRunning(next_xid);
     if (!new_holes_.empty() && running > 0) {
-        groups_.push_back(
-            Group{snapshot_.next_xid, running, false, 0, 0, std::move(new_holes_), IdSet()});
+        groups_.push_back(Group{next_xid, running, false, 0, 0, std::move(new_holes_), IdSet()});
     }
     new_holes_.clear();
     MergeGroups();

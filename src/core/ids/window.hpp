@@ -6,9 +6,10 @@
 // still running (its event comes later) or that rolled back (it never comes).
 //
 // Which of the two it is can be told without storing a transaction id in any row. The enqueue takes
-// its transaction id *before* its event id, so whoever owns a hole had a transaction id below the
-// `horizon` (the next unassigned one) when the hole was found. Holes are therefore kept in groups
-// with a common horizon, and
+// its transaction id *before* its event id, and does without an id that the window is known to have
+// passed, as a sequence that was set back hands them out. So whoever owns a hole had a transaction
+// id below the `horizon`, the next unassigned one when the position was made known that makes it a
+// hole. Holes are therefore kept in groups with a common horizon, and
 //   - a group is read again only when a transaction below its horizon has ended since,
 //   - a group is forgotten when none below its horizon is left.
 // So one writer that sits idle in its transaction for an hour costs one look at the holes of that
@@ -36,9 +37,7 @@ namespace crm_capi {
 struct SnapshotView {
     uint64_t xmax = 0;      // every transaction from here on was still running
     uint64_t next_xid = 0;  // first unassigned id, read *after* the snapshot was taken
-    // Highest event id that was handed out, read *before* next_xid: every id up to it belongs to a
-    // transaction below next_xid. 0 = not known.
-    int64_t last_id = 0;
+    int64_t last_id = 0;    // highest event id that was handed out; 0 = not known
     // Top-level transactions below xmax that were still running. In any order; one that is being
     // prepared may be listed twice.
     std::vector<uint64_t> running;
@@ -72,6 +71,10 @@ public:
     // seen: one that counted scans would never get past many holes that stay empty.
     void ScanEnded(bool to_its_end);
 
+    // After ScanEnded: position() has been made known to those who enqueue, and then the first
+    // unassigned transaction id was read. Who gets a smaller event id later on takes another one.
+    void PositionKnown(uint64_t next_xid);
+
     // The highest id that was seen, or passed over as unseen; never goes back.
     int64_t position() const { return position_; }
     // Ids up to the position that were not visible so far and may still come. With the position
@@ -101,7 +104,7 @@ private:
     static void StartPass(Group* group);
     void FinishPass(Group* group);
     void PassOverUnseen();
-    void KeepNewHoles();
+    void KeepHolesOfUnknownOwners(IdSet holes);
     void MergeGroups();
 
     int64_t many_unseen_;

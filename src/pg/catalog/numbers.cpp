@@ -6,13 +6,15 @@
  * and moves the sequence on if it is behind. A number below the cursor's position is as bad as one
  * that is taken: the shipper would never look for it.
  *
- * What comes to lag later shows by a number that is smaller than the last one, or when a row is
- * inserted whose number is taken, which is no error (row_insert.hpp): that leads here again.
+ * What comes to lag later shows by a number that is smaller than the last one, by one that the
+ * shipper has passed, or when a row is inserted whose number is taken, which is no error
+ * (row_insert.hpp): that leads here again.
  */
 #include "pg/catalog/numbers.hpp"
 
 #include "pg/base/primary_key.hpp"
 #include "pg/catalog/relations.hpp"
+#include "pg/shared/participants.hpp"
 
 namespace crm_capi {
 
@@ -95,6 +97,20 @@ cursor_number(const Relations* relations, AttrNumber column)
     return number;
 }
 
+/* Up to which event id shippers have read: one that is free and not greater is never looked for.
+ * Where nobody can tell, as without preloading, what the cursor said at first has to do. */
+int64
+passed_position(const Relations* relations)
+{
+    const int participant = participant_of(MyDatabaseId);
+
+    if (participant < 0)
+        return -1;
+    if (published_position(participant) < 0)
+        suppose_position(participant, cursor_number(relations, cursor_column::kPosition));
+    return published_position(participant);
+}
+
 /* The greatest number that the tables know of, be it of a row that is gone. */
 int64
 greatest_in_use(const Relations* relations, Numbered what)
@@ -102,7 +118,8 @@ greatest_in_use(const Relations* relations, Numbered what)
     switch (what) {
         case Numbered::kEvents:
             return Max(Max(greatest_in(relations->event_log), greatest_in(relations->settlement)),
-                       cursor_number(relations, cursor_column::kPosition));
+                       Max(cursor_number(relations, cursor_column::kPosition),
+                           passed_position(relations)));
         case Numbered::kRequests:
             return Max(greatest_in(relations->request_log),
                        cursor_number(relations, cursor_column::kRequest));
@@ -148,7 +165,8 @@ next_number(Oid schema, Numbered what)
     Trust* const trust = &trusted[static_cast<int>(what)];
     int64 number = nextval_internal(sequence, false);
 
-    if (!trust->is_ahead || number <= trust->latest) {
+    const bool is_passed = what == Numbered::kEvents && number <= passed_position(&relations);
+    if (!trust->is_ahead || number <= trust->latest || is_passed) {
         listen_once();
         trust->is_ahead = true; /* unless a message says otherwise while we look */
         const int64 greatest = greatest_in_use(&relations, what);

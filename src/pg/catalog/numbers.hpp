@@ -10,9 +10,10 @@ namespace crm_capi {
 
 enum class Numbered { kEvents, kRequests, kDatasets };
 
-/* The next number, behind all that the tables know of when a process first asks. It may be taken
- * all the same: whoever inserts a row with it and is told so calls distrust_numbers() and asks
- * again. Needs no right on the sequence. */
+/* The next number, behind all that the tables know of when a process first asks; that of an event
+ * is behind what the shipper has read, whose owner must have a transaction id when he asks. It may
+ * be taken all the same: whoever inserts a row with it and is told so calls distrust_numbers() and
+ * asks again. Needs no right on the sequence. */
 int64 next_number(Oid schema, Numbered what);
 
 /* The next number is held against the tables again. */

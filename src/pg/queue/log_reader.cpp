@@ -209,8 +209,6 @@ RunningTransactions
 running_transactions(Oid schema)
 {
     const Snapshot snapshot = GetActiveSnapshot();
-    /* Before the next transaction id: whoever got one of these ids has a smaller one. */
-    const int64 last_id = last_event_id(schema);
     const uint64 next = U64FromFullTransactionId(ReadNextFullTransactionId());
     const auto widen = [next](TransactionId xid) {
         const uint64 epoch = next >> 32;
@@ -219,7 +217,7 @@ running_transactions(Oid schema)
     };
     RunningTransactions result;
 
-    result.last_id = last_id;
+    result.last_id = last_event_id(schema);
     result.next_xid = next;
     result.xmax = widen(snapshot->xmax);
     result.count = static_cast<int>(snapshot->xcnt);

@@ -7,7 +7,8 @@ namespace crm_capi {
 
 namespace {
 
-/* On a cache line of its own, which a commit only reads while a shipper runs. */
+/* On a cache line of its own, of which a commit only reads the first half while a shipper runs;
+ * what the shipper writes at every turn is at the end. */
 struct alignas(PG_CACHE_LINE_SIZE) Participant {
     pg_atomic_uint32 database; /* 0 = free */
     pg_atomic_uint32 presence;
@@ -23,6 +24,7 @@ struct alignas(PG_CACHE_LINE_SIZE) Participant {
     pg_atomic_uint64 cursor_written_at;
     pg_atomic_uint64 newest_request;
     pg_atomic_uint64 bloomed_up_to;
+    pg_atomic_uint64 position; /* + 1; 0 = not known */
 };
 
 struct Participants {
@@ -46,6 +48,7 @@ forget(Participant* entry)
     pg_atomic_write_u64(&entry->rests_since, 0);
     pg_atomic_write_u64(&entry->no_writers_since, 0);
     pg_atomic_write_u64(&entry->cursor_written_at, 0);
+    pg_atomic_write_u64(&entry->position, 0);
 }
 
 TimestampTz
@@ -111,6 +114,7 @@ place_participants(void* memory, bool is_new)
         pg_atomic_init_u64(&entry.cursor_written_at, 0);
         pg_atomic_init_u64(&entry.newest_request, 0);
         pg_atomic_init_u64(&entry.bloomed_up_to, 0);
+        pg_atomic_init_u64(&entry.position, 0);
     }
 }
 
@@ -223,6 +227,30 @@ set_failing(int participant, bool is_failing)
         pg_atomic_write_u32(&shared->entries[participant].is_failing, is_failing ? 1 : 0);
 }
 
+void
+publish_position(int participant, int64 position)
+{
+    if (participant < 0)
+        return;
+    pg_atomic_write_u64(&shared->entries[participant].position, static_cast<uint64>(position) + 1);
+    pg_memory_barrier();
+}
+
+int64
+published_position(int participant)
+{
+    return static_cast<int64>(pg_atomic_read_u64(&shared->entries[participant].position)) - 1;
+}
+
+void
+suppose_position(int participant, int64 position)
+{
+    uint64 unknown = 0;
+
+    (void)pg_atomic_compare_exchange_u64(&shared->entries[participant].position, &unknown,
+                                         static_cast<uint64>(position) + 1);
+}
+
 /* In this order: what is marked from here on is for the next shipper, and what was marked before
  * was committed before anything is read. */
 bool
@@ -289,6 +317,7 @@ leave_absent(int participant)
         return;
     Participant* const entry = &shared->entries[participant];
     pg_atomic_write_u32(&entry->presence, static_cast<uint32>(Presence::kAbsent));
+    pg_atomic_write_u64(&entry->position, 0);
     leave_at_rest(participant, RestNote{kNever, kNever, false, 0, {}});
 }
 

@@ -85,6 +85,15 @@ struct RestNote {
     TablesLeft tables;
 };
 
+/* Up to which event id shippers have read. Whoever gets a smaller one afterwards takes another: it
+ * might be one that nobody looks for any more. Shipper: said before the next transaction id is read
+ * which tells who may still own a smaller one (src/core/ids/window.hpp). */
+void publish_position(int participant, int64 position);
+/* Sessions: -1 if no shipper has said it since the server began. */
+int64 published_position(int participant);
+/* Sessions: as the cursor has it; counts as long as no shipper says more. */
+void suppose_position(int participant, int64 position);
+
 /* Shipper: it begins, and takes the marks. True if it may rely on what the one before has left:
  * then `rest` has it. Nothing of that is known to others from here on. */
 bool take_over_participant(int participant, RestNote* rest);

@@ -15,6 +15,7 @@
 #include "pg/catalog/bells.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/shared/figure_board.hpp"
+#include "pg/shared/participants.hpp"
 #include "pg/shipper/shipper_state.hpp"
 #include "pg/shipper/turn_transaction.hpp"
 
@@ -106,6 +107,7 @@ restore(Shipper* shipper, const TablesLeft& left)
         if (!shipper->log.final_events.empty())
             shipper->log.final_up_to = shipper->log.final_events.ranges().back().last;
     });
+    publish_position(shipper->participant, cursor.position);
     end_turn();
     if (in_doubt > 0)
         ereport(LOG, (errmsg("requests in doubt after a restart: " INT64_FORMAT, in_doubt)));

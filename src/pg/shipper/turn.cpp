@@ -36,6 +36,7 @@
 #include "pg/catalog/numbers.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/shared/figure_board.hpp"
+#include "pg/shared/participants.hpp"
 #include "pg/shipper/publish_figures.hpp"
 #include "pg/shipper/stop_signal.hpp"
 #include "pg/shipper/table_maintenance.hpp"
@@ -106,6 +107,9 @@ read_range(Shipper* shipper, LogReader* reader, IdRange range, int budget)
             note_owed(shipper, reader, &event, rows <= kRowsLoadedAtOnce);
     }
     call_cpp("move the window", [&] { shipper->log.window->ScanEnded(ended); });
+    publish_position(shipper->participant, shipper->log.window->position());
+    const uint64 next_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
+    call_cpp("keep holes", [&] { shipper->log.window->PositionKnown(next_xid); });
     if (rows > 0)
         shipper->cursor.is_behind = true;
     return rows;
