@@ -10,14 +10,12 @@ namespace crm_capi {
 
 namespace {
 
-constexpr UnixMicros kHour = 3600 * kMicrosPerSecond;
-
 // A quarter of the seven days is left when it warns on a Friday evening about Monday's deadline.
-constexpr UnixMicros kDeadlineWarning = 48 * kHour;
-constexpr UnixMicros kDeadlineError = 6 * kHour;
+constexpr UnixMicros kDeadlineWarning = 48 * kMicrosPerHour;
+constexpr UnixMicros kDeadlineError = 6 * kMicrosPerHour;
 
 // Reference 1.6: an upload a day. Some hours of grace, or every quiet night would warn.
-constexpr UnixMicros kUploadWarning = 26 * kHour;
+constexpr UnixMicros kUploadWarning = 26 * kMicrosPerHour;
 
 // A clock that is off by more than the tolerance for future times gets events refused, or dated
 // wrongly; ten seconds show that nobody keeps it.
@@ -29,7 +27,7 @@ constexpr unsigned kOthersMayWrite = 02;
 
 // A span in whole hours, rounded down, with its unit.
 std::string Hours(UnixMicros span) {
-    return std::to_string(span / kHour) + " hours";
+    return std::to_string(span / kMicrosPerHour) + " hours";
 }
 
 // A copy is held, and tells where it came from.

@@ -10,10 +10,6 @@ namespace crm_capi {
 
 namespace {
 
-constexpr UnixMicros kMinute = 60 * kMicrosPerSecond;
-constexpr UnixMicros kHour = 60 * kMinute;
-constexpr UnixMicros kDay = 24 * kHour;
-
 // Reference 1.6.
 constexpr int64_t kLeadsWanted = 200;
 constexpr int kCoverageWanted = 60;  // per cent
@@ -53,7 +49,8 @@ bool IsAbove(int64_t part, int64_t whole, int percentage) {
 
 // Enough leads in a month for Meta to learn from.
 void JudgeVolume(const FunnelFacts& facts, UnixMicros now, Findings* findings) {
-    const int64_t days = std::clamp<int64_t>((now - facts.since) / kDay, 0, kDaysToOptimisedStage);
+    const int64_t days =
+        std::clamp<int64_t>((now - facts.since) / kMicrosPerDay, 0, kDaysToOptimisedStage);
     // A month is judged when it is over; before that the number speaks for itself.
     const bool is_few = facts.leads < kLeadsWanted && days >= kDaysToOptimisedStage - 1;
     findings->push_back(
@@ -154,10 +151,11 @@ void JudgeSource(const FunnelFacts& facts, Findings* findings) {
 
 // Beside the many events of other datasets, less than 28 days may have been looked through.
 std::string NoEvent(const FunnelFacts& facts, UnixMicros now) {
-    const UnixMicros span = std::min(now - facts.searched_since, kDaysToOptimisedStage * kDay);
-    const std::string length = span < kHour  ? Counted(span / kMinute, "minute")
-                               : span < kDay ? Counted(span / kHour, "hour")
-                                             : Counted(span / kDay, "day");
+    const UnixMicros span =
+        std::min(now - facts.searched_since, kDaysToOptimisedStage * kMicrosPerDay);
+    const std::string length = span < kMicrosPerHour  ? Counted(span / kMicrosPerMinute, "minute")
+                               : span < kMicrosPerDay ? Counted(span / kMicrosPerHour, "hour")
+                                                      : Counted(span / kMicrosPerDay, "day");
     return "There was no event in the last " + length + '.';
 }
 

@@ -24,10 +24,8 @@ constexpr Row kRows[] = {
     {23, "2027-10-08"}, {22, "2027-05-20"}, {21, "2027-01-21"}, {20, "2026-09-24"},
 };
 
-constexpr UnixMicros kDay = 24 * 3600 * kMicrosPerSecond;
-
 // Half a year: changing an option is quick, but a release of an application that sets it is not.
-constexpr UnixMicros kNotice = 183 * kDay;
+constexpr UnixMicros kNotice = 183 * kMicrosPerDay;
 
 // The first moment at which the version is served no longer; 0 = not fixed.
 constexpr UnixMicros EndOf(const Row& row) {
@@ -41,9 +39,9 @@ constexpr UnixMicros EndOf(const Row& row) {
         }
         return value;
     };
-    return DayNumber(number(0, 4), number(5, 2), number(8, 2)) * kDay;
+    return DayNumber(number(0, 4), number(5, 2), number(8, 2)) * kMicrosPerDay;
 }
-static_assert(EndOf({20, "2026-09-24"}) == 20720 * kDay);
+static_assert(EndOf({20, "2026-09-24"}) == 20720 * kMicrosPerDay);
 
 // Every version of the last years was a ".0".
 std::pair<int, int> Numbers(std::string_view version) {

@@ -13,7 +13,7 @@
 namespace crm_capi {
 
 // Reference 2.7: Meta pairs events of one event_id within 48 hours of the first.
-constexpr UnixMicros kDoubtLimit = UnixMicros{48} * 3600 * kMicrosPerSecond;
+constexpr UnixMicros kDoubtLimit = 48 * kMicrosPerHour;
 
 class Doubts {
 public:

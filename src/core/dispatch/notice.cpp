@@ -7,7 +7,7 @@ namespace crm_capi {
 
 namespace {
 
-constexpr UnixMicros kRepeatAfter = 24 * 3600 * kMicrosPerSecond;
+constexpr UnixMicros kRepeatAfter = kMicrosPerDay;
 
 // Appends ,"name":"text", with null for no text. Names are our own and need no escapes.
 void AppendTextOrNull(std::string_view name, std::string_view text, std::string* out) {

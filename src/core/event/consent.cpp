@@ -82,7 +82,7 @@ bool ReadMember(size_t member, const Json& value, Consent* consent) {
 }
 
 // A member of our own words, which need no escapes.
-void AppendMember(std::string_view name, std::string_view value, std::string* out) {
+void AppendOwnWords(std::string_view name, std::string_view value, std::string* out) {
     out->append(",\"").append(name).append("\":").append(value);
 }
 
@@ -111,16 +111,17 @@ ConsentReading ReadConsent(std::string_view json) {
 std::string WriteConsent(const Consent& consent) {
     std::string members;
     if (consent.opt_out) {
-        AppendMember(kConsentMembers[0].name, *consent.opt_out ? "true" : "false", &members);
+        AppendOwnWords(kConsentMembers[0].name, *consent.opt_out ? "true" : "false", &members);
     }
     if (consent.limited_use) {
-        AppendMember(kConsentMembers[1].name, *consent.limited_use ? "[\"LDU\"]" : "[]", &members);
+        AppendOwnWords(kConsentMembers[1].name, *consent.limited_use ? "[\"LDU\"]" : "[]",
+                       &members);
     }
     if (consent.country) {
-        AppendMember(kConsentMembers[2].name, std::to_string(*consent.country), &members);
+        AppendOwnWords(kConsentMembers[2].name, std::to_string(*consent.country), &members);
     }
     if (consent.state) {
-        AppendMember(kConsentMembers[3].name, std::to_string(*consent.state), &members);
+        AppendOwnWords(kConsentMembers[3].name, std::to_string(*consent.state), &members);
     }
     return members.empty() ? std::string() : '{' + members.substr(1) + '}';
 }

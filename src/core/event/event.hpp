@@ -13,6 +13,9 @@ namespace crm_capi {
 using UnixMicros = int64_t;
 
 constexpr UnixMicros kMicrosPerSecond = 1000000;
+constexpr UnixMicros kMicrosPerMinute = 60 * kMicrosPerSecond;
+constexpr UnixMicros kMicrosPerHour = 60 * kMicrosPerMinute;
+constexpr UnixMicros kMicrosPerDay = 24 * kMicrosPerHour;
 
 // The whole second that a time lies in, which is all that Meta sees of it. Times before 1970 round
 // down too, so that seconds keep their order.

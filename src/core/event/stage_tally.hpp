@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/event/event.hpp"
+
 namespace crm_capi {
 
 struct StageEvent {
@@ -19,8 +21,6 @@ struct StageEvent {
     std::optional<int64_t> lead;
     bool is_delivered;
 };
-
-constexpr int64_t kMicrosPerDay = int64_t{86400} * 1000 * 1000;
 
 struct StageDay {
     int dataset;

@@ -23,7 +23,7 @@ constexpr int64_t kLargestLeadId = 99999999999999999;  // 17 digits
 constexpr int kMaxEventNameCharacters = 255;
 
 // Reference 1.5: an event older than 7 days makes Meta refuse the entire request.
-constexpr UnixMicros kMaxEventAge = UnixMicros{7} * 24 * 3600 * kMicrosPerSecond;
+constexpr UnixMicros kMaxEventAge = 7 * kMicrosPerDay;
 
 // Reference 1.5: no tolerance for future times is published; one minute covers the drift between a
 // CRM's application server and the database.

@@ -70,10 +70,6 @@ bool IsWordCharacter(char32_t character) {
 }
 
 // For Fold, where no character is to be dropped.
-bool Nothing(char32_t) {
-    return false;
-}
-
 // Digits of any script as ASCII's, everything in lower case.
 std::string WithAsciiDigits(std::string_view value) {
     const std::string text = Fold(value, Nothing);
@@ -107,7 +103,7 @@ std::string_view FirstOfTwins(std::string_view text) {
 }
 
 // Without the fraction of zeros that a column of numbers gets when it passes through a spreadsheet.
-std::string_view WithoutFraction(std::string_view text) {
+std::string_view NumberWithoutFraction(std::string_view text) {
     const size_t dot = text.rfind('.');
     const std::string_view whole = text.substr(0, dot);
     const bool is_fraction = dot != text.npos && text.size() - dot <= 3 && dot + 1 < text.size() &&
@@ -273,7 +269,7 @@ private:
 
 Dialled ReadDialled(std::string_view value) {
     const std::string text = WithAsciiDigits(value);
-    return DialledReader(WithoutFraction(FirstOfTwins(text))).Read();
+    return DialledReader(NumberWithoutFraction(FirstOfTwins(text))).Read();
 }
 
 }  // namespace crm_capi

@@ -62,12 +62,6 @@ constexpr std::string_view kLastName[] = {"ln", "ge"};
 // nothing.
 constexpr std::string_view kFragments[] = {"f5first", "f5last", "fi", "dobd", "dobm", "doby"};
 
-// Whether the name is in the list.
-template <size_t Size>
-bool IsOneOf(const std::string_view (&names)[Size], std::string_view name) {
-    return std::find(names, names + Size, name) != names + Size;
-}
-
 // Whether all members are of these names, fragments aside.
 template <size_t Size>
 bool AllIn(const std::string_view (&names)[Size], const Json& object) {

@@ -95,12 +95,6 @@ std::string ReadHash(std::string_view value) {
     return digits + std::string(rest);
 }
 
-// Whether the word is in the list.
-template <size_t Size>
-bool IsOneOf(const std::string_view (&words)[Size], std::string_view word) {
-    return std::find(words, words + Size, word) != words + Size;
-}
-
 // From the first letter or digit of any script to the last one.
 std::string_view WithoutMarksAround(std::string_view text) {
     size_t first = text.size();

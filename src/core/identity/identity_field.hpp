@@ -4,6 +4,8 @@
 // from capi_normalize(): reference 2.3.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +27,12 @@ struct IdentityField {
     std::string (*rule)(std::string_view value, const NormalizeContext& context);
     DropCause (*cause)(std::string_view value) = nullptr;  // nullptr: DropCause::kForm
 };
+
+// Whether a name is in a list.
+template <size_t Size>
+bool IsOneOf(const std::string_view (&names)[Size], std::string_view name) {
+    return std::find(names, names + Size, name) != names + Size;
+}
 
 // The field of this name, or nullptr.
 const IdentityField* FindIdentityField(std::string_view name);

@@ -14,10 +14,6 @@ constexpr size_t kLongestEmail = 254;
 constexpr size_t kLongestLabel = 63;
 
 // For Fold, where no character is to be dropped.
-bool Nothing(char32_t) {
-    return false;
-}
-
 // Of a folded text: what is beyond ASCII in it are letters and digits (IsForeignToEmail).
 bool IsAlphanumeric(char c) {
     return IsAsciiAlphanumeric(c) || static_cast<unsigned char>(c) >= 0x80;

@@ -22,7 +22,7 @@ bool IsNoLatinLetter(char32_t character) {
 }
 
 // Without the fraction of zeros that a column of numbers gets when it passes through a spreadsheet.
-std::string_view WithoutFraction(std::string_view value) {
+std::string_view PostalCodeWithoutFraction(std::string_view value) {
     const std::string_view digits = value.substr(0, value.find('.'));
     const bool is_number = digits.size() >= 3 && digits.size() < value.size() &&
                            std::all_of(digits.begin(), digits.end(), IsAsciiDigit);
@@ -55,7 +55,7 @@ std::string NormalizeState(std::string_view value, const NormalizeContext& conte
 std::string NormalizePostalCode(std::string_view value, const NormalizeContext&) {
     const std::string text = Fold(value.substr(0, value.find('-')), IsBlank);
     const std::string_view code =
-        IsRoundedNumber(text) ? std::string_view() : WithoutFraction(text);
+        IsRoundedNumber(text) ? std::string_view() : PostalCodeWithoutFraction(text);
     const bool is_single = FirstCodePoint(code).length == code.size();
     return is_single ? std::string() : std::string(code);
 }

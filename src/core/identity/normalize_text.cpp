@@ -10,10 +10,6 @@ namespace crm_capi {
 namespace {
 
 // For Fold, where no character is to be dropped.
-bool Nothing(char32_t) {
-    return false;
-}
-
 // The documentation wants no punctuation in names and recommends a-z; blanks go too, as they do in
 // Meta's parameter builder ("Mary Jane" and "Mary-Jane" are one name). What is beyond ASCII stays,
 // dashes and quotes as well: there all of Meta's libraries agree, and whatever else has told Meta

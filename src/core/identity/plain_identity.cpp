@@ -18,7 +18,7 @@ bool IsNumber(std::string_view text) {
 }
 
 // Takes what stands before the next dot.
-std::string_view TakePart(std::string_view* text) {
+std::string_view TakeBeforeDot(std::string_view* text) {
     const size_t dot = std::min(text->find('.'), text->size());
     const std::string_view part = text->substr(0, dot);
     text->remove_prefix(std::min(dot + 1, text->size()));
@@ -28,9 +28,9 @@ std::string_view TakePart(std::string_view* text) {
 // "fb", the index of the subdomain, the time of creation in milliseconds, and the id; newer
 // libraries of Meta append a fifth part that names them (reference 2.5).
 bool HasCookieForm(std::string_view text) {
-    const bool is_fb = TakePart(&text) == "fb";
-    const std::string_view subdomain = TakePart(&text);
-    const std::string_view time = TakePart(&text);
+    const bool is_fb = TakeBeforeDot(&text) == "fb";
+    const std::string_view subdomain = TakeBeforeDot(&text);
+    const std::string_view time = TakeBeforeDot(&text);
     const size_t dots = static_cast<size_t>(std::count(text.begin(), text.end(), '.'));
     return is_fb && IsNumber(subdomain) && subdomain.size() <= 2 && IsNumber(time) &&
            time.size() >= 10 && time.size() <= 13 && !text.empty() && text.front() != '.' &&

@@ -38,4 +38,9 @@ using CharacterTest = bool (*)(char32_t);
 // Throws std::runtime_error if ICU fails.
 std::string Fold(std::string_view text, CharacterTest drop);
 
+// To drop none.
+constexpr bool Nothing(char32_t) {
+    return false;
+}
+
 }  // namespace crm_capi

@@ -41,7 +41,7 @@ at_server_change(Datum, SystemCache, uint32)
 
 /* A number whose registration is rolled back must not be used again. */
 void
-at_transaction_end(XactEvent event, void*)
+forget_uncommitted(XactEvent event, void*)
 {
     if (has_uncommitted && (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE))
         forget_numbers();
@@ -67,7 +67,7 @@ create_known_numbers()
         create_hash_table<Oid, KnownNumber>("crm_capi dataset numbers", TopMemoryContext);
     if (!registered) {
         CacheRegisterSyscacheCallback(FOREIGNSERVEROID, at_server_change, 0);
-        RegisterXactCallback(at_transaction_end, nullptr);
+        RegisterXactCallback(forget_uncommitted, nullptr);
         RegisterSubXactCallback(at_subtransaction_end, nullptr);
         on_relations_forgotten(forget_numbers);
         registered = true;

@@ -178,7 +178,7 @@ bool stamps_at_commit = false;
 
 /* A rolled-back subtransaction leaves the flag, and nothing to be found. */
 void
-at_transaction_end(XactEvent event, void*)
+stamp_before_commit(XactEvent event, void*)
 {
     const bool stamps = stamps_at_commit;
 
@@ -247,7 +247,7 @@ stamp_origins_at_commit()
     if (IsBinaryUpgrade)
         return; /* pg_upgrade brings servers over as they are */
     if (!registered) {
-        RegisterXactCallback(at_transaction_end, nullptr);
+        RegisterXactCallback(stamp_before_commit, nullptr);
         registered = true;
     }
     stamps_at_commit = true;

@@ -30,7 +30,7 @@ namespace {
  * Meta answers within 0.6 s, and the doctor has two seconds in all. */
 constexpr long kProbeTimeoutMs = 1500;
 
-enum Column { kSubject, kCheckName, kStatus, kDetail, kHint, kColumns };
+enum CheckColumn { kSubject, kCheckName, kStatus, kDetail, kHint, kColumns };
 
 /* C++ regime. */
 void

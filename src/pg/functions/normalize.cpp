@@ -26,7 +26,7 @@ namespace crm_capi {
 
 namespace {
 
-enum Argument { kField, kValue, kDefaultCountry };
+enum NormalizeArgument { kField, kValue, kDefaultCountry };
 
 /* The names of all fields, separated by commas. */
 const char*

@@ -28,7 +28,8 @@ namespace crm_capi {
 
 namespace {
 
-enum Argument {
+namespace event_argument {
+enum {
     kLeadId,
     kEventName,
     kEventTime,
@@ -41,6 +42,7 @@ enum Argument {
     kProcessingCountry,
     kProcessingState,
 };
+}
 
 /* An ERROR unless Meta would take the time: not too old, not in the future, not before the lead. */
 void
@@ -63,9 +65,9 @@ check_event_time(TimestampTz time, std::optional<UnixMicros> lead_created_at)
 std::optional<UnixMicros>
 lead_created_at(FunctionCallInfo fcinfo)
 {
-    if (PG_ARGISNULL(kLeadCreatedAt))
+    if (PG_ARGISNULL(event_argument::kLeadCreatedAt))
         return std::nullopt;
-    const TimestampTz time = PG_GETARG_TIMESTAMPTZ(kLeadCreatedAt);
+    const TimestampTz time = PG_GETARG_TIMESTAMPTZ(event_argument::kLeadCreatedAt);
     if (TIMESTAMP_NOT_FINITE(time))
         ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
                         errmsg("argument \"lead_created_at\" must be finite"),
@@ -122,8 +124,9 @@ check_identities(FunctionCallInfo fcinfo, Oid server, NewEvent* event)
 {
     IdentityReading reading = {};
 
-    if (!PG_ARGISNULL(kUserData))
-        reading = read_identities(PG_GETARG_JSONB_P(kUserData), default_country_of(server));
+    if (!PG_ARGISNULL(event_argument::kUserData))
+        reading = read_identities(PG_GETARG_JSONB_P(event_argument::kUserData),
+                                  default_country_of(server));
     if (reading.unusable)
         report_unusable(reading.unusable, reading.cause);
     const Reason reason = identify(event, &reading);
@@ -146,18 +149,19 @@ check_consent(FunctionCallInfo fcinfo)
 {
     StringInfoData json;
 
-    if ((!PG_ARGISNULL(kProcessingCountry) || !PG_ARGISNULL(kProcessingState)) &&
-        PG_ARGISNULL(kProcessingOptions))
+    if ((!PG_ARGISNULL(event_argument::kProcessingCountry) ||
+         !PG_ARGISNULL(event_argument::kProcessingState)) &&
+        PG_ARGISNULL(event_argument::kProcessingOptions))
         report_lonely_place();
     initStringInfo(&json);
     appendStringInfoChar(&json, '{');
-    if (!PG_ARGISNULL(kOptOut))
-        add_member(&json, 0, PG_GETARG_BOOL(kOptOut) ? "true" : "false");
-    if (!PG_ARGISNULL(kProcessingOptions))
-        add_member(&json, 1, print_json(PG_GETARG_JSONB_P(kProcessingOptions)));
-    for (int i = kProcessingCountry; i <= kProcessingState; i++) {
+    if (!PG_ARGISNULL(event_argument::kOptOut))
+        add_member(&json, 0, PG_GETARG_BOOL(event_argument::kOptOut) ? "true" : "false");
+    if (!PG_ARGISNULL(event_argument::kProcessingOptions))
+        add_member(&json, 1, print_json(PG_GETARG_JSONB_P(event_argument::kProcessingOptions)));
+    for (int i = event_argument::kProcessingCountry; i <= event_argument::kProcessingState; i++) {
         if (!PG_ARGISNULL(i))
-            add_member(&json, i - kOptOut, psprintf("%d", PG_GETARG_INT32(i)));
+            add_member(&json, i - event_argument::kOptOut, psprintf("%d", PG_GETARG_INT32(i)));
     }
     appendStringInfoChar(&json, '}');
     const ConsentWords words = read_consent(json.data);
@@ -175,21 +179,21 @@ check_arguments(FunctionCallInfo fcinfo, Oid server)
 {
     NewEvent event = {};
 
-    require_argument(fcinfo, kEventName, "event_name");
-    require_argument(fcinfo, kEventTime, "event_time");
-    event.has_lead_id = !PG_ARGISNULL(kLeadId);
+    require_argument(fcinfo, event_argument::kEventName, "event_name");
+    require_argument(fcinfo, event_argument::kEventTime, "event_time");
+    event.has_lead_id = !PG_ARGISNULL(event_argument::kLeadId);
     if (event.has_lead_id) {
-        event.lead_id = PG_GETARG_INT64(kLeadId);
+        event.lead_id = PG_GETARG_INT64(event_argument::kLeadId);
         check_lead_id(event.lead_id);
     }
-    event.event_name = PG_GETARG_TEXT_PP(kEventName);
+    event.event_name = PG_GETARG_TEXT_PP(event_argument::kEventName);
     check_event_name(event.event_name);
     event.has_event_time = true;
-    event.event_time = PG_GETARG_TIMESTAMPTZ(kEventTime);
+    event.event_time = PG_GETARG_TIMESTAMPTZ(event_argument::kEventTime);
     check_event_time(event.event_time, lead_created_at(fcinfo));
     check_identities(fcinfo, server, &event);
-    if (!PG_ARGISNULL(kCustomData))
-        event.custom_data = check_custom_data(PG_GETARG_JSONB_P(kCustomData));
+    if (!PG_ARGISNULL(event_argument::kCustomData))
+        event.custom_data = check_custom_data(PG_GETARG_JSONB_P(event_argument::kCustomData));
     event.consent = check_consent(fcinfo);
     return event;
 }
@@ -204,7 +208,9 @@ extern "C" Datum
 capi_send_lead_event(PG_FUNCTION_ARGS)
 {
     const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
-    const char* const name = PG_ARGISNULL(kDataset) ? nullptr : NameStr(*PG_GETARG_NAME(kDataset));
+    const char* const name = PG_ARGISNULL(event_argument::kDataset)
+                                 ? nullptr
+                                 : NameStr(*PG_GETARG_NAME(event_argument::kDataset));
     const Oid server = require_dataset(name);
 
     NewEvent event = check_arguments(fcinfo, server);

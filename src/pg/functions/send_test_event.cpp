@@ -33,7 +33,9 @@ namespace crm_capi {
 
 namespace {
 
-enum Argument { kLeadId, kTestEventCode, kDataset, kEventName };
+namespace test_argument {
+enum { kLeadId, kTestEventCode, kDataset, kEventName };
+}
 
 /* What is asked for, in UTF-8. */
 struct TestEvent {
@@ -49,20 +51,20 @@ read_arguments(FunctionCallInfo fcinfo)
 {
     TestEvent event;
 
-    require_argument(fcinfo, kLeadId, "lead_id");
-    require_argument(fcinfo, kTestEventCode, "test_event_code");
-    require_argument(fcinfo, kEventName, "event_name");
-    check_lead_id(PG_GETARG_INT64(kLeadId));
-    check_event_name(PG_GETARG_TEXT_PP(kEventName));
-    const char* const code = text_to_cstring(PG_GETARG_TEXT_PP(kTestEventCode));
+    require_argument(fcinfo, test_argument::kLeadId, "lead_id");
+    require_argument(fcinfo, test_argument::kTestEventCode, "test_event_code");
+    require_argument(fcinfo, test_argument::kEventName, "event_name");
+    check_lead_id(PG_GETARG_INT64(test_argument::kLeadId));
+    check_event_name(PG_GETARG_TEXT_PP(test_argument::kEventName));
+    const char* const code = text_to_cstring(PG_GETARG_TEXT_PP(test_argument::kTestEventCode));
     if (!is_test_event_code(code))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("argument \"test_event_code\" is not a test event code"),
                         errdetail("It must be a code of 1 to 100 characters."),
                         errhint("Events Manager shows the code on the page of the test events.")));
-    event.lead_id = PG_GETARG_INT64(kLeadId);
+    event.lead_id = PG_GETARG_INT64(test_argument::kLeadId);
     event.code = to_utf8(code);
-    event.name = to_utf8(text_to_cstring(PG_GETARG_TEXT_PP(kEventName)));
+    event.name = to_utf8(text_to_cstring(PG_GETARG_TEXT_PP(test_argument::kEventName)));
     event.time = now_micros();
     return event;
 }
@@ -141,8 +143,9 @@ extern "C" Datum
 capi_send_test_event(PG_FUNCTION_ARGS)
 {
     const TestEvent event = read_arguments(fcinfo);
-    const Oid server =
-        require_dataset(PG_ARGISNULL(kDataset) ? nullptr : NameStr(*PG_GETARG_NAME(kDataset)));
+    const Oid server = require_dataset(PG_ARGISNULL(test_argument::kDataset)
+                                           ? nullptr
+                                           : NameStr(*PG_GETARG_NAME(test_argument::kDataset)));
     const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
 
     refuse_forgotten(schema, event.lead_id);

@@ -23,7 +23,8 @@ namespace crm_capi {
 
 namespace {
 
-enum Column {
+namespace count_column {
+enum {
     kDataset,
     kEventName,
     kDay,
@@ -35,6 +36,7 @@ enum Column {
     kLastAt,
     kColumns
 };
+}
 
 /* The numbers of a dataset in the log lead to one name; several can lead to the same one. */
 struct NamedDataset {
@@ -139,24 +141,25 @@ count_events(Oid schema, const Datasets& datasets, StageTally* tally)
 void
 put_day(const StageDay& day, const Datasets& datasets, Tuplestorestate* results, TupleDesc columns)
 {
-    Datum values[kColumns] = {};
-    bool nulls[kColumns] = {};
+    Datum values[count_column::kColumns] = {};
+    bool nulls[count_column::kColumns] = {};
 
-    nulls[kDataset] = day.dataset < 0;
+    nulls[count_column::kDataset] = day.dataset < 0;
     if (day.dataset >= 0)
-        values[kDataset] = NameGetDatum(&datasets.list[day.dataset].name);
-    nulls[kEventName] = !day.stage;
+        values[count_column::kDataset] = NameGetDatum(&datasets.list[day.dataset].name);
+    nulls[count_column::kEventName] = !day.stage;
     if (day.stage)
-        values[kEventName] = text_datum(*day.stage);
-    nulls[kDay] = nulls[kFirstAt] = nulls[kLastAt] = !day.day;
+        values[count_column::kEventName] = text_datum(*day.stage);
+    nulls[count_column::kDay] = nulls[count_column::kFirstAt] = nulls[count_column::kLastAt] =
+        !day.day;
     if (day.day)
-        values[kDay] = DateADTGetDatum(static_cast<DateADT>(*day.day));
-    values[kLeads] = Int64GetDatum(day.leads);
-    values[kEvents] = Int64GetDatum(day.events);
-    values[kDelivered] = Int64GetDatum(day.delivered);
-    values[kLeadsDelivered] = Int64GetDatum(day.leads_delivered);
-    values[kFirstAt] = TimestampTzGetDatum(day.first_at);
-    values[kLastAt] = TimestampTzGetDatum(day.last_at);
+        values[count_column::kDay] = DateADTGetDatum(static_cast<DateADT>(*day.day));
+    values[count_column::kLeads] = Int64GetDatum(day.leads);
+    values[count_column::kEvents] = Int64GetDatum(day.events);
+    values[count_column::kDelivered] = Int64GetDatum(day.delivered);
+    values[count_column::kLeadsDelivered] = Int64GetDatum(day.leads_delivered);
+    values[count_column::kFirstAt] = TimestampTzGetDatum(day.first_at);
+    values[count_column::kLastAt] = TimestampTzGetDatum(day.last_at);
     tuplestore_putvalues(results, columns, values, nulls);
 }
 

@@ -28,7 +28,7 @@ public:
 namespace {
 
 /* So many entries cost less than another descent of the index: a scan goes on over them. */
-constexpr int64 kNear = 16;
+constexpr int64 kPassedOver = 16;
 
 /* Once ranges follow each other so closely, it is begun for so many ids beyond. */
 constexpr int64 kAhead = 128;
@@ -115,8 +115,8 @@ void
 seek_events(LogReader* reader, IdRange range)
 {
     const bool is_first = reader->scan == nullptr;
-    const bool is_near =
-        !is_first && range.first > reader->range.last && range.first - reader->range.last <= kNear;
+    const bool is_near = !is_first && range.first > reader->range.last &&
+                         range.first - reader->range.last <= kPassedOver;
     const bool goes_on = is_near && range.last <= reader->scan_ends;
     ScanKeyData keys[2];
 

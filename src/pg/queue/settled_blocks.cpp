@@ -24,7 +24,7 @@ namespace {
 constexpr int64 kIdsOfBlock = 512;
 
 /* Rows whose ids lie so near each other are read in one go, with what is between them. */
-constexpr int64 kNear = 8;
+constexpr int64 kReadThrough = 8;
 
 /* A table of ours under the active snapshot, to be read by ranges of its primary key. */
 struct KeyedReading {
@@ -234,7 +234,8 @@ read_rows(SettledBlocks* blocks, SettledBlock* block)
         static_cast<LoggedRow*>(palloc0(sizeof(LoggedRow) * static_cast<Size>(block->count)));
     for (int32 from = 0; from < block->count;) {
         int32 to = from;
-        while (to + 1 < block->count && block->list[to + 1].event - block->list[to].event <= kNear)
+        while (to + 1 < block->count &&
+               block->list[to + 1].event - block->list[to].event <= kReadThrough)
             to++;
         read_rows_between(reading, block, from, to, rows);
         from = to + 1;

@@ -35,7 +35,7 @@ static_assert(std::has_unique_object_representations_v<RowVersion>);
 struct Unfinished {
     RowVersion row;
     SubTransactionId written_in; /* the version of the row */
-    ParkedEvent event;           /* of the row's present stage; reason kNone = not parked */
+    UnfinishedEvent event;       /* of the row's present stage; reason kNone = not parked */
     bool has_time;
     TimestampTz time; /* of the event */
     EarlierEvents earlier;
@@ -155,7 +155,7 @@ is_same_lead(const NewEvent& a, const NewEvent& b)
 /* Whether the earlier event is of another lead than the row has now: one that was good must not
  * become somebody else's. */
 bool
-has_lost_its_lead(const ParkedEvent& earlier, const NewEvent& logged, const NewEvent& now)
+has_lost_its_lead(const UnfinishedEvent& earlier, const NewEvent& logged, const NewEvent& now)
 {
     const bool had_none = !logged.has_lead_id || earlier.reason == Reason::kLeadIdNotANumber ||
                           earlier.reason == Reason::kLeadIdLength;
@@ -164,7 +164,7 @@ has_lost_its_lead(const ParkedEvent& earlier, const NewEvent& logged, const NewE
 }
 
 void
-keep(EarlierEvents* events, const ParkedEvent& event)
+keep(EarlierEvents* events, const UnfinishedEvent& event)
 {
     if (events->count < static_cast<int>(lengthof(events->list)))
         events->list[events->count++] = event;
@@ -173,7 +173,7 @@ keep(EarlierEvents* events, const ParkedEvent& event)
 /* What becomes of an event of a stage that the row had before. If there is something that replaces
  * it, it is only taken back. */
 void
-finish_earlier(Watch* watch, const Row& row, Oid schema, const ParkedEvent& earlier,
+finish_earlier(Watch* watch, const Row& row, Oid schema, const UnfinishedEvent& earlier,
                const NewEvent* replacement, EarlierEvents* kept)
 {
     NewEvent logged = {};
@@ -200,7 +200,7 @@ finish_earlier(Watch* watch, const Row& row, Oid schema, const ParkedEvent& earl
 /* Whether the event has this lead and stage. The place of a row can be taken by another one after
  * TRUNCATE, and what is remembered is then not this row's. */
 bool
-is_about(Oid schema, const ParkedEvent& event, const NewEvent& expected)
+is_about(Oid schema, const UnfinishedEvent& event, const NewEvent& expected)
 {
     NewEvent logged = {};
 

@@ -16,7 +16,7 @@
 namespace crm_capi {
 
 /* An event that was parked when it was enqueued, and why. */
-struct ParkedEvent {
+struct UnfinishedEvent {
     int64 id;
     Reason reason;
 };
@@ -26,7 +26,7 @@ struct ParkedEvent {
  * parked. */
 struct EarlierEvents {
     int count;
-    ParkedEvent list[4];
+    UnfinishedEvent list[4];
 };
 
 /* The event that the row has made due was enqueued. Remembers it if a later UPDATE may finish it:

@@ -20,7 +20,7 @@ struct SharedBoard {
     ConditionBoard board;
 };
 
-SharedBoard* boards = nullptr;
+SharedBoard* condition_boards = nullptr;
 
 }  // namespace
 
@@ -33,17 +33,17 @@ condition_boards_size()
 void
 place_condition_boards(void* memory, bool is_new)
 {
-    boards = static_cast<SharedBoard*>(memory);
+    condition_boards = static_cast<SharedBoard*>(memory);
     for (int i = 0; is_new && i < setting_max_shippers; i++) {
-        SpinLockInit(&boards[i].lock);
-        memset(&boards[i].board, 0, sizeof boards[i].board);
+        SpinLockInit(&condition_boards[i].lock);
+        memset(&condition_boards[i].board, 0, sizeof condition_boards[i].board);
     }
 }
 
 void
 show_conditions(int slot, const ConditionBoard& board)
 {
-    SharedBoard* const shared = &boards[slot];
+    SharedBoard* const shared = &condition_boards[slot];
 
     SpinLockAcquire(&shared->lock);
     shared->board = board;
@@ -53,14 +53,14 @@ show_conditions(int slot, const ConditionBoard& board)
 ConditionBoard
 conditions_of(Oid database)
 {
-    const int slot = boards == nullptr ? -1 : slot_of(database);
+    const int slot = condition_boards == nullptr ? -1 : slot_of(database);
     ConditionBoard board = {};
 
     if (slot < 0)
         return board;
-    SpinLockAcquire(&boards[slot].lock);
-    board = boards[slot].board;
-    SpinLockRelease(&boards[slot].lock);
+    SpinLockAcquire(&condition_boards[slot].lock);
+    board = condition_boards[slot].board;
+    SpinLockRelease(&condition_boards[slot].lock);
     return board;
 }
 

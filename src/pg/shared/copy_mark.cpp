@@ -22,7 +22,7 @@ constexpr const char* kFormat =
     "mark " UINT64_FORMAT "\nmade " INT64_FORMAT "\nrecovery %d\n";
 constexpr size_t kLongestFile = 256;
 
-shmem_startup_hook_type previous_startup_hook = nullptr;
+shmem_startup_hook_type startup_hook_of_others = nullptr;
 
 /* Processes have it from the postmaster, which has read or made it before any of them began. */
 CopyMark mark = {0, 0, false};
@@ -112,8 +112,8 @@ make_mark()
 void
 look_how_the_server_starts()
 {
-    if (previous_startup_hook)
-        previous_startup_hook();
+    if (startup_hook_of_others)
+        startup_hook_of_others();
     if (IsUnderPostmaster)
         return;
     if (starts_from_backup())
@@ -128,7 +128,7 @@ look_how_the_server_starts()
 void
 mark_copies()
 {
-    previous_startup_hook = shmem_startup_hook;
+    startup_hook_of_others = shmem_startup_hook;
     shmem_startup_hook = look_how_the_server_starts;
 }
 

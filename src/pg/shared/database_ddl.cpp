@@ -86,7 +86,7 @@ wait_until_left(Oid database)
 /* Not before the transaction ends: until then others still see the database that is being dropped,
  * or its old name. */
 void
-at_transaction_end(XactEvent event, void*)
+let_return_at_end(XactEvent event, void*)
 {
     if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
         let_return();
@@ -99,7 +99,7 @@ leave_database(Oid database)
     static bool registered = false;
 
     if (!registered) {
-        RegisterXactCallback(at_transaction_end, nullptr);
+        RegisterXactCallback(let_return_at_end, nullptr);
         registered = true;
     }
     if (ask_to_leave(database))

@@ -10,7 +10,7 @@ namespace crm_capi {
 
 namespace {
 
-FigureBoard* boards = nullptr;
+FigureBoard* figure_boards = nullptr;
 
 }  // namespace
 
@@ -23,10 +23,10 @@ boards_size()
 void
 place_boards(void* memory, bool is_new)
 {
-    boards = static_cast<FigureBoard*>(memory);
+    figure_boards = static_cast<FigureBoard*>(memory);
     for (int i = 0; is_new && i < setting_max_shippers; i++) {
-        pg_atomic_init_u64(&boards[i].decisions, 0);
-        pg_atomic_init_u32(&boards[i].version, 0);
+        pg_atomic_init_u64(&figure_boards[i].decisions, 0);
+        pg_atomic_init_u32(&figure_boards[i].version, 0);
         clear_board(i);
     }
 }
@@ -36,13 +36,13 @@ figure_board(Oid database)
 {
     const int slot = slot_of(database);
 
-    return slot >= 0 ? &boards[slot] : nullptr;
+    return slot >= 0 ? &figure_boards[slot] : nullptr;
 }
 
 void
 clear_board(int slot)
 {
-    boards[slot].count = -1;
+    figure_boards[slot].count = -1;
 }
 
 void

@@ -33,7 +33,7 @@ struct Participants {
     Participant entries[kMostParticipants];
 };
 
-Participants* shared = nullptr;
+Participants* all_participants = nullptr;
 
 /* Nothing is known of it. */
 void
@@ -61,10 +61,10 @@ time_in(pg_atomic_uint64* place)
 int
 search(Oid database)
 {
-    const auto used = static_cast<int>(pg_atomic_read_u32(&shared->used));
+    const auto used = static_cast<int>(pg_atomic_read_u32(&all_participants->used));
 
     for (int i = 0; i < used; i++) {
-        if (pg_atomic_read_u32(&shared->entries[i].database) == database)
+        if (pg_atomic_read_u32(&all_participants->entries[i].database) == database)
             return i;
     }
     return -1;
@@ -74,10 +74,10 @@ search(Oid database)
 int
 search_free()
 {
-    const auto used = static_cast<int>(pg_atomic_read_u32(&shared->used));
+    const auto used = static_cast<int>(pg_atomic_read_u32(&all_participants->used));
 
     for (int i = 0; i < used; i++) {
-        if (pg_atomic_read_u32(&shared->entries[i].database) == InvalidOid)
+        if (pg_atomic_read_u32(&all_participants->entries[i].database) == InvalidOid)
             return i;
     }
     return used < kMostParticipants ? used : -1;
@@ -94,12 +94,12 @@ participants_size()
 void
 place_participants(void* memory, bool is_new)
 {
-    shared = static_cast<Participants*>(memory);
+    all_participants = static_cast<Participants*>(memory);
     if (!is_new)
         return;
-    pg_atomic_init_u32(&shared->used, 0);
-    pg_atomic_init_u32(&shared->generation, 0);
-    for (Participant& entry : shared->entries) {
+    pg_atomic_init_u32(&all_participants->used, 0);
+    pg_atomic_init_u32(&all_participants->generation, 0);
+    for (Participant& entry : all_participants->entries) {
         pg_atomic_init_u32(&entry.database, InvalidOid);
         pg_atomic_init_u32(&entry.presence, 0);
         pg_atomic_init_u32(&entry.slot, 0);
@@ -126,17 +126,18 @@ participant_of(Oid database)
     static uint32 remembered_generation = 0;
     static int remembered = -1;
 
-    if (shared == nullptr)
+    if (all_participants == nullptr)
         return -1;
     if (database == remembered_database) {
         if (remembered >= 0 &&
-            pg_atomic_read_u32(&shared->entries[remembered].database) == database)
+            pg_atomic_read_u32(&all_participants->entries[remembered].database) == database)
             return remembered;
-        if (remembered < 0 && pg_atomic_read_u32(&shared->generation) == remembered_generation)
+        if (remembered < 0 &&
+            pg_atomic_read_u32(&all_participants->generation) == remembered_generation)
             return -1;
     }
     remembered_database = database;
-    remembered_generation = pg_atomic_read_u32(&shared->generation);
+    remembered_generation = pg_atomic_read_u32(&all_participants->generation);
     pg_memory_barrier(); /* an entry that is made now changes the generation after it is there */
     remembered = search(database);
     return remembered;
@@ -145,13 +146,13 @@ participant_of(Oid database)
 int
 slot_lent_to(int participant)
 {
-    return static_cast<int>(pg_atomic_read_u32(&shared->entries[participant].slot)) - 1;
+    return static_cast<int>(pg_atomic_read_u32(&all_participants->entries[participant].slot)) - 1;
 }
 
 bool
 mark_participant(int participant, uint32 marks)
 {
-    Participant* const entry = &shared->entries[participant];
+    Participant* const entry = &all_participants->entries[participant];
 
     if ((pg_atomic_read_u32(&entry->marks) & marks) == marks)
         return false;
@@ -161,7 +162,7 @@ mark_participant(int participant, uint32 marks)
 ParticipantView
 view_participant(int participant)
 {
-    Participant* const entry = &shared->entries[participant];
+    Participant* const entry = &all_participants->entries[participant];
     ParticipantView view;
 
     view.database = pg_atomic_read_u32(&entry->database);
@@ -186,15 +187,15 @@ enter_participant(Oid database)
     place = search_free();
     if (place < 0)
         return -1;
-    Participant* const entry = &shared->entries[place];
+    Participant* const entry = &all_participants->entries[place];
     forget(entry);
     pg_atomic_write_u32(&entry->slot, 0);
     pg_atomic_write_u32(&entry->marks, 0);
     pg_write_barrier();
     pg_atomic_write_u32(&entry->database, database);
-    if (place == static_cast<int>(pg_atomic_read_u32(&shared->used)))
-        pg_atomic_write_u32(&shared->used, static_cast<uint32>(place) + 1);
-    pg_atomic_fetch_add_u32(&shared->generation, 1);
+    if (place == static_cast<int>(pg_atomic_read_u32(&all_participants->used)))
+        pg_atomic_write_u32(&all_participants->used, static_cast<uint32>(place) + 1);
+    pg_atomic_fetch_add_u32(&all_participants->generation, 1);
     return place;
 }
 
@@ -202,21 +203,22 @@ void
 remove_participant(int participant)
 {
     if (participant >= 0)
-        pg_atomic_write_u32(&shared->entries[participant].database, InvalidOid);
+        pg_atomic_write_u32(&all_participants->entries[participant].database, InvalidOid);
 }
 
 void
 set_slot(int participant, int slot)
 {
     if (participant >= 0)
-        pg_atomic_write_u32(&shared->entries[participant].slot, static_cast<uint32>(slot + 1));
+        pg_atomic_write_u32(&all_participants->entries[participant].slot,
+                            static_cast<uint32>(slot + 1));
 }
 
 void
 set_waiting(int participant, TimestampTz since)
 {
-    if (participant >= 0 && time_in(&shared->entries[participant].waiting_since) != since)
-        pg_atomic_write_u64(&shared->entries[participant].waiting_since,
+    if (participant >= 0 && time_in(&all_participants->entries[participant].waiting_since) != since)
+        pg_atomic_write_u64(&all_participants->entries[participant].waiting_since,
                             static_cast<uint64>(since));
 }
 
@@ -224,7 +226,7 @@ void
 set_failing(int participant, bool is_failing)
 {
     if (participant >= 0)
-        pg_atomic_write_u32(&shared->entries[participant].is_failing, is_failing ? 1 : 0);
+        pg_atomic_write_u32(&all_participants->entries[participant].is_failing, is_failing ? 1 : 0);
 }
 
 void
@@ -232,14 +234,17 @@ publish_position(int participant, int64 position)
 {
     if (participant < 0)
         return;
-    pg_atomic_write_u64(&shared->entries[participant].position, static_cast<uint64>(position) + 1);
+    pg_atomic_write_u64(&all_participants->entries[participant].position,
+                        static_cast<uint64>(position) + 1);
     pg_memory_barrier();
 }
 
 int64
 published_position(int participant)
 {
-    return static_cast<int64>(pg_atomic_read_u64(&shared->entries[participant].position)) - 1;
+    return static_cast<int64>(
+               pg_atomic_read_u64(&all_participants->entries[participant].position)) -
+           1;
 }
 
 void
@@ -247,7 +252,7 @@ suppose_position(int participant, int64 position)
 {
     uint64 unknown = 0;
 
-    (void)pg_atomic_compare_exchange_u64(&shared->entries[participant].position, &unknown,
+    (void)pg_atomic_compare_exchange_u64(&all_participants->entries[participant].position, &unknown,
                                          static_cast<uint64>(position) + 1);
 }
 
@@ -258,7 +263,7 @@ take_over_participant(int participant, RestNote* rest)
 {
     if (participant < 0)
         return false;
-    Participant* const entry = &shared->entries[participant];
+    Participant* const entry = &all_participants->entries[participant];
     const uint32 marks = pg_atomic_exchange_u32(&entry->marks, 0);
     rest->due_at = time_in(&entry->due_at);
     rest->history_due_at = time_in(&entry->history_due_at);
@@ -277,7 +282,7 @@ take_settings_mark(int participant)
 {
     if (participant < 0)
         return false;
-    pg_atomic_uint32* const marks = &shared->entries[participant].marks;
+    pg_atomic_uint32* const marks = &all_participants->entries[participant].marks;
     if ((pg_atomic_read_u32(marks) & kMarkSettings) == 0)
         return false;
     (void)pg_atomic_fetch_and_u32(marks, ~static_cast<uint32>(kMarkSettings));
@@ -288,7 +293,7 @@ void
 note_presence(int participant)
 {
     if (participant >= 0)
-        pg_atomic_write_u32(&shared->entries[participant].presence,
+        pg_atomic_write_u32(&all_participants->entries[participant].presence,
                             static_cast<uint32>(Presence::kPresent));
 }
 
@@ -297,7 +302,7 @@ leave_at_rest(int participant, const RestNote& rest)
 {
     if (participant < 0)
         return;
-    Participant* const entry = &shared->entries[participant];
+    Participant* const entry = &all_participants->entries[participant];
     pg_atomic_write_u32(&entry->is_held, rest.is_held ? 1 : 0);
     pg_atomic_write_u64(&entry->history_due_at, static_cast<uint64>(rest.history_due_at));
     pg_atomic_write_u64(&entry->no_writers_since, rest.no_writers_since);
@@ -315,7 +320,7 @@ leave_absent(int participant)
 {
     if (participant < 0)
         return;
-    Participant* const entry = &shared->entries[participant];
+    Participant* const entry = &all_participants->entries[participant];
     pg_atomic_write_u32(&entry->presence, static_cast<uint32>(Presence::kAbsent));
     pg_atomic_write_u64(&entry->position, 0);
     leave_at_rest(participant, RestNote{kNever, kNever, false, 0, {}});
@@ -325,7 +330,8 @@ ParticipantCounts
 count_participants()
 {
     ParticipantCounts counts = {};
-    const int used = shared ? static_cast<int>(pg_atomic_read_u32(&shared->used)) : 0;
+    const int used =
+        all_participants ? static_cast<int>(pg_atomic_read_u32(&all_participants->used)) : 0;
 
     for (int i = 0; i < used; i++) {
         const ParticipantView view = view_participant(i);

@@ -20,7 +20,7 @@ struct Reservations {
     pg_atomic_uint64 rows[kMostReservations];
 };
 
-Reservations* shared = nullptr;
+Reservations* all_reservations = nullptr;
 
 /* What this process writes down to reserve a database. */
 uint64
@@ -59,10 +59,10 @@ reservations_size()
 void
 place_reservations(void* memory, bool is_new)
 {
-    shared = static_cast<Reservations*>(memory);
+    all_reservations = static_cast<Reservations*>(memory);
     if (!is_new)
         return;
-    for (pg_atomic_uint64& row : shared->rows)
+    for (pg_atomic_uint64& row : all_reservations->rows)
         pg_atomic_init_u64(&row, 0);
 }
 
@@ -75,7 +75,7 @@ ask_to_leave(Oid database)
         before_shmem_exit(at_exit, 0);
         registered = true;
     }
-    for (pg_atomic_uint64& row : shared->rows) {
+    for (pg_atomic_uint64& row : all_reservations->rows) {
         uint64 free = 0;
         if (!pg_atomic_compare_exchange_u64(&row, &free, mine(database)))
             continue;
@@ -90,7 +90,7 @@ let_return()
 {
     bool any = false;
 
-    for (pg_atomic_uint64& row : shared->rows) {
+    for (pg_atomic_uint64& row : all_reservations->rows) {
         if (is_mine(pg_atomic_read_u64(&row))) {
             pg_atomic_write_u64(&row, 0);
             any = true;
@@ -103,7 +103,7 @@ let_return()
 bool
 must_stay_away(Oid database)
 {
-    for (pg_atomic_uint64& row : shared->rows) {
+    for (pg_atomic_uint64& row : all_reservations->rows) {
         if (database_of(pg_atomic_read_u64(&row)) == database)
             return true;
     }

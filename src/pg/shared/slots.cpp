@@ -32,7 +32,7 @@ struct Slots {
     Slot slots[FLEXIBLE_ARRAY_MEMBER];
 };
 
-Slots* shared = nullptr;
+Slots* all_slots = nullptr;
 int my_slot = -1;
 
 /* The process may just have gone and its number may belong to another one: that one then wakes for
@@ -61,11 +61,11 @@ find_running(Oid database)
     const int lent = participant >= 0 ? slot_lent_to(participant) : -1;
 
     if (participant >= 0)
-        return lent >= 0 && runs_for(&shared->slots[lent], database) ? &shared->slots[lent]
-                                                                     : nullptr;
-    for (int i = 0; shared && i < setting_max_shippers; i++) {
-        if (runs_for(&shared->slots[i], database))
-            return &shared->slots[i];
+        return lent >= 0 && runs_for(&all_slots->slots[lent], database) ? &all_slots->slots[lent]
+                                                                        : nullptr;
+    for (int i = 0; all_slots && i < setting_max_shippers; i++) {
+        if (runs_for(&all_slots->slots[i], database))
+            return &all_slots->slots[i];
     }
     return nullptr;
 }
@@ -74,11 +74,11 @@ find_running(Oid database)
 void
 leave_as_launcher(int, Datum)
 {
-    pg_atomic_write_u32(&shared->launcher_proc, 0);
+    pg_atomic_write_u32(&all_slots->launcher_proc, 0);
     pg_memory_barrier(); /* who begins to doze now is seen here, or sees that nobody looks for it */
     for (int i = 0; i < setting_max_shippers; i++) {
-        if (pg_atomic_read_u64(&shared->slots[i].dozing_since) != 0)
-            wake_proc(&shared->slots[i].proc);
+        if (pg_atomic_read_u64(&all_slots->slots[i].dozing_since) != 0)
+            wake_proc(&all_slots->slots[i].proc);
     }
 }
 
@@ -86,7 +86,7 @@ leave_as_launcher(int, Datum)
 void
 leave_as_shipper(int, Datum)
 {
-    pg_atomic_write_u32(&shared->slots[my_slot].proc, 0);
+    pg_atomic_write_u32(&all_slots->slots[my_slot].proc, 0);
     wake_launcher();
 }
 
@@ -101,21 +101,21 @@ slots_size()
 void
 place_slots(void* memory, bool is_new)
 {
-    shared = static_cast<Slots*>(memory);
+    all_slots = static_cast<Slots*>(memory);
     if (!is_new)
         return;
-    pg_atomic_init_u32(&shared->launcher_proc, 0);
-    pg_atomic_init_u32(&shared->databases_changed, 0);
-    pg_atomic_init_u32(&shared->are_wanted, 0);
+    pg_atomic_init_u32(&all_slots->launcher_proc, 0);
+    pg_atomic_init_u32(&all_slots->databases_changed, 0);
+    pg_atomic_init_u32(&all_slots->are_wanted, 0);
     for (int i = 0; i < setting_max_shippers; i++) {
-        pg_atomic_init_u32(&shared->slots[i].database, 0);
-        pg_atomic_init_u32(&shared->slots[i].proc, 0);
-        pg_atomic_init_u32(&shared->slots[i].is_leaving, 0);
-        pg_atomic_init_u32(&shared->slots[i].stop, 0);
-        pg_atomic_init_u32(&shared->slots[i].in_good_order, 0);
-        pg_atomic_init_u64(&shared->slots[i].dozing_since, 0);
-        pg_atomic_init_u64(&shared->slots[i].serving_since, 0);
-        pg_atomic_init_u64(&shared->slots[i].resting_since, 0);
+        pg_atomic_init_u32(&all_slots->slots[i].database, 0);
+        pg_atomic_init_u32(&all_slots->slots[i].proc, 0);
+        pg_atomic_init_u32(&all_slots->slots[i].is_leaving, 0);
+        pg_atomic_init_u32(&all_slots->slots[i].stop, 0);
+        pg_atomic_init_u32(&all_slots->slots[i].in_good_order, 0);
+        pg_atomic_init_u64(&all_slots->slots[i].dozing_since, 0);
+        pg_atomic_init_u64(&all_slots->slots[i].serving_since, 0);
+        pg_atomic_init_u64(&all_slots->slots[i].resting_since, 0);
     }
 }
 
@@ -146,7 +146,7 @@ tell_of_database(Oid database, uint32 marks)
 void
 tell_of_new_database(Oid database)
 {
-    if (shared && participant_of(database) < 0)
+    if (all_slots && participant_of(database) < 0)
         tell_of_databases();
     else
         tell_of_database(database, kMarkSettings);
@@ -155,9 +155,9 @@ tell_of_new_database(Oid database)
 void
 tell_of_databases()
 {
-    if (shared == nullptr)
+    if (all_slots == nullptr)
         return;
-    pg_atomic_write_u32(&shared->databases_changed, 1);
+    pg_atomic_write_u32(&all_slots->databases_changed, 1);
     pg_memory_barrier();
     wake_launcher();
 }
@@ -165,14 +165,14 @@ tell_of_databases()
 bool
 databases_have_changed()
 {
-    return pg_atomic_exchange_u32(&shared->databases_changed, 0) != 0;
+    return pg_atomic_exchange_u32(&all_slots->databases_changed, 0) != 0;
 }
 
 void
 wake_launcher()
 {
-    if (shared)
-        wake_proc(&shared->launcher_proc);
+    if (all_slots)
+        wake_proc(&all_slots->launcher_proc);
 }
 
 int
@@ -180,7 +180,7 @@ slot_of(Oid database)
 {
     const Slot* const slot = find_running(database);
 
-    return slot ? static_cast<int>(slot - shared->slots) : -1;
+    return slot ? static_cast<int>(slot - all_slots->slots) : -1;
 }
 
 int
@@ -195,7 +195,7 @@ shipper_pid(Oid database)
 uint32
 wait_event_of(int slot)
 {
-    const uint32 number = pg_atomic_read_u32(&shared->slots[slot].proc);
+    const uint32 number = pg_atomic_read_u32(&all_slots->slots[slot].proc);
 
     return number == 0 ? 0 : ProcGlobal->allProcs[number - 1].wait_event_info;
 }
@@ -203,20 +203,20 @@ wait_event_of(int slot)
 bool
 launcher_runs()
 {
-    return shared != nullptr && pg_atomic_read_u32(&shared->launcher_proc) != 0;
+    return all_slots != nullptr && pg_atomic_read_u32(&all_slots->launcher_proc) != 0;
 }
 
 void
 enter_as_launcher()
 {
     before_shmem_exit(leave_as_launcher, 0);
-    pg_atomic_write_u32(&shared->launcher_proc, static_cast<uint32>(my_proc_number()) + 1);
+    pg_atomic_write_u32(&all_slots->launcher_proc, static_cast<uint32>(my_proc_number()) + 1);
 }
 
 SlotView
 view_slot(int number)
 {
-    Slot* const slot = &shared->slots[number];
+    Slot* const slot = &all_slots->slots[number];
     SlotView view;
 
     view.database = pg_atomic_read_u32(&slot->database);
@@ -234,7 +234,7 @@ view_slot(int number)
 void
 take_slot(int number, Oid database)
 {
-    Slot* const slot = &shared->slots[number];
+    Slot* const slot = &all_slots->slots[number];
 
     pg_atomic_write_u32(&slot->is_leaving, 0);
     pg_atomic_write_u32(&slot->stop, kStay);
@@ -248,14 +248,14 @@ take_slot(int number, Oid database)
 void
 free_slot(int number)
 {
-    set_slot(participant_of(pg_atomic_read_u32(&shared->slots[number].database)), -1);
-    pg_atomic_write_u32(&shared->slots[number].database, 0);
+    set_slot(participant_of(pg_atomic_read_u32(&all_slots->slots[number].database)), -1);
+    pg_atomic_write_u32(&all_slots->slots[number].database, 0);
 }
 
 void
 want_slots(bool wanted)
 {
-    pg_atomic_write_u32(&shared->are_wanted, wanted ? 1 : 0);
+    pg_atomic_write_u32(&all_slots->are_wanted, wanted ? 1 : 0);
     pg_memory_barrier(); /* who rests already is seen by the launcher, or sees this */
 }
 
@@ -263,7 +263,7 @@ want_slots(bool wanted)
 void
 ask_to_stop(int number, StopRequest how)
 {
-    Slot* const slot = &shared->slots[number];
+    Slot* const slot = &all_slots->slots[number];
     uint32 asked = pg_atomic_read_u32(&slot->stop);
 
     while (asked < how && !pg_atomic_compare_exchange_u32(&slot->stop, &asked, how)) {
@@ -276,7 +276,7 @@ void
 ask_shippers_to_leave(Oid database)
 {
     for (int i = 0; i < setting_max_shippers; i++) {
-        if (pg_atomic_read_u32(&shared->slots[i].database) == database)
+        if (pg_atomic_read_u32(&all_slots->slots[i].database) == database)
             ask_to_stop(i, kLeave);
     }
 }
@@ -285,16 +285,16 @@ void
 wake_dozing_shippers()
 {
     for (int i = 0; i < setting_max_shippers; i++) {
-        const uint64 since = pg_atomic_read_u64(&shared->slots[i].dozing_since);
+        const uint64 since = pg_atomic_read_u64(&all_slots->slots[i].dozing_since);
         if (since != 0 && !still_no_writers(since))
-            wake_proc(&shared->slots[i].proc);
+            wake_proc(&all_slots->slots[i].proc);
     }
 }
 
 bool
 enter_as_shipper(int number, Oid database)
 {
-    Slot* const slot = &shared->slots[number];
+    Slot* const slot = &all_slots->slots[number];
     uint32 nobody = 0;
 
     /* One that a former launcher has started may come late, into a slot that is lent again. */
@@ -308,7 +308,7 @@ enter_as_shipper(int number, Oid database)
     pg_memory_barrier();
     /* A launcher that was restarted may not know of a shipper that its predecessor started. */
     for (int i = 0; i < setting_max_shippers; i++) {
-        Slot* const other = &shared->slots[i];
+        Slot* const other = &all_slots->slots[i];
         if (i != number && pg_atomic_read_u32(&other->database) == database &&
             pg_atomic_read_u32(&other->proc) != 0)
             return false;
@@ -319,56 +319,56 @@ enter_as_shipper(int number, Oid database)
 StopRequest
 stop_request(int number)
 {
-    return static_cast<StopRequest>(pg_atomic_read_u32(&shared->slots[number].stop));
+    return static_cast<StopRequest>(pg_atomic_read_u32(&all_slots->slots[number].stop));
 }
 
 void
 note_serving(int number)
 {
-    pg_atomic_write_u64(&shared->slots[number].serving_since,
+    pg_atomic_write_u64(&all_slots->slots[number].serving_since,
                         static_cast<uint64>(GetCurrentTimestamp()));
     pg_memory_barrier();
-    if (pg_atomic_read_u32(&shared->are_wanted) != 0)
+    if (pg_atomic_read_u32(&all_slots->are_wanted) != 0)
         wake_launcher();
 }
 
 void
 note_resting(int number, bool is_resting)
 {
-    pg_atomic_uint64* const since = &shared->slots[number].resting_since;
+    pg_atomic_uint64* const since = &all_slots->slots[number].resting_since;
 
     if (is_resting == (pg_atomic_read_u64(since) != 0))
         return;
     pg_atomic_write_u64(since, is_resting ? static_cast<uint64>(GetCurrentTimestamp()) : 0);
     pg_memory_barrier();
-    if (is_resting && pg_atomic_read_u32(&shared->are_wanted) != 0)
+    if (is_resting && pg_atomic_read_u32(&all_slots->are_wanted) != 0)
         wake_launcher();
 }
 
 void
 note_leaving(int number)
 {
-    pg_atomic_write_u32(&shared->slots[number].is_leaving, 1);
+    pg_atomic_write_u32(&all_slots->slots[number].is_leaving, 1);
     pg_memory_barrier();
 }
 
 void
 begin_doze(int number, uint64 since)
 {
-    pg_atomic_write_u64(&shared->slots[number].dozing_since, since);
+    pg_atomic_write_u64(&all_slots->slots[number].dozing_since, since);
     pg_memory_barrier(); /* a launcher that ends now either sees this, or is seen to have ended */
 }
 
 void
 end_doze(int number)
 {
-    pg_atomic_write_u64(&shared->slots[number].dozing_since, 0);
+    pg_atomic_write_u64(&all_slots->slots[number].dozing_since, 0);
 }
 
 void
 report_good_order(int number)
 {
-    pg_atomic_write_u32(&shared->slots[number].in_good_order, 1);
+    pg_atomic_write_u32(&all_slots->slots[number].in_good_order, 1);
 }
 
 }  // namespace crm_capi

@@ -34,7 +34,7 @@ bool decision_armed = false;
  * too many costs nothing. COMMIT PREPARED runs in another transaction, often in another session:
  * see watch_prepared_commits(). */
 void
-at_transaction_end(XactEvent event, void*)
+tell_at_commit(XactEvent event, void*)
 {
     if (event == XACT_EVENT_COMMIT && events_armed)
         tell_of_database(MyDatabaseId, kMarkEvents);
@@ -46,7 +46,7 @@ at_transaction_end(XactEvent event, void*)
 
 /* The last phase of releasing resources comes after the invalidation messages. */
 void
-at_resource_release(ResourceReleasePhase phase, bool is_commit, bool is_top_level, void*)
+tell_behind_messages(ResourceReleasePhase phase, bool is_commit, bool is_top_level, void*)
 {
     if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !is_top_level)
         return;
@@ -67,7 +67,7 @@ register_transaction_callback_once()
     static bool registered = false;
 
     if (!registered) {
-        RegisterXactCallback(at_transaction_end, nullptr);
+        RegisterXactCallback(tell_at_commit, nullptr);
         registered = true;
     }
 }
@@ -78,7 +78,7 @@ register_resource_callback_once()
     static bool registered = false;
 
     if (!registered) {
-        RegisterResourceReleaseCallback(at_resource_release, nullptr);
+        RegisterResourceReleaseCallback(tell_behind_messages, nullptr);
         registered = true;
     }
 }

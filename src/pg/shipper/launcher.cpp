@@ -37,7 +37,7 @@ struct LendingDesk {
     Lending lending;
 };
 
-LendingDesk* desk = nullptr;
+LendingDesk* lending_desk = nullptr;
 bool told_of_missing_worker = false;
 bool told_of_long_wait = false;
 /* Next transaction id when the databases were last looked through and nobody was writing; 0 if
@@ -122,7 +122,7 @@ note_waiting(Candidate* candidate, Need need, TimestampTz now)
         candidate->waiting_since = now;
     set_waiting(candidate->participant, candidate->waiting_since);
     call_cpp("note a database that waits", [&] {
-        desk->waiting.push_back(
+        lending_desk->waiting.push_back(
             {candidate->database, candidate->waiting_since, need == Need::kLook});
     });
 }
@@ -141,7 +141,7 @@ note_lent(const Candidate* candidate)
     const SlotView view = view_slot(candidate->slot);
 
     call_cpp("note a slot that is lent", [&] {
-        desk->lent.push_back(
+        lending_desk->lent.push_back(
             {candidate->slot, view.serving_since, view.resting_since, view.asked != kStay});
     });
 }
@@ -193,10 +193,10 @@ report_no_worker(const Candidate* candidate)
 bool
 serve_waiting()
 {
-    const size_t count = desk->lending.served.size();
+    const size_t count = lending_desk->lending.served.size();
 
     for (size_t i = 0; i < count; i++) {
-        Candidate* const candidate = find_candidate(desk->lending.served[i]);
+        Candidate* const candidate = find_candidate(lending_desk->lending.served[i]);
         if (!start_candidate(candidate)) {
             report_no_worker(candidate);
             return false;
@@ -214,7 +214,7 @@ report_long_wait(TimestampTz now, long* wait)
 {
     const WaitingDatabase* longest = nullptr;
 
-    for (const WaitingDatabase& waiting : desk->waiting) {
+    for (const WaitingDatabase& waiting : lending_desk->waiting) {
         if (!waiting.is_look && (longest == nullptr || waiting.since < longest->since))
             longest = &waiting;
     }
@@ -235,8 +235,9 @@ report_long_wait(TimestampTz now, long* wait)
 void
 decide(const SlotsToLend& slots, TimestampTz now)
 {
-    call_cpp("lend slots",
-             [&] { desk->lending = LendSlots(desk->waiting, desk->lent, slots, now); });
+    call_cpp("lend slots", [&] {
+        lending_desk->lending = LendSlots(lending_desk->waiting, lending_desk->lent, slots, now);
+    });
 }
 
 /* Gives slots to those whose turn it is, and asks others for theirs. If the server has no worker
@@ -251,11 +252,13 @@ lend_slots(TimestampTz now, long* wait)
         slots.free = 0;
         decide(slots, now);
     }
-    for (const int slot : desk->lending.asked)
+    for (const int slot : lending_desk->lending.asked)
         ask_to_stop(slot, kYield);
-    if (desk->lending.look_again_at != 0)
-        *wait = Min(*wait, TimestampDifferenceMilliseconds(now, desk->lending.look_again_at) + 1);
-    want_slots(slots.databases > slots.count || desk->lending.served.size() < desk->waiting.size());
+    if (lending_desk->lending.look_again_at != 0)
+        *wait = Min(*wait,
+                    TimestampDifferenceMilliseconds(now, lending_desk->lending.look_again_at) + 1);
+    want_slots(slots.databases > slots.count ||
+               lending_desk->lending.served.size() < lending_desk->waiting.size());
     report_long_wait(now, wait);
 }
 
@@ -286,8 +289,8 @@ tend_candidates()
     HASH_SEQ_STATUS position;
 
     heed_clock(now);
-    desk->waiting.clear();
-    desk->lent.clear();
+    lending_desk->waiting.clear();
+    lending_desk->lent.clear();
     begin_candidates(&position);
     while (Candidate* const candidate = next_candidate(&position))
         tend_candidate(candidate, now, &wait);
@@ -329,7 +332,7 @@ start()
     /* The snapshot that no_writers_since() looks at is to be a plain one. */
     SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
     pgstat_report_appname("crm_capi launcher");
-    call_cpp("start the launcher", [] { desk = new LendingDesk(); });
+    call_cpp("start the launcher", [] { lending_desk = new LendingDesk(); });
     enter_as_launcher();
     adopt_candidates();
 }

@@ -128,7 +128,7 @@ start(int slot, Oid database)
 constexpr UnixMicros kLongestFarewell = 3 * kMicrosPerSecond;
 
 /* Asked for its slot, it waits as long as any answer takes: each ends by its own timeout. */
-constexpr UnixMicros kLongestYield = 24 * 3600 * kMicrosPerSecond;
+constexpr UnixMicros kLongestYield = kMicrosPerDay;
 
 /* When what is due, from one round of serve() to the next. 0 = at once. */
 struct Timetable {
