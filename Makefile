@@ -9,7 +9,10 @@ EXTENSION = crm_capi
 DATA = $(wildcard sql/*--*.sql)
 PGFILEDESC = "crm_capi - CRM lead stages to the Meta Conversions API"
 
-OBJS = $(patsubst %.cpp,%.o,$(wildcard src/core/*/*.cpp src/net/*.cpp src/pg/*/*.cpp src/module.cpp))
+# The first goal of this Makefile is PGXS's.
+.DEFAULT_GOAL = all
+include src/wings.mk
+OBJS = $(WINGS:.cpp=.o) src/module.o
 
 TESTS = $(wildcard test/sql/*.sql)
 REGRESS = $(patsubst test/sql/%.sql,%,$(TESTS))
@@ -70,7 +73,7 @@ prove_installcheck:
 		$(PROVE) $(PG_PROVE_FLAGS) $(PROVE_FLAGS) \
 		-I '$(top_srcdir)/src/test/perl' -I t $(patsubst test/%,%,$(PROVE_TESTS))
 
-UNIT_TESTED_OBJECTS = $(filter src/core/% src/net/%,$(OBJS))
+UNIT_TESTED_OBJECTS = $(UNIT_TESTED:.cpp=.o)
 include test/unit/unit.mk
 include test/fuzz/fuzz.mk
 include test/bench/bench.mk

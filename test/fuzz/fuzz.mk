@@ -14,7 +14,10 @@ FUZZ_CXXFLAGS = -std=c++17 -g -O1 -Wall -Wextra -Isrc -fno-omit-frame-pointer
 FUZZ_SANITIZERS = address,undefined
 
 FUZZ_NAMES = $(patsubst test/fuzz/%.cpp,%,$(wildcard test/fuzz/*_fuzz.cpp))
-FUZZ_CORE_OBJECTS = $(patsubst %.cpp,build/fuzz/%.o,$(wildcard src/core/*/*.cpp))
+ifndef WINGS
+include src/wings.mk
+endif
+FUZZ_CORE_OBJECTS = $(patsubst %.cpp,build/fuzz/%.o,$(filter build/wings/core_%,$(WINGS)))
 
 fuzz: $(FUZZ_NAMES:%=fuzz-%)
 

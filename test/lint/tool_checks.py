@@ -52,26 +52,32 @@ def changed_at(tree, path):
     return os.path.getmtime(whole) if os.path.exists(whole) else 0
 
 
+def wing_of(path):
+    """Without its ending, the file that all files of a folder are compiled in: src/wings.mk."""
+    return "build/wings/" + "_".join(path.split("/")[1:-1])
+
+
 def without_plain_objects(tree, sources):
-    """The sources to look at: not those which have been compiled as they are now into an object file
-    in which nothing runs by itself."""
+    """What to look at: the sources, but a wing as one if it was compiled since, and not at all if nothing
+    in its object file runs by itself."""
     headers = max((changed_at(tree, path) for path in sources if path.endswith(".hpp")), default=0)
     units = [path for path in sources if path.endswith(".cpp")]
-    objects = {path[:-len(".cpp")] + ".o": path for path in units}
-    fresh = [path for path, unit in objects.items()
-             if changed_at(tree, path) > max(headers, changed_at(tree, unit))]
+    wings = {wing_of(path) for path in units}
+    fresh = {wing for wing in wings
+             if changed_at(tree, wing + ".o") > max([headers] + [changed_at(tree, unit) for unit in units
+                                                                 if wing_of(unit) == wing])}
+    apart = [unit for unit in units if wing_of(unit) not in fresh]
     if not fresh or shutil.which("nm") is None:
         return units
-    status, symbols = run(["nm", "-A", *fresh], tree.root)
-    suspects = {match.group(1) for match in RUNS_BY_ITSELF.finditer(symbols)}
-    plain = {objects[path] for path in fresh if path not in suspects} if status == 0 else set()
-    return [unit for unit in units if unit not in plain]
+    status, symbols = run(["nm", "-A", *sorted(wing + ".o" for wing in fresh)], tree.root)
+    suspects = {match.group(1)[:-len(".o")] for match in RUNS_BY_ITSELF.finditer(symbols)}
+    return apart + [wing + ".cpp" for wing in sorted(fresh) if status != 0 or wing in suspects]
 
 
 def global_objects(tree):
     """The library is preloaded: a constructor would run in the postmaster, a destructor in every
-    exit() of every session. Clang tells ours from those of the libraries' headers; it is asked about
-    a file unless the object file shows already that there is neither: it takes a second a file."""
+    exit() of every session. Clang tells ours from those of the libraries' headers; it is asked unless
+    the object file shows already that there is neither: it takes a second a file."""
     need(CLANG)
     command = [CLANG, *GLOBALS_FLAGS, "-Isrc", *server_headers(tree)]
     paths = without_plain_objects(tree, [source.path for source in tree.sources("src")])

@@ -13,10 +13,8 @@ ifndef UNIT_TESTED
 include test/unit/unit.mk
 endif
 # What the program needs of src/core: the same objects that the unit tests test.
-SDK_CORE = $(wildcard src/core/text/*.cpp src/core/identity/*.cpp) \
-	$(patsubst %,src/core/event/%.cpp,digest reason validation)
 SDK_OBJECTS = build/unit/test/sdk/normalize_lines.o \
-	$(filter $(patsubst %.cpp,%%.o,$(SDK_CORE)),$(UNIT_TESTED_OBJECTS))
+	$(filter %/core_text.o %/core_identity.o %/core_event.o,$(UNIT_TESTED_OBJECTS))
 
 sdk: build/sdk/normalize_lines build/sdk/node_modules/.installed
 	NODE_PATH=build/sdk/node_modules node test/sdk/compare.js build/sdk/normalize_lines \

@@ -13,7 +13,10 @@
 # sanitizer and code that does not: so it must not look at these marks there.
 
 UNIT_CXX ?= clang++
-UNIT_TESTED = $(wildcard src/core/*/*.cpp src/net/*.cpp)
+ifndef WINGS
+include src/wings.mk
+endif
+UNIT_TESTED = $(filter build/wings/core_% build/wings/net%,$(WINGS))
 UNIT_TESTS = $(wildcard test/unit/*.cpp)
 UNIT_CXXFLAGS = -std=c++17 -g1 -O0 -fno-omit-frame-pointer -Wall -Wextra -Werror -Isrc -pthread
 UNIT_LDLIBS = -lgtest -lgtest_main -lcurl -lssl -lcrypto -lphonenumber -licuuc -pthread
