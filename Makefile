@@ -83,7 +83,7 @@ lint:
 	sh test/lint.sh
 
 FORMATTED = $(wildcard src/*.cpp $(foreach depth,*/* */*/*,$(addprefix src/$(depth),.cpp .hpp)) \
-	$(foreach folder,unit fuzz bench sdk,$(addprefix test/$(folder)/*,.cpp .hpp)))
+	$(foreach folder,unit unit/* fuzz bench sdk,$(addprefix test/$(folder)/*,.cpp .hpp)))
 CLANG_FORMAT ?= clang-format-19
 
 format:

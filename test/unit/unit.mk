@@ -17,8 +17,8 @@ ifndef WINGS
 include src/wings.mk
 endif
 UNIT_TESTED = $(filter build/wings/core_% build/wings/net%,$(WINGS))
-UNIT_TESTS = $(wildcard test/unit/*.cpp)
-UNIT_CXXFLAGS = -std=c++17 -g1 -O0 -fno-omit-frame-pointer -Wall -Wextra -Werror -Isrc -pthread
+UNIT_TESTS = $(wildcard test/unit/*/*.cpp)
+UNIT_CXXFLAGS = -std=c++17 -g1 -O0 -fno-omit-frame-pointer -Wall -Wextra -Werror -Isrc -Itest/unit -pthread
 UNIT_LDLIBS = -lgtest -lgtest_main -lcurl -lssl -lcrypto -lphonenumber -licuuc -pthread
 UNIT_SANITIZERS = -fsanitize=address,undefined -fno-sanitize-recover=all -D_GLIBCXX_ASSERTIONS
 

@@ -17,7 +17,7 @@
 namespace crm_capi {
 namespace {
 
-constexpr char kFile[] = "test/unit/normalisation-vectors.tsv";
+constexpr char kFile[] = "test/unit/identity/normalisation-vectors.tsv";
 constexpr int kYear = 2026;
 
 std::string Kept(const std::string& text, int (*test)(int)) {
@@ -162,7 +162,7 @@ const std::vector<Explanation>& Explanations() {
     return explanations;
 }
 
-NormalizeContext Context() {
+NormalizeContext ContextOfVectors() {
     NormalizeContext context;
     context.current_year = kYear;
     return context;
@@ -170,7 +170,7 @@ NormalizeContext Context() {
 
 std::string Normalized(const Vector& row) {
     const IdentityField* const field = FindIdentityField(row.field);
-    return field ? NormalizeField(*field, row.input, Context()).value_or("") : "";
+    return field ? NormalizeField(*field, row.input, ContextOfVectors()).value_or("") : "";
 }
 
 bool IsMet(const Vector& row) {
@@ -178,7 +178,7 @@ bool IsMet(const Vector& row) {
     if (field == nullptr || Normalized(row) != row.expected) {
         return false;
     }
-    const std::string hash = HashField(*field, row.input, Context()).value_or("");
+    const std::string hash = HashField(*field, row.input, ContextOfVectors()).value_or("");
     return row.sha256.empty() || hash == row.sha256;
 }
 
