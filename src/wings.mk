@@ -8,11 +8,15 @@ WING_FOLDERS = $(patsubst %/,%,$(sort $(dir $(wildcard src/core/*/*.cpp src/net/
 # build/wings/core_ids.cpp for src/core/ids
 WINGS = $(foreach folder,$(WING_FOLDERS:src/%=%),build/wings/$(subst /,_,$(folder)).cpp)
 
-# Looked at each time, and written when a file has come or gone.
-$(WINGS): build/wings/%.cpp: FORCE
+# Says what the files of a wing are: looked at each time, and written when one has come or gone.
+define write_wing
 	@mkdir -p $(@D)
-	@printf '#include "%s"\n' $(patsubst src/%,%,$(sort $(wildcard src/$(subst _,/,$*)/*.cpp))) >$@.new
+	@printf '#include "%s"\n' $(sort $(1)) >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+endef
+
+$(WINGS): build/wings/%.cpp: FORCE
+	$(call write_wing,$(patsubst src/%,%,$(wildcard src/$(subst _,/,$*)/*.cpp)))
 
 FORCE:
 .PHONY: FORCE

@@ -6,9 +6,8 @@
 #
 # Included by the Makefile after PGXS, and complete in itself: make -f test/unit/unit.mk unit. Needs
 # clang with its run-time library: it takes less than half as long as gcc, and is a second opinion.
-# Most of that time goes into what all tests include, which is compiled once, in prelude.hpp.
 #
-# The tests themselves are compiled once, for both programs, with sanitizers. In the one with the
+# The tests of a wing are compiled as one (src/wings.mk), once for both programs, with sanitizers. In the one with the
 # objects that are shipped, vectors go to and fro between code that marks their unused ends for the
 # sanitizer and code that does not: so it must not look at these marks there.
 
@@ -17,14 +16,14 @@ ifndef WINGS
 include src/wings.mk
 endif
 UNIT_TESTED = $(filter build/wings/core_% build/wings/net%,$(WINGS))
-UNIT_TESTS = $(wildcard test/unit/*/*.cpp)
+UNIT_TESTS = $(patsubst test/unit/%/,build/unit-sanitized/tests/%.cpp,$(sort $(dir $(wildcard test/unit/*/*.cpp))))
 UNIT_CXXFLAGS = -std=c++17 -g1 -O0 -fno-omit-frame-pointer -Wall -Wextra -Werror -Isrc -Itest/unit -pthread
 UNIT_LDLIBS = -lgtest -lgtest_main -lcurl -lssl -lcrypto -lphonenumber -licuuc -pthread
 UNIT_SANITIZERS = -fsanitize=address,undefined -fno-sanitize-recover=all -D_GLIBCXX_ASSERTIONS
 
 # The Makefile has the objects of the extension.
 UNIT_TESTED_OBJECTS ?= $(UNIT_TESTED:%.cpp=build/unit/%.o)
-UNIT_TEST_OBJECTS = $(UNIT_TESTS:%.cpp=build/unit-sanitized/%.o)
+UNIT_TEST_OBJECTS = $(UNIT_TESTS:.cpp=.o)
 UNIT_SANITIZED_OBJECTS = $(UNIT_TESTED:%.cpp=build/unit-sanitized/%.o)
 
 unit: build/unit/unit_tests
@@ -40,16 +39,14 @@ build/%/unit_tests:
 	@mkdir -p $(@D)
 	$(UNIT_CXX) $(UNIT_SANITIZERS) -o $@ $^ $(UNIT_LDLIBS)
 
-build/unit-sanitized/prelude.pch: test/unit/prelude.hpp
-	@mkdir -p $(@D)
-	$(UNIT_CXX) $(UNIT_CXXFLAGS) $(UNIT_SANITIZERS) -x c++-header -o $@ $<
+$(UNIT_TESTS): build/unit-sanitized/tests/%.cpp: FORCE
+	$(call write_wing,$(patsubst test/unit/%,%,$(wildcard test/unit/$*/*.cpp)))
 
-build/unit-sanitized/test/unit/%.o: test/unit/%.cpp build/unit-sanitized/prelude.pch
+# What is tested runs for longer than it takes to be optimised, and so do the tests that draw by lot; the others do not.
+build/unit-sanitized/tests/%.o: build/unit-sanitized/tests/%.cpp
 	@mkdir -p $(@D)
-	$(UNIT_CXX) $(UNIT_CXXFLAGS) $(UNIT_SANITIZERS) -include-pch build/unit-sanitized/prelude.pch \
-		-MMD -MP -c -o $@ $<
+	$(UNIT_CXX) $(UNIT_CXXFLAGS) $(if $(filter ids dispatch,$*),-O1) $(UNIT_SANITIZERS) -MMD -MP -c -o $@ $<
 
-# What is tested runs for longer than it takes to be optimised, the tests do not.
 build/unit-sanitized/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(UNIT_CXX) $(UNIT_CXXFLAGS) -O1 $(UNIT_SANITIZERS) -MMD -MP -c -o $@ $<

@@ -10,10 +10,10 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr const char* kToken = "plaintoken";
-constexpr const char* kSecret = "plainsecret";
+constexpr const char* kTrialToken = "plaintoken";
+constexpr const char* kTrialSecret = "plainsecret";
 
-HttpAnswer Answered(int status, const std::string& body) {
+HttpAnswer TrialAnswer(int status, const std::string& body) {
     HttpAnswer answer;
     answer.result = TransportResult::kAnswered;
     answer.http_status = status;
@@ -22,11 +22,11 @@ HttpAnswer Answered(int status, const std::string& body) {
 }
 
 Json Tell(const HttpAnswer& answer) {
-    return Json::parse(DescribeTrialEvent(answer, {kToken, kSecret}, "id", "TEST1"));
+    return Json::parse(DescribeTrialEvent(answer, {kTrialToken, kTrialSecret}, "id", "TEST1"));
 }
 
 TEST(TestEventTest, ADeliveryHasNothingToExplain) {
-    const Json told = Tell(Answered(
+    const Json told = Tell(TrialAnswer(
         200, R"({"events_received":1,"messages":["a plaintoken",7,"b"],"fbtrace_id":"Atrace"})"));
     EXPECT_EQ(told, Json::parse(R"({"verdict":"delivered","http_status":200,"events_received":1,
         "messages":["a ***","b"],"fbtrace_id":"Atrace","error":null,"reason_code":null,
@@ -35,7 +35,7 @@ TEST(TestEventTest, ADeliveryHasNothingToExplain) {
 
 TEST(TestEventTest, AnErrorIsToldWithItsCodesAndWithoutSecrets) {
     const Json told =
-        Tell(Answered(400, R"({"error":{"code":190,"error_subcode":463,"is_transient":false,
+        Tell(TrialAnswer(400, R"({"error":{"code":190,"error_subcode":463,"is_transient":false,
              "message":"plaintoken and plainsecret","fbtrace_id":"Atrace"}})"));
     EXPECT_EQ(told["verdict"], "held");
     EXPECT_EQ(told["reason_code"], "token_refused");
@@ -47,7 +47,7 @@ TEST(TestEventTest, AnErrorIsToldWithItsCodesAndWithoutSecrets) {
 }
 
 TEST(TestEventTest, WhatMetaDidNotSayIsNull) {
-    const Json told = Tell(Answered(400, R"({"error":{"code":100}})"));
+    const Json told = Tell(TrialAnswer(400, R"({"error":{"code":100}})"));
     EXPECT_TRUE(told["error"]["subcode"].is_null());
     EXPECT_TRUE(told["error"]["is_transient"].is_null());
     EXPECT_TRUE(told["hint"].is_null());  // it would speak of the queue
@@ -63,8 +63,8 @@ TEST(TestEventTest, WhatMetaDidNotSayIsNull) {
 }
 
 TEST(TestEventTest, BytesThatAreNoTextStayHarmless) {
-    const Json told = Tell(
-        Answered(200, "{\"events_received\":1,\"messages\":[\"\xff\"],\"fbtrace_id\":\"\xfe\"}"));
+    const Json told = Tell(TrialAnswer(
+        200, "{\"events_received\":1,\"messages\":[\"\xff\"],\"fbtrace_id\":\"\xfe\"}"));
     EXPECT_EQ(told["verdict"], "delivered");
 }
 

@@ -35,7 +35,7 @@ constexpr Verdict kUnreadable = {VerdictKind::kInDoubt, Reason::kAnswerUnreadabl
 constexpr Verdict kMismatch = {VerdictKind::kInDoubt, Reason::kCountMismatch};
 
 // An answer as the shipper makes it: the body goes through ReadReply.
-Answer Answered(int http_status, std::string_view body, int event_count = 10) {
+Answer AnswerWith(int http_status, std::string_view body, int event_count = 10) {
     return {TransportResult::kAnswered, http_status, ReadReply(body), event_count};
 }
 
@@ -144,7 +144,7 @@ class BodyTest : public testing::TestWithParam<BodyCase> {};
 
 TEST_P(BodyTest, IsJudged) {
     const BodyCase& c = GetParam();
-    EXPECT_EQ(Judge(Answered(c.http_status, c.body)), c.expected) << c.what;
+    EXPECT_EQ(Judge(AnswerWith(c.http_status, c.body)), c.expected) << c.what;
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -214,18 +214,19 @@ INSTANTIATE_TEST_SUITE_P(
                     BodyCase{"no HTTP", -1, "", kUnreadable}));
 
 TEST(Verdict, ThrottlingSentAs400SlowsDown) {
-    EXPECT_EQ(Judge(Answered(400, R"({"error":{"message":"(#80004) There have been too many calls",
+    EXPECT_EQ(
+        Judge(AnswerWith(400, R"({"error":{"message":"(#80004) There have been too many calls",
         "type":"OAuthException","code":80004,"error_subcode":2446079,"fbtrace_id":"A"}})")),
-              kSlowDown);
+        kSlowDown);
 }
 
 TEST(Verdict, TokenErrorSentAs500Holds) {
-    EXPECT_EQ(Judge(Answered(500, R"({"error":{"code":190,"error_subcode":463}})")), kTokenHold);
+    EXPECT_EQ(Judge(AnswerWith(500, R"({"error":{"code":190,"error_subcode":463}})")), kTokenHold);
 }
 
 TEST(Verdict, OAuthExceptionAboutABadEventSplits) {
     EXPECT_EQ(
-        Judge(Answered(400, R"({"error":{"message":"Invalid parameter","type":"OAuthException",
+        Judge(AnswerWith(400, R"({"error":{"message":"Invalid parameter","type":"OAuthException",
         "code":100,"error_subcode":2804003,"is_transient":false,
         "error_user_title":"Event Timestamp Too Old","error_user_msg":"...","fbtrace_id":"A",
         "error_data":"{\"blame_field_specs\":[[\"data\"]]}"}})")),
@@ -257,7 +258,7 @@ TEST(Verdict, TextsAndTypesDecideNothing) {
                                          text + R"(","error_user_msg":")" + text + "\"," + c.code +
                                          "}}";
                 for (const int status : {200, 400, 500}) {
-                    EXPECT_EQ(Judge(Answered(status, body)), c.expected) << status << " " << body;
+                    EXPECT_EQ(Judge(AnswerWith(status, body)), c.expected) << status << " " << body;
                 }
             }
         }
@@ -284,12 +285,12 @@ TEST(Verdict, HugeNestedAndMisspeltBodiesAreJudgedByWhatCanBeRead) {
         {"zero bytes", 200, std::string(10, '\0'), kUnreadable},
     };
     for (const BodyCase& c : cases) {
-        EXPECT_EQ(Judge(Answered(c.http_status, c.body)), c.expected) << c.what;
+        EXPECT_EQ(Judge(AnswerWith(c.http_status, c.body)), c.expected) << c.what;
     }
 }
 
 TEST(Verdict, DatasetUnderWrongTokenHoldsEvenAs404) {
-    EXPECT_EQ(Judge(Answered(404, R"({"error":{"code":100,"error_subcode":34}})")), kDatasetHold);
+    EXPECT_EQ(Judge(AnswerWith(404, R"({"error":{"code":100,"error_subcode":34}})")), kDatasetHold);
 }
 
 TEST(Verdict, TransportDecidesBeforeAnyReply) {
@@ -302,7 +303,7 @@ TEST(Verdict, TransportDecidesBeforeAnyReply) {
         {static_cast<TransportResult>(99), kUnreadable},
     };
     for (const auto& [transport, expected] : cases) {
-        Answer answer = Answered(200, R"({"events_received":10})");
+        Answer answer = AnswerWith(200, R"({"events_received":10})");
         answer.transport = transport;
         EXPECT_EQ(Judge(answer), expected) << static_cast<int>(transport);
     }
@@ -311,10 +312,10 @@ TEST(Verdict, TransportDecidesBeforeAnyReply) {
 
 TEST(Verdict, OnlyACompleteSuccessIsDelivered) {
     for (int status = -1; status <= 1000; ++status) {
-        const Verdict verdict = Judge(Answered(status, R"({"events_received":10})"));
+        const Verdict verdict = Judge(AnswerWith(status, R"({"events_received":10})"));
         const bool is_success = status >= 200 && status <= 299;
         EXPECT_EQ(verdict.kind == VerdictKind::kDelivered, is_success) << status;
-        EXPECT_NE(Judge(Answered(status, "")).kind, VerdictKind::kDelivered) << status;
+        EXPECT_NE(Judge(AnswerWith(status, "")).kind, VerdictKind::kDelivered) << status;
         EXPECT_NE(Judge(ErrorAnswer(status, 0, 0, {})).kind, VerdictKind::kDelivered) << status;
     }
 }

@@ -6,14 +6,13 @@
 namespace crm_capi {
 namespace {
 
-constexpr UnixMicros kDay = 24 * 3600 * kMicrosPerSecond;
-constexpr UnixMicros kNow = 20000 * kDay;
+constexpr UnixMicros kFunnelNow = 20000 * kMicrosPerDay;
 
 // Meta's example: raw 100, MQL 70, opportunity 30, converted 15.
 FunnelFacts MetasExample() {
     FunnelFacts facts;
     facts.dataset = "sales";
-    facts.since = kNow - 28 * kDay;
+    facts.since = kFunnelNow - 28 * kMicrosPerDay;
     facts.leads = facts.leads_sent = 1000;
     facts.stages = {{"converted", 150, 0, 150},
                     {"mql", 700, 0, 700},
@@ -25,7 +24,7 @@ FunnelFacts MetasExample() {
 
 Finding Judged(const FunnelFacts& facts, Check check) {
     Findings findings;
-    JudgeFunnel(facts, kNow, &findings);
+    JudgeFunnel(facts, kFunnelNow, &findings);
     EXPECT_EQ(findings.size(), 8u);  // whatever is missing, each check is made
     for (const Finding& finding : findings) {
         if (finding.check == check) {
@@ -51,7 +50,7 @@ TEST(CheckupFunnelTest, EachRule) {
         {"few so far",
          [](FunnelFacts* f) {
              f->leads = 199;
-             f->since = kNow - 20 * kDay;
+             f->since = kFunnelNow - 20 * kMicrosPerDay;
          },
          Check::kLeadVolume, kOk},
         {"coverage", [](FunnelFacts* f) { f->leads_sent = 600; }, Check::kLeadCoverage, kOk},
@@ -138,10 +137,10 @@ TEST(CheckupFunnelTest, SaysHowFarBackItLookedForEvents) {
         const char* detail;
     } rows[] = {
         {0, "There was no event in the last 28 days."},
-        {kNow - 90 * kDay, "There was no event in the last 28 days."},
-        {kNow - 3 * kDay, "There was no event in the last 3 days."},
-        {kNow - kDay / 4, "There was no event in the last 6 hours."},
-        {kNow - kDay / 48, "There was no event in the last 30 minutes."},
+        {kFunnelNow - 90 * kMicrosPerDay, "There was no event in the last 28 days."},
+        {kFunnelNow - 3 * kMicrosPerDay, "There was no event in the last 3 days."},
+        {kFunnelNow - kMicrosPerDay / 4, "There was no event in the last 6 hours."},
+        {kFunnelNow - kMicrosPerDay / 48, "There was no event in the last 30 minutes."},
     };
     for (const auto& row : rows) {
         FunnelFacts facts = MetasExample();

@@ -12,8 +12,6 @@ namespace crm_capi {
 namespace {
 
 constexpr UnixMicros kSecond = kMicrosPerSecond;
-constexpr UnixMicros kHour = 3600 * kSecond;
-constexpr UnixMicros kDay = 24 * kHour;
 const UnixMicros kNow = *ReadHttpDate("Wed, 25 Nov 2026 12:00:00 GMT");
 
 CheckStatus StatusOf(const Findings& findings, Check check) {
@@ -173,7 +171,7 @@ DatasetFacts GoodDataset() {
     facts.config.name = "sales";
     facts.config.access_token = "token";
     facts.health = "ok";
-    facts.last_success_at = kNow - kHour;
+    facts.last_success_at = kNow - kMicrosPerHour;
     return facts;
 }
 
@@ -227,21 +225,21 @@ TEST(CheckupTest, ADataset) {
              f->is_standby = true;
          },
          Check::kHealth, CheckStatus::kOk},
-        {"far", [](DatasetFacts* f) { f->next_deadline = kNow + 48 * kHour; }, Check::kDeadline,
-         CheckStatus::kOk},
-        {"near", [](DatasetFacts* f) { f->next_deadline = kNow + 48 * kHour - 1; },
+        {"far", [](DatasetFacts* f) { f->next_deadline = kNow + 48 * kMicrosPerHour; },
+         Check::kDeadline, CheckStatus::kOk},
+        {"near", [](DatasetFacts* f) { f->next_deadline = kNow + 48 * kMicrosPerHour - 1; },
          Check::kDeadline, CheckStatus::kWarning},
-        {"nearer", [](DatasetFacts* f) { f->next_deadline = kNow + 6 * kHour - 1; },
+        {"nearer", [](DatasetFacts* f) { f->next_deadline = kNow + 6 * kMicrosPerHour - 1; },
          Check::kDeadline, CheckStatus::kError},
-        {"over", [](DatasetFacts* f) { f->next_deadline = kNow - kDay; }, Check::kDeadline,
+        {"over", [](DatasetFacts* f) { f->next_deadline = kNow - kMicrosPerDay; }, Check::kDeadline,
          CheckStatus::kError},
         {"small requests", [](DatasetFacts* f) { f->request_size = 125; }, Check::kRequestSize,
          CheckStatus::kWarning},
         {"parked", [](DatasetFacts* f) { f->parked_lately = 1; }, Check::kParked,
          CheckStatus::kWarning},
-        {"a day ago", [](DatasetFacts* f) { f->last_success_at = kNow - 26 * kHour; },
+        {"a day ago", [](DatasetFacts* f) { f->last_success_at = kNow - 26 * kMicrosPerHour; },
          Check::kUpload, CheckStatus::kOk},
-        {"longer ago", [](DatasetFacts* f) { f->last_success_at = kNow - 26 * kHour - 1; },
+        {"longer ago", [](DatasetFacts* f) { f->last_success_at = kNow - 26 * kMicrosPerHour - 1; },
          Check::kUpload, CheckStatus::kWarning},
         {"never", [](DatasetFacts* f) { f->last_success_at = 0; }, Check::kUpload,
          CheckStatus::kWarning},
@@ -260,7 +258,7 @@ TEST(CheckupTest, ADatasetThatIsGone) {
     DatasetFacts facts = GoodDataset();
     facts.health = "held";
     facts.owed = 1;
-    facts.next_deadline = kNow + kHour;
+    facts.next_deadline = kNow + kMicrosPerHour;
     Findings findings;
     JudgeDatasetGone(facts, kNow, &findings);
     EXPECT_EQ(findings.size(), 3u);

@@ -15,7 +15,7 @@ constexpr char kToken[] = "accesstoken0";
 constexpr char kSecret[] = "appsecret1";
 constexpr char kProof[] = "f4fb3b41a416d7da68b7cb62f9a87aafd90911be3dc2896332a206dd96af0e32";
 
-DatasetConfig Config() {
+DatasetConfig SampleConfig() {
     DatasetConfig config;
     config.server = 1;
     config.numbers = {1};
@@ -26,7 +26,7 @@ DatasetConfig Config() {
     return config;
 }
 
-std::vector<Event> Events(int count) {
+std::vector<Event> SampleEvents(int count) {
     std::vector<Event> events(static_cast<size_t>(count));
     for (Event& event : events) {
         event.lead_id = 123456789012345;
@@ -51,9 +51,9 @@ TEST(DatasetConfig, TheUrlIsEndpointVersionAndDataset) {
         {"http://[::1]:8080/", "http://[::1]:8080/v27.0/1234567890123456/events"},
     };
     for (const auto& c : cases) {
-        DatasetConfig config = Config();
+        DatasetConfig config = SampleConfig();
         config.endpoint = c.endpoint;
-        EXPECT_EQ(BuildRequest(config, Events(1)).url, c.expected);
+        EXPECT_EQ(BuildRequest(config, SampleEvents(1)).url, c.expected);
     }
 }
 
@@ -93,10 +93,10 @@ TEST(DatasetConfig, TheTokenIsWhereItIsWishedAndNowhereElse) {
         return at == std::string::npos ? text : text.replace(at, 5, kProof);
     };
     for (const auto& c : cases) {
-        DatasetConfig config = Config();
+        DatasetConfig config = SampleConfig();
         config.token_place = c.place;
         config.app_secret = c.has_secret ? kSecret : "";
-        const HttpRequest request = BuildRequest(config, Events(1));
+        const HttpRequest request = BuildRequest(config, SampleEvents(1));
         std::vector<std::string> headers = {"Content-Type: application/json"};
         if (*c.header != '\0') {
             headers.emplace_back(c.header);
@@ -126,18 +126,20 @@ TEST(DatasetConfig, TheTokenIsPercentEncodedInTheQueryAlone) {
         {"\xC3\xA9\xFF", "%C3%A9%FF"},
     };
     for (const auto& c : cases) {
-        DatasetConfig config = Config();
+        DatasetConfig config = SampleConfig();
         config.access_token = c.token;
         config.token_place = TokenPlace::kQuery;
-        EXPECT_EQ(BuildRequest(config, Events(1)).url,
+        EXPECT_EQ(BuildRequest(config, SampleEvents(1)).url,
                   std::string("https://graph.facebook.com/v27.0/1234567890123456/events") +
                       "?access_token=" + c.encoded);
     }
-    DatasetConfig config = Config();
+    DatasetConfig config = SampleConfig();
     config.access_token = "1|a+b/c==";
-    EXPECT_EQ(BuildRequest(config, Events(1)).headers.back(), "Authorization: Bearer 1|a+b/c==");
+    EXPECT_EQ(BuildRequest(config, SampleEvents(1)).headers.back(),
+              "Authorization: Bearer 1|a+b/c==");
     config.token_place = TokenPlace::kBody;
-    EXPECT_TRUE(Holds(BuildRequest(config, Events(1)).body, "\"access_token\":\"1|a+b/c==\""));
+    EXPECT_TRUE(
+        Holds(BuildRequest(config, SampleEvents(1)).body, "\"access_token\":\"1|a+b/c==\""));
 }
 
 TEST(DatasetConfig, PlainHttpIsAllowedOnThisMachineOnly) {
@@ -158,25 +160,25 @@ TEST(DatasetConfig, PlainHttpIsAllowedOnThisMachineOnly) {
         {"", false},
     };
     for (const auto& c : cases) {
-        DatasetConfig config = Config();
+        DatasetConfig config = SampleConfig();
         config.endpoint = c.endpoint;
-        EXPECT_EQ(BuildRequest(config, Events(1)).allow_plain_http, c.allowed) << c.endpoint;
+        EXPECT_EQ(BuildRequest(config, SampleEvents(1)).allow_plain_http, c.allowed) << c.endpoint;
     }
 }
 
 TEST(DatasetConfig, TimeLimitAndCaFileGoWithTheRequest) {
-    DatasetConfig config = Config();
-    EXPECT_EQ(BuildRequest(config, Events(1)).timeout_ms, 30000);
-    EXPECT_EQ(BuildRequest(config, Events(1)).ca_file, "");
+    DatasetConfig config = SampleConfig();
+    EXPECT_EQ(BuildRequest(config, SampleEvents(1)).timeout_ms, 30000);
+    EXPECT_EQ(BuildRequest(config, SampleEvents(1)).ca_file, "");
     config.timeout_ms = 1500;
     config.ca_file = "/etc/ca.pem";
-    EXPECT_EQ(BuildRequest(config, Events(1)).timeout_ms, 1500);
-    EXPECT_EQ(BuildRequest(config, Events(1)).ca_file, "/etc/ca.pem");
+    EXPECT_EQ(BuildRequest(config, SampleEvents(1)).timeout_ms, 1500);
+    EXPECT_EQ(BuildRequest(config, SampleEvents(1)).ca_file, "/etc/ca.pem");
 }
 
 TEST(DatasetConfig, AProbeGoesToTheSamePlaceWithoutTokenAndEvent) {
     for (const TokenPlace place : {TokenPlace::kHeader, TokenPlace::kBody, TokenPlace::kQuery}) {
-        DatasetConfig config = Config();
+        DatasetConfig config = SampleConfig();
         config.app_secret = "appsecret";
         config.token_place = place;
         config.ca_file = "/etc/ca.pem";
@@ -192,10 +194,10 @@ TEST(DatasetConfig, AProbeGoesToTheSamePlaceWithoutTokenAndEvent) {
 }
 
 TEST(DatasetConfig, TheBodyHoldsTheEventsInOrderAndTheTopLevelMembers) {
-    DatasetConfig config = Config();
+    DatasetConfig config = SampleConfig();
     config.constants.test_event_code = "TEST1";
     config.constants.partner_agent = "agent";
-    std::vector<Event> events = Events(3);
+    std::vector<Event> events = SampleEvents(3);
     events[0].event_name = "first";
     events[2].event_name = "last";
     const std::string body = BuildRequest(config, events).body;

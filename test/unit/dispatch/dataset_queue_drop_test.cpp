@@ -4,26 +4,12 @@
 #include <vector>
 
 #include "core/dispatch/dataset_queue.hpp"
+#include "queued_events.hpp"
 
 namespace crm_capi {
 namespace {
 
-Event MakeEvent(int64_t id, int64_t lead_id) {
-    Event event;
-    event.id = id;
-    event.lead_id = lead_id;
-    return event;
-}
-
-std::vector<int64_t> IdsIn(const Batch& batch) {
-    std::vector<int64_t> ids;
-    for (const Event& event : batch.events) {
-        ids.push_back(event.id);
-    }
-    return ids;
-}
-
-IdSet Ids(std::vector<IdRange> ranges) {
+IdSet SetOf(std::vector<IdRange> ranges) {
     return IdSet(std::move(ranges));
 }
 
@@ -32,7 +18,7 @@ TEST(DatasetQueueDrop, LeavesTheBacklog) {
     for (int64_t id = 1; id <= 9; ++id) {
         queue.Owe(id);
     }
-    queue.Drop(Ids({{1, 2}, {5, 5}, {9, 20}}));
+    queue.Drop(SetOf({{1, 2}, {5, 5}, {9, 20}}));
     EXPECT_EQ(queue.Owed().ToMultirange(), "{[3,5),[6,9)}");
 }
 
@@ -41,10 +27,10 @@ TEST(DatasetQueueDrop, LeavesWhatIsLoaded) {
     for (int64_t id = 1; id <= 3; ++id) {
         queue.Load(MakeEvent(id, 100 + id));
     }
-    queue.Drop(Ids({{2, 2}}));
+    queue.Drop(SetOf({{2, 2}}));
     Batch batch;
     ASSERT_TRUE(queue.NextBatch(10, 10, &batch));
-    EXPECT_EQ(IdsIn(batch), (std::vector<int64_t>{1, 3}));
+    EXPECT_EQ(IdsOf(batch), (std::vector<int64_t>{1, 3}));
 }
 
 TEST(DatasetQueueDrop, DoesNotTouchWhatIsInFlight) {
@@ -52,7 +38,7 @@ TEST(DatasetQueueDrop, DoesNotTouchWhatIsInFlight) {
     queue.Load(MakeEvent(1, 101));
     Batch batch;
     ASSERT_TRUE(queue.NextBatch(10, 10, &batch));
-    queue.Drop(Ids({{1, 1}}));
+    queue.Drop(SetOf({{1, 1}}));
     EXPECT_EQ(queue.Owed().ToMultirange(), "{[1,2)}");
     queue.Settle(batch);
     EXPECT_TRUE(queue.Owed().empty());
@@ -66,13 +52,13 @@ TEST(DatasetQueueDrop, LeavesPartsAndFreesTheirLeads) {
     Batch batch;
     ASSERT_TRUE(queue.NextBatch(10, 10, &batch));
     queue.Split(std::move(batch));
-    queue.Drop(Ids({{1, 3}}));
+    queue.Drop(SetOf({{1, 3}}));
     queue.Load(MakeEvent(5, 101));  // the lead of a dropped event
     ASSERT_TRUE(queue.NextBatch(10, 10, &batch));
-    EXPECT_EQ(IdsIn(batch), (std::vector<int64_t>{4}));
+    EXPECT_EQ(IdsOf(batch), (std::vector<int64_t>{4}));
     Batch next;
     ASSERT_TRUE(queue.NextBatch(10, 10, &next));
-    EXPECT_EQ(IdsIn(next), (std::vector<int64_t>{5}));
+    EXPECT_EQ(IdsOf(next), (std::vector<int64_t>{5}));
     queue.Settle(batch);
     queue.Settle(next);
     EXPECT_FALSE(queue.HasWaiting());
@@ -86,7 +72,7 @@ TEST(DatasetQueueDrop, EndsASplitThatHasNothingLeft) {
     Batch batch;
     ASSERT_TRUE(queue.NextBatch(10, 10, &batch));
     queue.Split(std::move(batch));
-    queue.Drop(Ids({{1, 2}}));
+    queue.Drop(SetOf({{1, 2}}));
     EXPECT_FALSE(queue.HasWaiting());
     EXPECT_FALSE(queue.NextBatch(10, 10, &batch));
 }
@@ -95,7 +81,7 @@ TEST(DatasetQueueDrop, OwedElsewhereComesInTheOrderOfIds) {
     DatasetQueue queue;
     queue.Owe(6);
     queue.Owe(8);
-    queue.OweInOrder(Ids({{5, 5}, {7, 7}}));
+    queue.OweInOrder(SetOf({{5, 5}, {7, 7}}));
     IdRange range{};
     ASSERT_TRUE(queue.TakeIds(10, &range));
     EXPECT_EQ(range, (IdRange{5, 8}));

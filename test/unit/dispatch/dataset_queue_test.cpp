@@ -12,28 +12,10 @@
 #include <utility>
 #include <vector>
 
+#include "queued_events.hpp"
+
 namespace crm_capi {
 namespace {
-
-using Ids = std::vector<int64_t>;
-
-constexpr int64_t kNoLead = 0;
-
-Event MakeEvent(int64_t id, int64_t lead) {
-    Event event;
-    event.id = id;
-    event.lead_id = lead;
-    event.event_name = "stage of " + std::to_string(id);
-    return event;
-}
-
-Ids IdsOf(const Batch& batch) {
-    Ids ids;
-    for (const Event& event : batch.events) {
-        ids.push_back(event.id);
-    }
-    return ids;
-}
 
 // Owes and loads events with the ids 1, 2, ... and the given leads.
 void Fill(DatasetQueue* queue, const std::vector<int64_t>& leads) {

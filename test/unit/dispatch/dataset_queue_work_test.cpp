@@ -16,18 +16,15 @@
 #include <utility>
 #include <vector>
 
+#include "queued_events.hpp"
 #include "seeds.hpp"
 
 namespace crm_capi {
 namespace {
 
-using Ids = std::vector<int64_t>;
-
-constexpr int64_t kNoLead = 0;
-
-class Work {
+class WorkOfQueue {
 public:
-    Work(uint32_t seed, bool keep_trace) : random_(seed), keep_trace_(keep_trace) {
+    WorkOfQueue(uint32_t seed, bool keep_trace) : random_(seed), keep_trace_(keep_trace) {
         leads_ = Pick(1, 12);
         bad_percent_ = Pick(0, 30);
         return_percent_ = Pick(0, 40);
@@ -289,7 +286,7 @@ private:
 };
 
 TEST(DatasetQueueWork, KeepsOrderAndOwedSetWhateverIsAnswered) {
-    ExpectAllSeedsSucceed<Work>(200);
+    ExpectAllSeedsSucceed<WorkOfQueue>(200);
 }
 
 }  // namespace

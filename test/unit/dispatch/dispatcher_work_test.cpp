@@ -23,9 +23,9 @@
 namespace crm_capi {
 namespace {
 
-class Work {
+class WorkOfDispatcher {
 public:
-    Work(uint32_t seed, bool keep_trace) : random_(seed), keep_trace_(keep_trace) {
+    WorkOfDispatcher(uint32_t seed, bool keep_trace) : random_(seed), keep_trace_(keep_trace) {
         const int servers = Pick(1, 8);
         for (int i = 0; i < servers; ++i) {
             AddServer();
@@ -382,7 +382,7 @@ private:
 };
 
 TEST(DispatcherWork, EachEventEndsOnceAndInOrderWhateverIsAnswered) {
-    ExpectAllSeedsSucceed<Work>(500);
+    ExpectAllSeedsSucceed<WorkOfDispatcher>(500);
 }
 
 }  // namespace

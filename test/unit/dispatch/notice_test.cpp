@@ -10,8 +10,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr UnixMicros kDay = 24 * 3600 * kMicrosPerSecond;
-
 TEST(NoticeTest, HealthIsToldWithItsReason) {
     HealthChange change{};
     change.name = "the \"best\"";
@@ -44,14 +42,14 @@ TEST(NoticeTest, AParkedEventIsToldByItsKind) {
 
 TEST(NoticeTest, AKindIsToldOnceADay) {
     ParkedKinds kinds;
-    EXPECT_TRUE(kinds.MustTell("a", Reason::kRefused, kDay));
-    EXPECT_FALSE(kinds.MustTell("a", Reason::kRefused, kDay));
-    EXPECT_TRUE(kinds.MustTell("b", Reason::kRefused, kDay));
-    EXPECT_TRUE(kinds.MustTell("a", Reason::kStageMissing, kDay));
-    EXPECT_FALSE(kinds.MustTell("a", Reason::kRefused, 2 * kDay - 1));
-    EXPECT_TRUE(kinds.MustTell("a", Reason::kRefused, 2 * kDay));
-    EXPECT_FALSE(kinds.MustTell("a", Reason::kRefused, 2 * kDay + 1));
-    EXPECT_TRUE(kinds.MustTell("a", Reason::kRefused, kDay));  // the clock was put back
+    EXPECT_TRUE(kinds.MustTell("a", Reason::kRefused, kMicrosPerDay));
+    EXPECT_FALSE(kinds.MustTell("a", Reason::kRefused, kMicrosPerDay));
+    EXPECT_TRUE(kinds.MustTell("b", Reason::kRefused, kMicrosPerDay));
+    EXPECT_TRUE(kinds.MustTell("a", Reason::kStageMissing, kMicrosPerDay));
+    EXPECT_FALSE(kinds.MustTell("a", Reason::kRefused, 2 * kMicrosPerDay - 1));
+    EXPECT_TRUE(kinds.MustTell("a", Reason::kRefused, 2 * kMicrosPerDay));
+    EXPECT_FALSE(kinds.MustTell("a", Reason::kRefused, 2 * kMicrosPerDay + 1));
+    EXPECT_TRUE(kinds.MustTell("a", Reason::kRefused, kMicrosPerDay));  // the clock was put back
 }
 
 }  // namespace

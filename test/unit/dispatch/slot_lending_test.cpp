@@ -12,19 +12,19 @@ namespace crm_capi {
 namespace {
 
 constexpr UnixMicros kSecond = kMicrosPerSecond;
-constexpr UnixMicros kNow = 1000 * kSecond;
+constexpr UnixMicros kLendingNow = 1000 * kSecond;
 
 WaitingDatabase Waits(uint32_t database, UnixMicros seconds) {
-    return {database, kNow - seconds * kSecond, false};
+    return {database, kLendingNow - seconds * kSecond, false};
 }
 WaitingDatabase WaitsForALook(uint32_t database, UnixMicros seconds) {
-    return {database, kNow - seconds * kSecond, true};
+    return {database, kLendingNow - seconds * kSecond, true};
 }
 LentSlot Busy(int slot, UnixMicros seconds) {
-    return {slot, kNow - seconds * kSecond, 0, false};
+    return {slot, kLendingNow - seconds * kSecond, 0, false};
 }
 LentSlot Rests(int slot, UnixMicros seconds) {
-    return {slot, kNow - 500 * kSecond, kNow - seconds * kSecond, false};
+    return {slot, kLendingNow - 500 * kSecond, kLendingNow - seconds * kSecond, false};
 }
 LentSlot Starts(int slot) {
     return {slot, 0, 0, false};
@@ -129,18 +129,18 @@ TEST(SlotLending, FollowsItsTable) {
         {"where they are not, everybody may", {}, {Rests(0, 900)}, {8, 7, 8}, {}, {}, -1},
         {"a clock that was put back stops nobody",
          {Waits(1, -500)},
-         {{0, kNow + 90 * kSecond, 0, false}},
+         {{0, kLendingNow + 90 * kSecond, 0, false}},
          {1, 0, 1},
          {},
          {},
          2},
     };
     for (const Case& row : cases) {
-        const Lending lending = LendSlots(row.waiting, row.lent, row.slots, kNow);
+        const Lending lending = LendSlots(row.waiting, row.lent, row.slots, kLendingNow);
         EXPECT_EQ(lending.served, row.served) << row.name;
         EXPECT_EQ(lending.asked, row.asked) << row.name;
         EXPECT_EQ(lending.look_again_at,
-                  row.look_again_in < 0 ? 0 : kNow + row.look_again_in * kSecond)
+                  row.look_again_in < 0 ? 0 : kLendingNow + row.look_again_in * kSecond)
             << row.name;
     }
 }
@@ -156,7 +156,7 @@ struct Server {
     SlotsToLend slots;
     std::map<uint32_t, Database> databases;
     std::map<int, std::pair<uint32_t, LentSlot>> lent;  // slot -> its database
-    UnixMicros now = kNow;
+    UnixMicros now = kLendingNow;
 
     void Step() {
         std::vector<WaitingDatabase> waiting;
@@ -198,7 +198,7 @@ TEST(SlotLending, ServesAllAlikeAndNobodyWaitsWithoutBound) {
     Server server;
     server.slots = {3, 3, 12};
     for (uint32_t number = 1; number <= 12; ++number) {
-        server.databases[number].waits_since = kNow;
+        server.databases[number].waits_since = kLendingNow;
     }
     for (int step = 0; step < 3000; ++step) {
         server.Step();

@@ -6,6 +6,8 @@
 #include <limits>
 #include <set>
 
+#include "sample_event.hpp"
+
 namespace crm_capi {
 namespace {
 
@@ -41,14 +43,6 @@ TEST(Digest, AppSecretProofMatchesTheSdks) {
               "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     EXPECT_EQ(AppSecretProof({}, {}),
               "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
-}
-
-Event SampleEvent() {
-    Event event;
-    event.lead_id = 12345678901234567;
-    event.event_time = 1790000000123456;
-    event.event_name = "qualified";
-    return event;
 }
 
 TEST(EventId, IsTheDocumentedHash) {

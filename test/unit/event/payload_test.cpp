@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/event/digest.hpp"
+#include "sample_event.hpp"
 
 namespace crm_capi {
 namespace {
@@ -18,14 +19,6 @@ DatasetConstants SampleDataset() {
     dataset.dataset_id = "1234567890123456";
     dataset.lead_event_source = "In-house CRM";
     return dataset;
-}
-
-Event SampleEvent() {
-    Event event;
-    event.lead_id = 12345678901234567;
-    event.event_time = 1790000000123456;
-    event.event_name = "qualified";
-    return event;
 }
 
 std::string EventText(const DatasetConstants& dataset, const Event& event) {

@@ -14,10 +14,6 @@ using crm_capi::HttpRequest;
 using crm_capi::MakeCurlTransport;
 using crm_capi::TransportResult;
 
-std::string AnswerOk(const SeenRequest&) {
-    return HttpReply(200, "{}");
-}
-
 std::string LoopbackUrl(const char* scheme, int port) {
     return scheme + ("://127.0.0.1:" + std::to_string(port)) + "/";
 }

@@ -18,12 +18,6 @@ using crm_capi::HttpRequest;
 using crm_capi::MakeCurlTransport;
 using crm_capi::TransportResult;
 
-constexpr const char* kBody = "{\"events_received\":1}";
-
-std::string AnswerOk(const SeenRequest&) {
-    return HttpReply(200, kBody);
-}
-
 class CurlTransportNamesTest : public testing::Test {
 protected:
     void SetUp() override { ForgetProxies(); }

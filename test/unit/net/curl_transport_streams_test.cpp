@@ -19,8 +19,6 @@ using crm_capi::HttpRequest;
 using crm_capi::MakeCurlTransport;
 using crm_capi::TransportResult;
 
-constexpr const char* kBody = "{\"events_received\":1}";
-
 FrameReply Ok(const SeenStream& seen) {
     return {OkFrames(seen.stream, kBody)};
 }

@@ -21,10 +21,6 @@ using crm_capi::TransportResult;
 
 constexpr size_t kCap = 100000;
 
-std::string AnswerOk(const SeenRequest&) {
-    return HttpReply(200, "{\"events_received\":1}");
-}
-
 int OpenDescriptors() {
     const std::filesystem::directory_iterator descriptors("/proc/self/fd");
     return static_cast<int>(std::distance(begin(descriptors), end(descriptors)));

@@ -12,12 +12,19 @@
 #include <utility>
 #include <vector>
 
+#include "http_server.hpp"
 #include "net/transport.hpp"
 
 namespace crm_capi_test {
 
 // In the URL, a header and the body of every request of these tests, and never in an error text.
 constexpr const char* kToken = "EAABsecrettoken";
+
+constexpr const char* kBody = "{\"events_received\":1}";
+
+inline std::string AnswerOk(const SeenRequest&) {
+    return HttpReply(200, kBody);
+}
 
 // libcurl 8.23 does these things otherwise, 8.14 does not yet.
 constexpr bool kIsLaterLibcurl = LIBCURL_VERSION_NUM > 0x080eff;
