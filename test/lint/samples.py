@@ -31,7 +31,7 @@ def includes(path, *headers):
 # For each wing an arrow that must not be: up to the next one, to a neighbour, or to the network.
 WINGS = [
     (1, includes("src/core/text/a.cpp", "core/event/event.hpp")),
-    (1, includes("src/core/ids/a.cpp", "core/text/utf8.hpp")),
+    (1, includes("src/core/ids/a.cpp", "core/event/event.hpp")),
     (1, includes("src/core/event/a.cpp", "core/identity/identities.hpp")),
     (1, includes("src/core/identity/a.cpp", "core/answer/reply.hpp")),
     (1, includes("src/core/answer/a.cpp", "core/dispatch/notice.hpp")),

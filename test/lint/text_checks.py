@@ -25,7 +25,7 @@ ROOMS = {
 WINGS = {
     "core": {
         "text": "",
-        "ids": "",
+        "ids": "text",
         "event": "text",
         "identity": "text event",
         "answer": "text event",

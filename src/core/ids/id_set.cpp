@@ -7,6 +7,8 @@
 #include <limits>
 #include <utility>
 
+#include "core/text/decimal.hpp"
+
 namespace crm_capi {
 
 namespace {
@@ -28,13 +30,6 @@ void AppendMerged(IdRange range, std::vector<IdRange>* ranges) {
     } else {
         ranges->push_back(range);
     }
-}
-
-// In decimal.
-void AppendNumber(int64_t number, std::string* out) {
-    char digits[24];
-    const auto end = std::to_chars(digits, digits + sizeof digits, number);
-    out->append(digits, end.ptr);
 }
 
 // Reads "[a,b)" from *text and moves it on.
@@ -158,9 +153,9 @@ std::string IdSet::ToMultirange() const {
     std::string text = "{";
     for (const IdRange& range : ranges_) {
         text += text.size() > 1 ? ",[" : "[";
-        AppendNumber(range.first, &text);
+        AppendDecimal(range.first, &text);
         text += ',';
-        AppendNumber(range.last + 1, &text);
+        AppendDecimal(range.last + 1, &text);
         text += ')';
     }
     text += '}';

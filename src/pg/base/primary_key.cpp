@@ -25,6 +25,16 @@ is_led_by(Oid oid, AttrNumber column)
     return is_led;
 }
 
+/* The first column of a row, of type integer or bigint. */
+int64
+key_of(HeapTuple row, TupleDesc columns)
+{
+    bool isnull;
+    const Datum key = heap_getattr(row, 1, columns, &isnull);
+
+    return TupleDescAttr(columns, 0)->atttypid == INT4OID ? DatumGetInt32(key) : DatumGetInt64(key);
+}
+
 }  // namespace
 
 Oid
@@ -47,6 +57,25 @@ index_led_by(Relation table, AttrNumber column)
     }
     list_free(indexes);
     return found;
+}
+
+int64
+greatest_key(Oid relation, Snapshot snapshot)
+{
+    const Relation table = table_open(relation, AccessShareLock);
+    int64 greatest = 0;
+
+    if (OidIsValid(primary_key_of(table))) {
+        const Relation index = open_primary_key(table, AccessShareLock);
+        const SysScanDesc scan = systable_beginscan_ordered(table, index, snapshot, 0, nullptr);
+        const HeapTuple last = systable_getnext_ordered(scan, BackwardScanDirection);
+        if (HeapTupleIsValid(last))
+            greatest = key_of(last, RelationGetDescr(table));
+        systable_endscan_ordered(scan);
+        index_close(index, AccessShareLock);
+    }
+    table_close(table, AccessShareLock);
+    return greatest;
 }
 
 Relation

@@ -19,6 +19,10 @@ Oid primary_key_of(Relation table);
  * is none. */
 Oid index_led_by(Relation table, AttrNumber column);
 
+/* The greatest number of the primary key, which is an integer in the first column, as far as the
+ * snapshot shows; 0 if there is none, or no primary key. One descent of the index. */
+int64 greatest_key(Oid relation, Snapshot snapshot);
+
 /* Opens the index of the primary key; an ERROR if there is none. For scans in its order. */
 Relation open_primary_key(Relation table, LOCKMODE lock);
 

@@ -48,40 +48,6 @@ listen_once()
     }
 }
 
-/* The number in a column of type integer or bigint; 0 for NULL. */
-int64
-number_of(HeapTuple tuple, TupleDesc columns, AttrNumber column)
-{
-    bool isnull;
-    const Datum value = heap_getattr(tuple, column, columns, &isnull);
-
-    if (isnull)
-        return 0;
-    return TupleDescAttr(columns, column - 1)->atttypid == INT4OID ? DatumGetInt32(value)
-                                                                   : DatumGetInt64(value);
-}
-
-/* The greatest number in the first column, whoever has written it and whether that is committed; 0
- * if there is none. One descent of the index. */
-int64
-greatest_in(Oid relation)
-{
-    const Relation table = table_open(relation, AccessShareLock);
-    int64 greatest = 0;
-
-    if (OidIsValid(primary_key_of(table))) {
-        const Relation index = open_primary_key(table, AccessShareLock);
-        const SysScanDesc scan = systable_beginscan_ordered(table, index, SnapshotAny, 0, nullptr);
-        const HeapTuple last = systable_getnext_ordered(scan, BackwardScanDirection);
-        if (HeapTupleIsValid(last))
-            greatest = number_of(last, RelationGetDescr(table), 1);
-        systable_endscan_ordered(scan);
-        index_close(index, AccessShareLock);
-    }
-    table_close(table, AccessShareLock);
-    return greatest;
-}
-
 /* A number of the cursor; 0 if it was never written. */
 int64
 cursor_number(const Relations* relations, AttrNumber column)
@@ -89,8 +55,10 @@ cursor_number(const Relations* relations, AttrNumber column)
     const Relation table = table_open(relations->cursor, AccessShareLock);
     const SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 0, nullptr);
     const HeapTuple row = systable_getnext(scan);
-    const int64 number =
-        HeapTupleIsValid(row) ? number_of(row, RelationGetDescr(table), column) : 0;
+    bool isnull = true;
+    const Datum value =
+        HeapTupleIsValid(row) ? heap_getattr(row, column, RelationGetDescr(table), &isnull) : 0;
+    const int64 number = isnull ? 0 : DatumGetInt64(value);
 
     systable_endscan(scan);
     table_close(table, AccessShareLock);
@@ -109,6 +77,13 @@ passed_position(const Relations* relations)
     if (published_position(participant) < 0)
         suppose_position(participant, cursor_number(relations, cursor_column::kPosition));
     return published_position(participant);
+}
+
+/* Whoever has written it, and whether that is committed. */
+int64
+greatest_in(Oid relation)
+{
+    return greatest_key(relation, SnapshotAny);
 }
 
 /* The greatest number that the tables know of, be it of a row that is gone. */

@@ -11,10 +11,10 @@
 #include "pg/base/primary_key.hpp"
 #include "pg/base/results.hpp"
 #include "pg/base/statement.hpp"
-#include "pg/base/table_reading.hpp"
 #include "pg/catalog/relations.hpp"
 #include "pg/functions/view_rights.hpp"
 #include "pg/queue/log_reader.hpp"
+#include "pg/queue/stored_cursor.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(capi_owed_events);
@@ -30,26 +30,16 @@ struct Remaining {
     int64 after_request = 0; /* what later requests have delivered, the cursor does not know */
 };
 
-/* The cursor's row; without one nothing has been dealt with. */
+/* What the cursor leaves open. */
 void
-read_cursor_row(Oid schema, Remaining* remaining)
+begin_with_cursor(Oid schema, Remaining* remaining)
 {
-    TableReading reading = begin_reading(relations_in(schema)->cursor);
-    int64 position = 0;
-    IdRange* open = nullptr;
-    int count = 0;
-    bool isnull;
+    const StoredCursor cursor = read_cursor(schema);
 
-    if (next_row(&reading)) {
-        position = DatumGetInt64(slot_getattr(reading.slot, cursor_column::kPosition, &isnull));
-        count = read_ranges(slot_getattr(reading.slot, cursor_column::kOpen, &isnull), &open);
-        remaining->after_request =
-            DatumGetInt64(slot_getattr(reading.slot, cursor_column::kRequest, &isnull));
-    }
-    end_reading(&reading);
+    remaining->after_request = cursor.request;
     call_cpp("note what the cursor leaves open", [&] {
-        remaining->ids = IdSet(std::vector<IdRange>(open, open + count));
-        remaining->ids.AddAll(IdSet({{position + 1, PG_INT64_MAX - 1}}));
+        remaining->ids = IdSet(std::vector<IdRange>(cursor.open, cursor.open + cursor.open_count));
+        remaining->ids.AddAll(IdSet({{cursor.position + 1, PG_INT64_MAX - 1}}));
     });
 }
 
@@ -181,7 +171,7 @@ put_all_owed(Oid schema, const Results& results)
     LogReader* const log = open_log(schema);
     SettledRange settled = {};
 
-    read_cursor_row(schema, remaining);
+    begin_with_cursor(schema, remaining);
     subtract_delivered(schema, remaining);
     settled.table = table_open(relations_in(schema)->settlement, AccessShareLock);
     settled.index = open_primary_key(settled.table, AccessShareLock);

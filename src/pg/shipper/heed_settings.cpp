@@ -82,7 +82,7 @@ bool
 are_tables_ours(Shipper* shipper)
 {
     const Oid schema = shipper->extension.schema;
-    const TablesSeen seen = look_at_tables(schema, read_cursor(schema));
+    const TablesSeen seen = look_at_tables(schema, latest_cursor_written_at(schema));
 
     return seen.newest_request == shipper->cursor.latest_request &&
            seen.cursor_written_at == shipper->cursor.written_at;

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "core/dispatch/dispatcher.hpp"
-#include "pg/shipper/stored_cursor.hpp"
+#include "pg/queue/stored_cursor.hpp"
 #include "pg/base/pg_prelude.hpp"
 
 namespace crm_capi {

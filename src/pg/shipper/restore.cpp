@@ -81,8 +81,8 @@ restore(Shipper* shipper, const TablesLeft& left)
     shipper->extension.settings_bell = bell_relation(schema, Bell::kSettings);
     shipper->extension.decisions_bell = bell_relation(schema, Bell::kDecisions);
     shipper->extension.tombstones_bell = bell_relation(schema, Bell::kTombstones);
-    const StoredCursor cursor = read_cursor(schema);
-    const TablesSeen seen = look_at_tables(schema, cursor);
+    const StoredCursor cursor = read_latest_cursor(schema);
+    const TablesSeen seen = look_at_tables(schema, cursor.written_at);
     shipper->cursor.latest_request = seen.newest_request;
     shipper->cursor.written_at = seen.cursor_written_at;
     shipper->cursor.request = cursor.request;
