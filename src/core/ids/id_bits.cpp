@@ -2,6 +2,8 @@
 #include "core/ids/id_bits.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -35,17 +37,26 @@ void IdBits::Add(const IdSet& ids) {
     }
 }
 
-// Sorts the blocks and merges those of the same place.
+// A short run waits for others: to go through all blocks for each would be too much.
+void IdBits::EndRun() {
+    constexpr size_t kShort = 16;
+    if (blocks_.size() - in_order_ >= in_order_ / kShort) {
+        PutInOrder();
+    }
+}
+
+// Merges what was added into what is in order, and makes one of blocks of the same place.
 void IdBits::PutInOrder() {
     const auto starts_before = [](const IdBlock& a, const IdBlock& b) { return a.first < b.first; };
-    if (in_order_) {
+    const auto added = std::next(blocks_.begin(), static_cast<std::ptrdiff_t>(in_order_));
+    if (added == blocks_.end()) {
         return;
     }
-    in_order_ = true;
     // A queue is mostly in order by itself.
-    if (!std::is_sorted(blocks_.begin(), blocks_.end(), starts_before)) {
-        std::sort(blocks_.begin(), blocks_.end(), starts_before);
+    if (!std::is_sorted(added, blocks_.end(), starts_before)) {
+        std::sort(added, blocks_.end(), starts_before);
     }
+    std::inplace_merge(blocks_.begin(), added, blocks_.end(), starts_before);
     size_t kept = 0;
     for (const IdBlock& block : blocks_) {
         if (kept > 0 && blocks_[kept - 1].first == block.first) {
@@ -55,6 +66,7 @@ void IdBits::PutInOrder() {
         }
     }
     blocks_.resize(kept);
+    in_order_ = kept;
 }
 
 size_t IdBits::CountRanges() {

@@ -20,10 +20,10 @@ public:
     // the set is put in order.
     void Add(IdRange range);
     void Add(const IdSet& ids);
-    void Add(const IdBlock& block) {
-        blocks_.push_back(block);
-        in_order_ = false;
-    }
+    void Add(const IdBlock& block) { blocks_.push_back(block); }
+    // An ascending run of blocks has been added. Those of datasets that take turns in the log lie
+    // in the same places: they are put together before there is room for each of them.
+    void EndRun();
 
     // These put in order what was added since the last one.
     // How many ranges the set would have as an IdSet, without making it.
@@ -40,8 +40,8 @@ public:
 private:
     void PutInOrder();
 
-    std::vector<IdBlock> blocks_;  // once in order: ascending, each once
-    bool in_order_ = true;
+    std::vector<IdBlock> blocks_;
+    size_t in_order_ = 0;  // so many of them are ascending, each once; the others come behind
 };
 
 }  // namespace crm_capi

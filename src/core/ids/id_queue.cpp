@@ -64,6 +64,7 @@ void IdQueue::AddTo(IdBits* ids) const {
     for (const IdBlock& block : blocks_) {
         ids->Add(block);
     }
+    ids->EndRun();
 }
 
 void IdQueue::Assign(const IdSet& ids) {

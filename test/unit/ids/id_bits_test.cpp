@@ -53,6 +53,9 @@ TEST(IdBitsTest, SaysWhatRangesSay) {
             bits.Add(range);
             set.Add(range);
             others.Add(pick_range());
+            if (pick(3) == 0) {
+                bits.EndRun();
+            }
             if (pick(8) == 0) {
                 ASSERT_EQ(bits.CountRanges(), set.ranges().size()) << "seed " << seed;
             }
