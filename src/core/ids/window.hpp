@@ -55,7 +55,8 @@ public:
     Window(int64_t position, IdSet holes, int64_t many_unseen = kManyUnseen);
 
     // A new snapshot: finds out which holes have to be looked at again under it. Whatever of the
-    // turn before was not done, be it that an error came between, is part of this one.
+    // turn before was not done, be it that an error came between, is part of this one. position()
+    // has been made known before next_xid was read.
     void Observe(const SnapshotView& snapshot);
 
     // The next ids to read under the observed snapshot, in this order: ranges of holes, then

@@ -130,6 +130,7 @@ keep_ids_ahead(const Shipper* shipper, int64 last_id)
 void
 read_log(Shipper* shipper)
 {
+    publish_position(shipper->participant, shipper->log.window->position()); /* had an error come */
     const RunningTransactions running = running_transactions(shipper->extension.schema);
     LogReader* const reader = open_log(shipper->extension.schema);
     IdRange range = {};

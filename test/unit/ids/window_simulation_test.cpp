@@ -190,6 +190,7 @@ private:
             turn_is_open_ = true;
             observed_ = false;
             told_ = Told::kNothing;
+            pg_.MakeKnown(window_.position());
             budget_ = static_cast<size_t>(Pick(1, largest_budget_));
             Note("snapshot, xmax ", snapshot_.xmax, ", running ", snapshot_.running.size());
         } else if (!observed_) {
