@@ -86,6 +86,16 @@ class Source:
             elif character == ";" and depth_inside == 0:
                 header = at + 1
 
+    def private_parts(self):
+        """(start, end) of each unnamed namespace that is no part of a class or function."""
+        for match in re.finditer(r"^namespace \{", self.code, re.MULTILINE):
+            depth = 0
+            for at in range(match.end() - 1, len(self.code)):
+                depth += {"{": 1, "}": -1}.get(self.code[at], 0)
+                if depth == 0:
+                    yield match.start(), at
+                    break
+
 
 def leading_blanks(text):
     return len(text) - len(text.lstrip())

@@ -17,6 +17,7 @@ from cpp_text import Source
 CHECKS = {
     "rooms": (text_checks.rooms, samples.ROOMS),
     "wings": (text_checks.wings, samples.WINGS),
+    "private-names": (text_checks.private_names, samples.PRIVATE_NAMES),
     "pg-try": (text_checks.pg_try_bodies, samples.PG_TRY_BODIES),
     "global-objects": (tool_checks.global_objects, samples.GLOBAL_OBJECTS),
     "forbidden-calls": (text_checks.forbidden_calls, samples.FORBIDDEN_CALLS),

@@ -181,6 +181,16 @@ LEAD_COMMENTS = [
     (0, {"src/pg/other/a.cpp": BARE}),
 ]
 
+HIDDEN_NAME = "namespace {\n\nvoid\npin()\n{\n}\n\n}\n"
+PRIVATE_NAMES = [
+    (1, {"src/pg/row/a.cpp": HIDDEN_NAME, "src/pg/row/b.cpp": HIDDEN_NAME.replace("()", "(int a)")}),
+    (1, {"src/pg/row/a.cpp": HIDDEN_NAME, "src/pg/base/b.hpp": "bool pin(int a);\n"}),
+    (1, {"src/pg/row/a.cpp": HIDDEN_NAME, "src/pg/base/b.hpp": "inline const char* pin(int a) {\n}\n"}),
+    (0, {"src/pg/row/a.cpp": HIDDEN_NAME + HIDDEN_NAME, "src/pg/base/a.cpp": HIDDEN_NAME}),
+    (0, {"src/pg/row/a.cpp": HIDDEN_NAME, "src/pg/row/b.cpp": "void\nf()\n{\n    pin(1);\n}\n"}),
+    (0, {"src/pg/row/a.cpp": HIDDEN_NAME, "src/pg/base/b.hpp": "struct A {\n    void pin();\n};\n/* pin() */\n"}),
+]
+
 VERSIONS = [
     (1, {"sql/crm_capi--1.1.sql": "\n"}),
     (1, {"crm_capi.control": CONTROL, "sql/crm_capi--1.0.sql": "\n"}),

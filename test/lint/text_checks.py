@@ -238,6 +238,38 @@ def lead_comments(tree):
     return findings
 
 
+# What begins a line of a header that declares a function.
+SHARED_FUNCTION = re.compile(r"^(?!return|using|static_assert)\w[\w:<>*&\[\], ]*?[ *&]" + FUNCTION_NAME.pattern, re.MULTILINE)
+
+
+def private_functions(source):
+    """(name, offset) of the functions, not of classes, that only this file knows."""
+    parts = list(source.private_parts())
+    for start, _ in source.functions():
+        at_line_start = source.code[source.code.rfind("\n", 0, start) + 1:start] == ""
+        name = FUNCTION_NAME.search(source.code, start).group(1)
+        if at_line_start and name != "alignas" and any(first < start < last for first, last in parts):
+            yield name, start
+
+
+def private_names(tree):
+    """The files of a folder are compiled as one (src/wings.mk), and share one unnamed namespace: a private
+    function that has the name of another file's, or of one that a header declares, may silently be called
+    in its place."""
+    sources = tree.sources("src")
+    shared = {match.group(1): header.path for header in sources if header.path.endswith(".hpp")
+              for match in SHARED_FUNCTION.finditer(header.code)}
+    findings = []
+    owners = {}
+    for source in sources:
+        for name, offset in private_functions(source):
+            owner = owners.setdefault((source.path.rsplit("/", 1)[0], name), source.path)
+            other = owner if owner != source.path else shared.get(name)
+            if other is not None:
+                findings.append(source.finding(offset, f"{name}() is also the name of one in {other}"))
+    return findings
+
+
 def version_key(version):
     numbers = [int(number) for number in version.split(".") if number]
     while numbers and numbers[-1] == 0:  # META.json wants 1.0.0 where the control file says 1.0

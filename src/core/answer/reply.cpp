@@ -215,7 +215,7 @@ std::string BlackOutValuesOf(std::string_view name, std::string_view text) {
 }
 
 // Line breaks forge log lines, and what turns the direction of writing hides text from the reader.
-bool IsControl(char32_t c) {
+bool IsUnprintable(char32_t c) {
     return c < 0x20 || (c >= 0x7F && c <= 0x9F) || (c >= 0x2028 && c <= 0x202E) ||
            (c >= 0x2066 && c <= 0x2069);
 }
@@ -227,7 +227,7 @@ std::string WithoutControls(std::string_view text) {
         const CodePoint next = FirstCodePoint(text.substr(at));
         if (next.length == 0) {
             out.append(kReplacementCharacter);
-        } else if (IsControl(next.value)) {
+        } else if (IsUnprintable(next.value)) {
             out.push_back(' ');
         } else {
             out.append(text.substr(at, next.length));

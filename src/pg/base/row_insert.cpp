@@ -249,7 +249,7 @@ form_tuple(Relation table, const Datum* values, const bool* nulls, int count)
 
 /* Of this command: before the next one begins it cannot be deleted. */
 void
-take_back(Relation table, ItemPointer place)
+undo_insert(Relation table, ItemPointer place)
 {
     CommandCounterIncrement();
     simple_heap_delete(table, place);
@@ -268,7 +268,7 @@ insert_row(InsertTarget* target, Oid oid, const Datum* values, const bool* nulls
     const bool is_inserted = target->simple ? insert_into_indexes(target, table, tuple)
                                             : insert_by_executor(target, table, tuple);
     if (!is_inserted)
-        take_back(table, &tuple->t_self);
+        undo_insert(table, &tuple->t_self);
     if (place != nullptr)
         *place = tuple->t_self;
     heap_freetuple(tuple);
@@ -281,7 +281,7 @@ remove_row(Oid oid, ItemPointer place)
 {
     const Relation table = table_open(oid, RowExclusiveLock);
 
-    take_back(table, place);
+    undo_insert(table, place);
     table_close(table, NoLock);
 }
 

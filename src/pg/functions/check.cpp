@@ -77,7 +77,7 @@ probe_endpoints(Checkup* checkup, bool send)
 
 /* C++ regime. The server first, then each dataset, then the watches. */
 void
-Judge(Checkup* checkup, UnixMicros now)
+JudgeFacts(Checkup* checkup, UnixMicros now)
 {
     Findings& findings = checkup->findings;
 
@@ -133,7 +133,7 @@ check_up(Oid schema, bool send, Tuplestorestate* results, TupleDesc columns)
     SPI_finish();
     probe_endpoints(checkup, send);
     const UnixMicros now = now_micros();
-    call_cpp("judge what was found", [&] { Judge(checkup, now); });
+    call_cpp("judge what was found", [&] { JudgeFacts(checkup, now); });
     for (const Finding& finding : checkup->findings)
         put_finding(finding, results, columns);
     MemoryContextSwitchTo(before);

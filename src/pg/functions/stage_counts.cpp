@@ -75,7 +75,7 @@ read_dataset_names(Oid schema)
 /* The first place in the list that has the name which the number leads to; -1 for a number that is
  * not there. */
 int
-place_of(const Datasets& datasets, int32 number)
+place_of_name(const Datasets& datasets, int32 number)
 {
     for (int i = 0; i < datasets.count; i++) {
         if (datasets.list[i].number != number)
@@ -91,7 +91,7 @@ place_of(const Datasets& datasets, int32 number)
 
 /* An integer of the row, if it is not NULL. */
 std::optional<int64_t>
-number_of(const TableReading& reading, int column)
+number_in(const TableReading& reading, int column)
 {
     bool isnull;
     const Datum value = slot_getattr(reading.slot, column, &isnull);
@@ -108,15 +108,15 @@ read_stage_event(const TableReading& reading, const Datasets& datasets, const Re
     StageEvent event = {};
     bool isnull;
     const Datum dataset = slot_getattr(reading.slot, event_log_column::kDataset, &isnull);
-    event.dataset = isnull ? -1 : place_of(datasets, DatumGetInt32(dataset));
+    event.dataset = isnull ? -1 : place_of_name(datasets, DatumGetInt32(dataset));
     const Datum name = slot_getattr(reading.slot, event_log_column::kEventName, &isnull);
     if (!isnull)
         event.stage = text_view(DatumGetTextPP(name));
-    event.time = number_of(reading, event_log_column::kEventTime);
+    event.time = number_in(reading, event_log_column::kEventTime);
     if (event.time && TIMESTAMP_NOT_FINITE(*event.time))
         event.time = std::nullopt; /* nobody enqueues it, and it lies on no day */
-    event.lead = number_of(reading, event_log_column::kLeadId);
-    event.is_delivered = requests.Find(*number_of(reading, event_log_column::kId)).state ==
+    event.lead = number_in(reading, event_log_column::kLeadId);
+    event.is_delivered = requests.Find(*number_in(reading, event_log_column::kId)).state ==
                          static_cast<int>(LatestRequest::kDelivered);
     return event;
 }

@@ -180,7 +180,7 @@ find_columns(const TupleTableSlot* row, Content* content, bool* is_plain)
 }
 
 void
-read_times(const TupleTableSlot* row, LoggedEvent* event)
+read_content_times(const TupleTableSlot* row, LoggedEvent* event)
 {
     const bool is_null = row->tts_isnull[event_log_column::kEventTime - 1];
     const TimestampTz time = DatumGetTimestampTz(row->tts_values[event_log_column::kEventTime - 1]);
@@ -219,7 +219,7 @@ read_content(const TupleTableSlot* row, LoggedEvent* event)
     event->consent = {};
     event->is_first_only = false;
     event->condition_of = "";
-    read_times(row, event);
+    read_content_times(row, event);
     if (event->unreadable != Reason::kNone || !find_columns(row, &content, &is_plain))
         return;
     /* What lies in the row itself is converted in memory. What has to be fetched takes locks and

@@ -81,7 +81,7 @@ insert_parked(const Relations* relations, int64 id, TimestampTz now, const NewEv
 
 /* Both rows, or none and false if the id is taken. */
 bool
-insert(const Relations* relations, int64 id, TimestampTz now, const NewEvent& event)
+insert_rows(const Relations* relations, int64 id, TimestampTz now, const NewEvent& event)
 {
     ItemPointerData place;
 
@@ -105,7 +105,7 @@ enqueue(Oid schema, const NewEvent& event)
      * who may still own an id that it has not seen (src/core/ids/window.hpp). */
     (void)GetTopFullTransactionId();
     int64 id = next_number(schema, Numbered::kEvents);
-    while (!insert(&relations, id, now, event)) {
+    while (!insert_rows(&relations, id, now, event)) {
         CHECK_FOR_INTERRUPTS();
         distrust_numbers(Numbered::kEvents);
         id = next_number(schema, Numbered::kEvents);

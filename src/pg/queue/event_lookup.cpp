@@ -329,7 +329,7 @@ has_smaller_number(const DatasetWait& a, const DatasetWait& b)
 
 /* Every dataset that events were enqueued for; in current memory. */
 Datasets
-read_datasets(Oid schema, ReasonWords* words)
+read_waits(Oid schema, ReasonWords* words)
 {
     int room = 16;
     Datasets all = {static_cast<DatasetWait*>(palloc(sizeof(DatasetWait) * room)), 0};
@@ -372,7 +372,7 @@ wait_of_dataset(FunctionCallInfo fcinfo, int32 number)
 
     if (lookup->datasets.list == nullptr) {
         const MemoryContext before = MemoryContextSwitchTo(lookup->memory);
-        lookup->datasets = read_datasets(lookup->schema, &lookup->words);
+        lookup->datasets = read_waits(lookup->schema, &lookup->words);
         MemoryContextSwitchTo(before);
     }
     const DatasetWait* const first = lookup->datasets.list;

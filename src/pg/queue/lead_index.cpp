@@ -157,7 +157,7 @@ get_bitmap(IndexScanDesc scan, TIDBitmap* bitmap)
 
 /* There is nothing to prepare: all work is done when the bitmap is asked for. */
 IndexScanDesc
-begin_scan(Relation index, int key_count, int order_by_count)
+begin_lead_scan(Relation index, int key_count, int order_by_count)
 {
     return RelationGetIndexScan(index, key_count, order_by_count);
 }
@@ -211,7 +211,7 @@ build_empty(Relation)
 
 /* Takes nothing in; nothing to be checked as unique later. */
 bool
-insert(Relation, Datum*, bool*, ItemPointer, Relation, IndexUniqueCheck, bool, IndexInfo*)
+insert_lead(Relation, Datum*, bool*, ItemPointer, Relation, IndexUniqueCheck, bool, IndexInfo*)
 {
     return false;
 }
@@ -301,13 +301,13 @@ extern "C" Datum capi_lead_handler([[maybe_unused]] PG_FUNCTION_ARGS)
     routine->amkeytype = InvalidOid;
     routine->ambuild = build;
     routine->ambuildempty = build_empty;
-    routine->aminsert = insert;
+    routine->aminsert = insert_lead;
     routine->ambulkdelete = bulk_delete;
     routine->amvacuumcleanup = clean_up;
     routine->amcostestimate = estimate_cost;
     routine->amoptions = read_options;
     routine->amvalidate = validate;
-    routine->ambeginscan = begin_scan;
+    routine->ambeginscan = begin_lead_scan;
     routine->amrescan = rescan;
     routine->amgetbitmap = get_bitmap;
     routine->amendscan = end_scan;

@@ -45,7 +45,7 @@ init_text_key(ScanKey key, AttrNumber position, Datum value)
 
 /* The rows of a stage of a lead that are committed or our own. */
 SysScanDesc
-begin_scan(Relation table, int64 lead_id, Datum dataset_id, Datum event_name)
+begin_stage_scan(Relation table, int64 lead_id, Datum dataset_id, Datum event_name)
 {
     ScanKeyData keys[3];
 
@@ -59,7 +59,7 @@ begin_scan(Relation table, int64 lead_id, Datum dataset_id, Datum event_name)
 
 /* None of the table's columns can be NULL. */
 Datum
-column(Relation table, HeapTuple tuple, int number)
+stage_column(Relation table, HeapTuple tuple, int number)
 {
     bool isnull; /* none of them is */
 
@@ -68,7 +68,7 @@ column(Relation table, HeapTuple tuple, int number)
 
 /* The row that the event has; NULL if it has none. In current memory. */
 HeapTuple
-find_row(Relation table, int64 lead_id, int64 event)
+find_stage_row(Relation table, int64 lead_id, int64 event)
 {
     ScanKeyData key;
     HeapTuple found = nullptr;
@@ -79,7 +79,7 @@ find_row(Relation table, int64 lead_id, int64 event)
         systable_beginscan(table, primary_key_of(table), true, SnapshotSelf, 1, &key);
     for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple) && found == nullptr;
          tuple = systable_getnext(scan)) {
-        if (DatumGetInt64(column(table, tuple, reached_stage_column::kEvent)) == event)
+        if (DatumGetInt64(stage_column(table, tuple, reached_stage_column::kEvent)) == event)
             found = heap_copytuple(tuple);
     }
     systable_endscan(scan);
@@ -103,16 +103,16 @@ was_sent(Oid schema, int64 event)
 List*
 find_rivals(Relation table, HeapTuple row)
 {
-    const int64 event = DatumGetInt64(column(table, row, reached_stage_column::kEvent));
+    const int64 event = DatumGetInt64(stage_column(table, row, reached_stage_column::kEvent));
     List* rivals = NIL;
 
-    const SysScanDesc scan =
-        begin_scan(table, DatumGetInt64(column(table, row, reached_stage_column::kLeadId)),
-                   column(table, row, reached_stage_column::kDatasetId),
-                   column(table, row, reached_stage_column::kEventName));
+    const SysScanDesc scan = begin_stage_scan(
+        table, DatumGetInt64(stage_column(table, row, reached_stage_column::kLeadId)),
+        stage_column(table, row, reached_stage_column::kDatasetId),
+        stage_column(table, row, reached_stage_column::kEventName));
     for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple);
          tuple = systable_getnext(scan)) {
-        const int64 other = DatumGetInt64(column(table, tuple, reached_stage_column::kEvent));
+        const int64 other = DatumGetInt64(stage_column(table, tuple, reached_stage_column::kEvent));
         if (other != event) {
             auto* const rival = static_cast<int64*>(palloc(sizeof(int64)));
             *rival = other;
@@ -145,8 +145,8 @@ bool
 is_stage_reached(Oid schema, Oid server, const NewEvent& event)
 {
     const Relation table = table_open(relations_in(schema)->reached_stage, AccessShareLock);
-    const SysScanDesc scan =
-        begin_scan(table, event.lead_id, dataset_id_of(server), PointerGetDatum(event.event_name));
+    const SysScanDesc scan = begin_stage_scan(table, event.lead_id, dataset_id_of(server),
+                                              PointerGetDatum(event.event_name));
     const bool found = HeapTupleIsValid(systable_getnext(scan));
 
     systable_endscan(scan);
@@ -174,7 +174,7 @@ void
 forget_reached_stage(Oid schema, const NewEvent& event, int64 id)
 {
     const Relation table = table_open(relations_in(schema)->reached_stage, RowExclusiveLock);
-    const HeapTuple row = find_row(table, event.lead_id, id);
+    const HeapTuple row = find_stage_row(table, event.lead_id, id);
 
     if (row != nullptr)
         simple_heap_delete(table, &row->t_self);
@@ -185,7 +185,7 @@ bool
 is_reached_by_another(Oid schema, const LoggedEvent& event)
 {
     const Relation table = table_open(relations_in(schema)->reached_stage, AccessShareLock);
-    const HeapTuple row = find_row(table, event.lead_id, event.id);
+    const HeapTuple row = find_stage_row(table, event.lead_id, event.id);
     const List* const rivals = row != nullptr ? find_rivals(table, row) : NIL;
 
     table_close(table, AccessShareLock);

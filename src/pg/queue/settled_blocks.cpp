@@ -68,7 +68,7 @@ seek_range(const KeyedReading& reading, int64 first, int64 last)
 
 /* Column of the row that was read last. */
 Datum
-value_of(const KeyedReading& reading, int column, bool* isnull)
+keyed_value(const KeyedReading& reading, int column, bool* isnull)
 {
     return slot_getattr(reading.slot, column, isnull);
 }
@@ -80,14 +80,14 @@ read_settled(const KeyedReading& reading, ReasonWords* words)
     SettledEvent settled = {};
     bool isnull;
 
-    settled.event = DatumGetInt64(value_of(reading, settlement_column::kEvent, &isnull));
+    settled.event = DatumGetInt64(keyed_value(reading, settlement_column::kEvent, &isnull));
     settled.ending.at =
-        DatumGetTimestampTz(value_of(reading, settlement_column::kSettledAt, &isnull));
+        DatumGetTimestampTz(keyed_value(reading, settlement_column::kSettledAt, &isnull));
     settled.settled = SettledFromStatus(
-        text_view(DatumGetTextPP(value_of(reading, settlement_column::kStatus, &isnull))));
+        text_view(DatumGetTextPP(keyed_value(reading, settlement_column::kStatus, &isnull))));
     settled.ending.reason = find_reason_word(
-        words, DatumGetTextPP(value_of(reading, settlement_column::kReasonCode, &isnull)));
-    const Datum detail = value_of(reading, settlement_column::kDetail, &isnull);
+        words, DatumGetTextPP(keyed_value(reading, settlement_column::kReasonCode, &isnull)));
+    const Datum detail = keyed_value(reading, settlement_column::kDetail, &isnull);
     if (!isnull)
         settled.ending.detail = DatumGetTextPCopy(detail);
     return settled;
@@ -185,12 +185,12 @@ read_logged_row(const KeyedReading& reading, const LoggedRow* earlier)
 
     row.is_found = true;
     row.enqueued_at =
-        DatumGetTimestampTz(value_of(reading, event_log_column::kEnqueuedAt, &isnull));
-    const Datum time = value_of(reading, event_log_column::kEventTime, &isnull);
+        DatumGetTimestampTz(keyed_value(reading, event_log_column::kEnqueuedAt, &isnull));
+    const Datum time = keyed_value(reading, event_log_column::kEventTime, &isnull);
     row.has_time = !isnull;
     if (row.has_time)
         row.event_time = DatumGetTimestampTz(time);
-    const Datum name = value_of(reading, event_log_column::kEventName, &isnull);
+    const Datum name = keyed_value(reading, event_log_column::kEventName, &isnull);
     if (isnull)
         return row;
     const bool is_same = earlier != nullptr && earlier->name != nullptr &&
@@ -212,7 +212,7 @@ read_rows_between(const KeyedReading& reading, const SettledBlock* block, int32 
 
     seek_range(reading, block->list[from].event, block->list[to].event);
     while (index_getnext_slot(reading.scan, ForwardScanDirection, reading.slot)) {
-        const int64 id = DatumGetInt64(value_of(reading, event_log_column::kId, &isnull));
+        const int64 id = DatumGetInt64(keyed_value(reading, event_log_column::kId, &isnull));
         CHECK_FOR_INTERRUPTS();
         while (place <= to && block->list[place].event < id)
             place++;
@@ -277,7 +277,7 @@ read_run(SettledBlocks* blocks, int64 event)
     memset(run->rows, 0, sizeof run->rows);
     seek_range(reading, run->first, run->last);
     while (index_getnext_slot(reading.scan, ForwardScanDirection, reading.slot)) {
-        const int64 id = DatumGetInt64(value_of(reading, event_log_column::kId, &isnull));
+        const int64 id = DatumGetInt64(keyed_value(reading, event_log_column::kId, &isnull));
         run->rows[id - run->first] = read_logged_row(reading, &earlier);
     }
     end_keyed_reading(reading);

@@ -109,7 +109,7 @@ copy_json(const Jsonb* json)
 
 /* Copies the event into the batch. */
 void
-keep(Backfill* backfill, const NewEvent& event)
+keep_row(Backfill* backfill, const NewEvent& event)
 {
     const MemoryContext before = MemoryContextSwitchTo(backfill->batch_memory);
 
@@ -168,7 +168,7 @@ constexpr const char* kLookUp =
 /* Whoever owns a table may know what the queue has of it, but not read the queue: the statement
  * runs as the queue's owner. */
 void
-look_up(const Backfill* backfill, const Watch* watch)
+look_up_rows(const Backfill* backfill, const Watch* watch)
 {
     const ForeignServer* const server = GetForeignServer(watch->server);
     const char* const dataset_id = option_value(server->options, "dataset_id");
@@ -215,9 +215,9 @@ compare_with_latest(uint64 row, const NewEvent& event)
     return {Action::kMissing, Reason::kNone, 0, nullptr, 0};
 }
 
-/* The place in the batch that a row of look_up()'s result is about. */
+/* The place in the batch that a row of look_up_rows()'s result is about. */
 int
-place_of(uint64 row)
+place_of_row(uint64 row)
 {
     bool is_null;
 
@@ -225,7 +225,7 @@ place_of(uint64 row)
         DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1, &is_null)));
 }
 
-/* What the row of look_up()'s result says of the event. */
+/* What the row of look_up_rows()'s result says of the event. */
 Finding
 read_finding(uint64 row, const NewEvent& event, bool is_first_only)
 {
@@ -268,7 +268,7 @@ take_event(Backfill* backfill, const Watch* watch, const NewEvent& event)
     else if (is_forgotten(backfill->schema, event.lead_id))
         report(backfill, watch, event, {Action::kForgotten, Reason::kNone, 0, nullptr, 0});
     else
-        keep(backfill, event);
+        keep_row(backfill, event);
 }
 
 bool
@@ -283,10 +283,10 @@ judge_batch(Backfill* backfill, const Watch* watch)
     if (backfill->count == 0)
         return;
     SPI_connect();
-    look_up(backfill, watch);
+    look_up_rows(backfill, watch);
     for (uint64 row = 0; row < SPI_processed; row++) {
         CHECK_FOR_INTERRUPTS();
-        NewEvent* const event = &backfill->events[place_of(row)];
+        NewEvent* const event = &backfill->events[place_of_row(row)];
         act_on(backfill, watch, event, read_finding(row, *event, watch->first_only));
     }
     SPI_finish();

@@ -42,7 +42,7 @@ add_member(StringInfo json, const char* separator, const char* name, const char*
 
 /* Text form of a column's value; how, the settings say that pin_text_forms() has pinned. */
 const char*
-text_of(Relation table, TupleTableSlot* slot, AttrNumber number)
+text_form_of(Relation table, TupleTableSlot* slot, AttrNumber number)
 {
     Oid output;
     bool is_varlena;
@@ -67,7 +67,7 @@ add_key(StringInfo json, Relation table, Oid primary_key, TupleTableSlot* slot)
         const AttrNumber number = index->rd_index->indkey.values[i];
         add_member(json, separator,
                    NameStr(TupleDescAttr(RelationGetDescr(table), number - 1)->attname),
-                   text_of(table, slot, number));
+                   text_form_of(table, slot, number));
         separator = ",";
     }
     AtEOXact_GUC(false, settings);

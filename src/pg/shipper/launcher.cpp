@@ -265,7 +265,7 @@ lend_slots(TimestampTz now, long* wait)
 /* If the clock was put back, whatever was to come is due; else an hour put back would be an hour of
  * silence. */
 void
-heed_clock(TimestampTz now)
+heed_launcher_clock(TimestampTz now)
 {
     HASH_SEQ_STATUS position;
 
@@ -288,7 +288,7 @@ tend_candidates()
     long wait = setting_poll_interval;
     HASH_SEQ_STATUS position;
 
-    heed_clock(now);
+    heed_launcher_clock(now);
     lending_desk->waiting.clear();
     lending_desk->lent.clear();
     begin_candidates(&position);
@@ -323,7 +323,7 @@ heed_reload()
 
 /* Everything before the first round. */
 void
-start()
+start_launcher()
 {
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     pqsignal(SIGTERM, die);
@@ -357,7 +357,7 @@ using namespace crm_capi;
 extern "C" void
 capi_launcher_main(Datum)
 {
-    start();
+    start_launcher();
     const uint32 wait_event = wait_event_number("CrmCapiLaunch");
     for (;;) {
         CHECK_FOR_INTERRUPTS();

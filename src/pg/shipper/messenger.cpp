@@ -15,7 +15,7 @@ namespace {
 
 /* It must not wait for what the shipper waits for. */
 void
-pin_session()
+pin_messenger()
 {
     static const char* const pinned[][2] = {
         {"search_path", "pg_catalog, pg_temp"},
@@ -67,7 +67,7 @@ capi_messenger_main(Datum)
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnectionByOid(worker_database(), InvalidOid, 0);
-    pin_session();
+    pin_messenger();
     begin_turn();
     const Oid schema = lock_extension();
     if (OidIsValid(schema))

@@ -25,8 +25,8 @@ constexpr int kGoodForMs = 1000;
 
 /* From the log. */
 OldestTimes
-look_up(Oid schema, const Dispatcher& dispatcher, OldestOwed* known, int dataset, int looks,
-        TimestampTz now)
+look_up_times(Oid schema, const Dispatcher& dispatcher, OldestOwed* known, int dataset, int looks,
+              TimestampTz now)
 {
     OldestTimes times = {0, 0, now};
     const IdRange* ranges = nullptr;
@@ -73,7 +73,7 @@ oldest_times(Oid schema, const Dispatcher& dispatcher, OldestOwed* known, const 
     if (owed.owed == 0)
         *kept = {};
     else if (owed.owed <= kFewLooks || !is_good)
-        *kept = look_up(schema, dispatcher, known, owed.dataset, looks, now);
+        *kept = look_up_times(schema, dispatcher, known, owed.dataset, looks, now);
     else
         known->are_old = true;
     return *kept;

@@ -59,7 +59,7 @@ events_to_check(Shipper* shipper, int* count)
 
 /* Its stage has been told already. */
 EndedEvent
-MakeEnded(const Ended& from)
+MakeEndedEvent(const Ended& from)
 {
     EndedEvent ended{};
     ended.event = from.event;
@@ -89,7 +89,7 @@ recheck_events(Shipper* shipper)
     call_cpp("end events that are not to be sent", [&] {
         std::vector<EndedEvent> events;
         for (int i = 0; i < ended_count; i++)
-            events.push_back(MakeEnded(ended[i]));
+            events.push_back(MakeEndedEvent(ended[i]));
         shipper->dispatcher.EndUnsent(std::move(events));
     });
 }

@@ -162,7 +162,7 @@ examine(int64 event)
 
 /* Until it is not needed any more, or could not tell: then the next one begins afresh. */
 void
-serve(Channel* channel)
+serve_conditions(Channel* channel)
 {
     int64 event;
     bool has_question = wait_for_question(channel, &event);
@@ -210,5 +210,5 @@ capi_rechecker_main(Datum segment)
     BackgroundWorkerInitializeConnectionByOid(worker_database(), InvalidOid, 0);
     set_up_session();
     pgstat_report_appname("crm_capi rechecker");
-    serve(&channel);
+    serve_conditions(&channel);
 }

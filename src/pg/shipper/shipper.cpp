@@ -91,7 +91,7 @@ next_turn_at(UnixMicros polled_at)
 
 /* False if there is nothing to serve. */
 bool
-start(int slot, Oid database)
+begin_serving(int slot, Oid database)
 {
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     heed_stop_signals();
@@ -166,7 +166,7 @@ heed_settings_mark()
 /* If the clock was put back, whatever was to come is due; else an hour put back would be an hour of
  * silence. */
 void
-heed_clock(Timetable* times, UnixMicros now)
+heed_shipper_clock(Timetable* times, UnixMicros now)
 {
     if (now < times->looked_at) {
         times->polled_at = 0;
@@ -248,7 +248,7 @@ serve()
         heed_settings_mark();
         const bool answered = woken.transport && take_answers();
         const UnixMicros now = now_micros();
-        heed_clock(&times, now);
+        heed_shipper_clock(&times, now);
         heed_request_to_stop(&times, now);
         const bool is_poll = heed_poll(&times, now);
         if (answered || shipper->log.must_read || shipper->more_to_do || now >= times.turn_at) {
@@ -296,7 +296,7 @@ capi_shipper_main(Datum argument)
     const int slot = DatumGetInt32(argument);
 
     skip_exit_handlers();
-    if (start(slot, worker_database())) {
+    if (begin_serving(slot, worker_database())) {
         serve();
         leave_slot(shipper);
         report_good_order(slot);

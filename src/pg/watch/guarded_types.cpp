@@ -25,7 +25,7 @@ struct Call {
 };
 
 std::string_view
-text_view(Datum value)
+view_of_text(Datum value)
 {
     const text* const plain = DatumGetTextPP(value);
 
@@ -38,7 +38,7 @@ write(void* argument)
     auto* const call = static_cast<Call*>(argument);
 
     if (call->reader->is_text) {
-        call->text = text_view(call->a);
+        call->text = view_of_text(call->a);
         return;
     }
     const char* const output = OutputFunctionCall(&call->reader->output, call->a);
@@ -53,7 +53,7 @@ compare(void* argument)
 
     call->is_equal =
         reader->is_compared_as_text
-            ? text_view(call->a) == text_view(call->b)
+            ? view_of_text(call->a) == view_of_text(call->b)
             : DatumGetBool(FunctionCall2Coll(&reader->equal, reader->collation, call->a, call->b));
 }
 
@@ -101,7 +101,7 @@ text_form(ColumnReader* reader, Datum value)
     if (reader->is_varlena && is_too_large(value))
         return {{}, true, 0};
     if (reader->is_text && is_at_hand(value))
-        return {text_view(value), false, 0};
+        return {view_of_text(value), false, 0};
     const ErrorData* const error =
         guard(write, &call, !reader->is_simple || is_out_of_row(reader, value));
     return error == nullptr ? TextForm{call.text, false, 0}

@@ -28,8 +28,8 @@ constexpr Setting kSyntaxSettings[] = {
     {"transform_null_equals", "off"},
 };
 
-/* Until leave(), or the end of the transaction. Setting what is set already would cost a string for
- * each row. */
+/* Until leave_rights(), or the end of the transaction. Setting what is set already would cost a
+ * string for each row. */
 void
 pin(const Setting& setting)
 {
@@ -52,7 +52,7 @@ pin_settings(Surroundings surroundings)
     }
 }
 
-/* What the session was before. An error needs no leave(): the end of the transaction or
+/* What the session was before. An error needs no leave_rights(): the end of the transaction or
  * subtransaction puts all of this back. */
 struct Session {
     Oid user;
@@ -84,7 +84,7 @@ enter(Oid owner, Surroundings surroundings)
 
 /* The other way round, in the opposite order. */
 void
-leave(const Session& before, Surroundings surroundings)
+leave_rights(const Session& before, Surroundings surroundings)
 {
     XactReadOnly = before.is_read_only;
     if (surroundings != Surroundings::kNone)
@@ -144,7 +144,7 @@ do_as_owner(Oid owner, Surroundings surroundings, void (*work)(void* argument), 
     const Session before = enter(owner, surroundings);
 
     do_without_calls(work, argument);
-    leave(before, surroundings);
+    leave_rights(before, surroundings);
 }
 
 bool

@@ -13,7 +13,7 @@ namespace crm_capi {
 namespace {
 
 void
-note_dependencies(Watch* watch, const Expression* expression)
+note_watch_dependencies(Watch* watch, const Expression* expression)
 {
     const MemoryContext before = MemoryContextSwitchTo(watch->memory);
 
@@ -35,7 +35,7 @@ compile_source(Compilation* work, const char* text, bool may_read_old)
     source.reader.number = expression->column;
     source.expression = expression->column == 0 ? expression : nullptr;
     work->watch->has_expressions |= source.expression != nullptr;
-    note_dependencies(work->watch, expression);
+    note_watch_dependencies(work->watch, expression);
     return source;
 }
 

@@ -78,7 +78,7 @@ add_member(StringInfo json, const char* name)
 
 /* Writes a member that is a text. */
 void
-add_text(StringInfo json, const char* name, const char* value)
+add_member_text(StringInfo json, const char* name, const char* value)
 {
     add_member(json, name);
     escape_json(json, value);
@@ -103,9 +103,9 @@ write_options(const WatchDefinition& definition)
     if (definition.stage_map != nullptr)
         add_json(&json, "stage_map", definition.stage_map);
     if (definition.unmapped != Unmapped::kSend)
-        add_text(&json, "unmapped", kUnmappedWords[static_cast<int>(definition.unmapped)]);
+        add_member_text(&json, "unmapped", kUnmappedWords[static_cast<int>(definition.unmapped)]);
     if (definition.roles[kConditionRole] != nullptr)
-        add_text(&json, "condition", definition.roles[kConditionRole]);
+        add_member_text(&json, "condition", definition.roles[kConditionRole]);
     if (definition.user_data != nullptr)
         add_json(&json, "user_data", definition.user_data);
     if (definition.custom_data != nullptr)
@@ -113,7 +113,7 @@ write_options(const WatchDefinition& definition)
     if (definition.consent != nullptr)
         add_json(&json, "consent", definition.consent);
     if (definition.first_only)
-        add_text(&json, "repeat", "first");
+        add_member_text(&json, "repeat", "first");
     if (definition.recheck) {
         add_member(&json, "recheck");
         appendStringInfoString(&json, "true");
