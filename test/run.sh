@@ -12,10 +12,11 @@
 # The folder goes at the end, unless a test failed. A stage that finds no test has failed.
 #
 # The stages with servers mostly wait: TAP files run side by side (TAP_JOBS), and beside all of them
-# the stages that need no server of theirs (BESIDE), one after another. They are told in their turn.
+# the stages that need no server of theirs (BESIDE), one after another: those that compile last, so that
+# what is left of them has all processors. They are told in their turn.
 
 STAGES='lint endpoint regress isolation tap unit sanitized sdk bench'
-BESIDE='unit sanitized sdk bench'
+BESIDE='sdk bench unit sanitized'
 STAGE_SECONDS=1800 # a hanging stage must not take the others' results with it
 TAP_JOBS=${TAP_JOBS:-4}
 
