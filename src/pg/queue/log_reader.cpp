@@ -19,6 +19,7 @@ public:
     TupleTableSlot*
         slot;        /* the latest row of the scan; taken apart as far as columns are asked for */
     IdRange range;   /* asked for */
+    int64 run_first; /* where the run of ranges began that lie near each other */
     int64 scan_ends; /* the scan goes so far */
     int64 id;        /* of the latest entry of the index */
     bool is_ahead;   /* it lies behind the range asked for, and may belong to the next one */
@@ -28,10 +29,10 @@ public:
 namespace {
 
 /* So many entries cost less than another descent of the index: a scan goes on over them. */
-constexpr int64 kPassedOver = 16;
+constexpr int64 kPassedOver = 64;
 
-/* Once ranges follow each other so closely, it is begun for so many ids beyond. */
-constexpr int64 kAhead = 128;
+/* A scan is begun for at most so many ids beyond what is asked for. */
+constexpr int64 kMostAhead = 1024;
 
 /* Columns up to `last`, which may be NULL. Each column of a row is looked for once, in one walk
  * through the row: by itself each would cost a walk, because columns of any width lie before it. */
@@ -98,6 +99,20 @@ advance(LogReader* reader)
     return false;
 }
 
+/* How many ids beyond the range the scan should go: where ranges follow each other closely, as far
+ * again as their run has come; where a run begins, as far as the one before went. Datasets that
+ * load together and lie beside each other in the log make such runs, with the others between them.
+ */
+int64
+ids_ahead(LogReader* reader, IdRange range, bool is_near)
+{
+    const int64 run = (is_near ? range.last : reader->range.last) - reader->run_first;
+
+    if (!is_near)
+        reader->run_first = range.first;
+    return Min(run, Min(kMostAhead, PG_INT64_MAX - range.last));
+}
+
 }  // namespace
 
 LogReader*
@@ -117,18 +132,18 @@ seek_events(LogReader* reader, IdRange range)
     const bool is_first = reader->scan == nullptr;
     const bool is_near = !is_first && range.first > reader->range.last &&
                          range.first - reader->range.last <= kPassedOver;
-    const bool goes_on = is_near && range.last <= reader->scan_ends;
     ScanKeyData keys[2];
 
-    reader->range = range;
-    if (goes_on)
+    if (is_near && range.last <= reader->scan_ends) {
+        reader->range = range;
         return;
+    }
+    reader->scan_ends = range.last + ids_ahead(reader, range, is_near);
+    reader->range = range;
     if (is_first) {
         reader->scan = begin_index_scan(reader->table, reader->index, GetActiveSnapshot(), 2);
         reader->scan->xs_want_itup = true;
     }
-    reader->scan_ends =
-        is_near && range.last <= PG_INT64_MAX - kAhead ? range.last + kAhead : range.last;
     reader->is_ahead = false;
     reader->has_ended = false;
     ScanKeyInit(&keys[0], 1, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(range.first));

@@ -56,8 +56,8 @@ class LogReader; /* opaque: everything needed between open and close */
 /* Opens the log under the active snapshot; seek_events says what to read. */
 LogReader* open_log(Oid schema);
 
-/* Next come the events of this range, in ascending order. A few that begin shortly
- * behind each other cost one descent of the index: datasets that take turns in the log have many.
+/* Next come the events of this range, in ascending order. Ranges that begin shortly
+ * behind each other share one descent of the index: datasets that take turns in the log have many.
  */
 void seek_events(LogReader* reader, IdRange range);
 
