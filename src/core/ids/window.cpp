@@ -139,9 +139,6 @@ void Window::PassOverUnseen() {
 
 // Makes a group of the holes that this scan found.
 void Window::PositionKnown(uint64_t next_xid) {
-    if (StaleGroup() != nullptr) {
-        return;  // holes are being read, the position is where it was
-    }
     const uint64_t running = CountRunning(next_xid);
     if (!new_holes_.empty() && running > 0) {
         groups_.push_back(Group{next_xid, running, false, 0, 0, std::move(new_holes_), IdSet()});

@@ -72,8 +72,9 @@ public:
     // seen: one that counted scans would never get past many holes that stay empty.
     void ScanEnded(bool to_its_end);
 
-    // After ScanEnded: position() has been made known to those who enqueue, and then the first
-    // unassigned transaction id was read. Who gets a smaller event id later on takes another one.
+    // After ScanEnded of what lies behind the position: position() has been made known to those who
+    // enqueue, and then the first unassigned transaction id was read. Who gets a smaller event id
+    // later on takes another one.
     void PositionKnown(uint64_t next_xid);
 
     // The highest id that was seen, or passed over as unseen; never goes back.

@@ -77,6 +77,16 @@ note_owed(Shipper* shipper, LogReader* reader, LoggedEvent* event, bool at_once)
     load_event(shipper, *event);
 }
 
+/* What lies behind the position has been read: to read holes moves nothing that others must know.
+ */
+void
+make_position_known(Shipper* shipper)
+{
+    publish_position(shipper->participant, shipper->log.window->position());
+    const uint64 next_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
+    call_cpp("keep holes", [&] { shipper->log.window->PositionKnown(next_xid); });
+}
+
 /* One range of the window, up to the budget; returns the rows read. */
 int
 read_range(Shipper* shipper, LogReader* reader, IdRange range, int budget)
@@ -107,16 +117,16 @@ read_range(Shipper* shipper, LogReader* reader, IdRange range, int budget)
             note_owed(shipper, reader, &event, rows <= kRowsLoadedAtOnce);
     }
     call_cpp("move the window", [&] { shipper->log.window->ScanEnded(ended); });
-    publish_position(shipper->participant, shipper->log.window->position());
-    const uint64 next_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
-    call_cpp("keep holes", [&] { shipper->log.window->PositionKnown(next_xid); });
+    if (range.last == Window::kNoLast)
+        make_position_known(shipper);
     if (rows > 0)
         shipper->cursor.is_behind = true;
     return rows;
 }
 
 /* A sequence that has fallen behind, as a restore can set it back, would hand out ids that nobody
- * looks for any more. */
+ * looks for any more. Sessions see to it themselves, but not in a database that has no entry
+ * (participants.hpp). */
 void
 keep_ids_ahead(const Shipper* shipper, int64 last_id)
 {

@@ -242,10 +242,21 @@ private:
             return;
         }
         window_.ScanEnded(ids.size() < limit);
-        told_ = Told::kMust;
+        if (range.last == Window::kNoLast) {
+            told_ = Told::kMust;
+        } else {
+            HeedBudget();
+        }
     }
 
-    // Behind each scan, in two steps.
+    void HeedBudget() {
+        if (budget_ == 0) {
+            Note("budget spent");
+            turn_is_open_ = false;
+        }
+    }
+
+    // What lay behind the position has been read. In two steps.
     void TellPosition() {
         if (told_ == Told::kMust) {
             Note("known position ", window_.position());
@@ -257,10 +268,7 @@ private:
         next_xid_ = pg_.next_xid();
         window_.PositionKnown(next_xid_);
         told_ = Told::kNothing;
-        if (budget_ == 0) {
-            Note("budget spent");
-            turn_is_open_ = false;
-        }
+        HeedBudget();
     }
 
     void Checkpoint() { saved_ = Saved{window_.position(), window_.Holes(), seen_, last_of_row_}; }

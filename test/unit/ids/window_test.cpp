@@ -38,7 +38,9 @@ public:
                 read.push_back(id);
             }
             window.ScanEnded(ids.size() < limit);
-            window.PositionKnown(next_xid);
+            if (range.last == Window::kNoLast) {
+                window.PositionKnown(next_xid);
+            }
         }
         return read;
     }
