@@ -79,27 +79,22 @@ passed_position(const Relations* relations)
     return published_position(participant);
 }
 
-/* Whoever has written it, and whether that is committed. */
-int64
-greatest_in(Oid relation)
-{
-    return greatest_key(relation, SnapshotAny);
-}
-
-/* The greatest number that the tables know of, be it of a row that is gone. */
+/* The greatest number that the tables know of, whoever has written it and whether that is
+ * committed. */
 int64
 greatest_in_use(const Relations* relations, Numbered what)
 {
     switch (what) {
         case Numbered::kEvents:
-            return Max(Max(greatest_in(relations->event_log), greatest_in(relations->settlement)),
+            return Max(Max(greatest_key(relations->event_log, SnapshotAny),
+                           greatest_key(relations->settlement, SnapshotAny)),
                        Max(cursor_number(relations, cursor_column::kPosition),
                            passed_position(relations)));
         case Numbered::kRequests:
-            return Max(greatest_in(relations->request_log),
+            return Max(greatest_key(relations->request_log, SnapshotAny),
                        cursor_number(relations, cursor_column::kRequest));
         case Numbered::kDatasets:
-            return greatest_in(relations->dataset);
+            return greatest_key(relations->dataset, SnapshotAny);
     }
     return 0;
 }
