@@ -52,12 +52,16 @@ class Source:
     def arguments(self, offset):
         """The code between the parenthesis that opens at or after the offset and its partner."""
         start = self.code.index("(", offset)
+        return self.code[start + 1:self.partner(start, "(", ")")]
+
+    def partner(self, start, opening, closing):
+        """Where what opens at the start is closed; the end of the code if it is not."""
         depth = 0
         for end in range(start, len(self.code)):
-            depth += {"(": 1, ")": -1}.get(self.code[end], 0)
+            depth += {opening: 1, closing: -1}.get(self.code[end], 0)
             if depth == 0:
-                return self.code[start + 1:end]
-        return self.code[start + 1:]
+                return end
+        return len(self.code)
 
     def functions(self):
         """(start, end) of each function definition, from its first word to its closing brace."""
@@ -89,12 +93,7 @@ class Source:
     def private_parts(self):
         """(start, end) of each unnamed namespace that is no part of a class or function."""
         for match in re.finditer(r"^namespace \{", self.code, re.MULTILINE):
-            depth = 0
-            for at in range(match.end() - 1, len(self.code)):
-                depth += {"{": 1, "}": -1}.get(self.code[at], 0)
-                if depth == 0:
-                    yield match.start(), at
-                    break
+            yield match.start(), self.partner(match.end() - 1, "{", "}")
 
 
 def leading_blanks(text):
