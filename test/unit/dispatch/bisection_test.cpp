@@ -11,10 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "queued_events.hpp"
+
 namespace crm_capi {
 namespace {
-
-using Ids = std::vector<int64_t>;
 
 constexpr size_t kAny = 1000;  // as many events a part as there are
 
@@ -24,14 +24,6 @@ std::vector<Event> Events(int count) {
         events[static_cast<size_t>(i)].id = i + 1;
     }
     return events;
-}
-
-Ids IdsIn(const std::vector<Event>& events) {
-    Ids ids;
-    for (const Event& event : events) {
-        ids.push_back(event.id);
-    }
-    return ids;
 }
 
 // An endpoint that refuses whatever holds a bad event.

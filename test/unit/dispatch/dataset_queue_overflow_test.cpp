@@ -10,13 +10,11 @@
 #include <vector>
 
 #include "core/dispatch/dataset_queue.hpp"
+#include "queued_events.hpp"
 
 namespace crm_capi {
 namespace {
 
-using Ids = std::vector<int64_t>;
-
-constexpr UnixMicros kNow = 1790000000 * kMicrosPerSecond;
 constexpr int64_t kFull = 1000;
 
 IdSet Only(int64_t id) {

@@ -9,9 +9,7 @@
 
 #include <algorithm>
 #include <map>
-#include <random>
 #include <set>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,9 +20,9 @@
 namespace crm_capi {
 namespace {
 
-class WorkOfQueue {
+class WorkOfQueue : public DrawnTrial {
 public:
-    WorkOfQueue(uint32_t seed, bool keep_trace) : random_(seed), keep_trace_(keep_trace) {
+    WorkOfQueue(uint32_t seed, bool keep_trace) : DrawnTrial(seed, keep_trace) {
         leads_ = Pick(1, 12);
         bad_percent_ = Pick(0, 30);
         return_percent_ = Pick(0, 40);
@@ -48,8 +46,6 @@ public:
         return failure_;
     }
 
-    std::string trace() const { return trace_.str(); }
-
 private:
     struct Known {
         int64_t lead;
@@ -58,16 +54,6 @@ private:
         bool in_part;  // of a refused batch
     };
 
-    int Pick(int low, int high) {
-        return low + static_cast<int>(random_() % static_cast<uint32_t>(high - low + 1));
-    }
-    bool Chance(int percent) { return Pick(1, 100) <= percent; }
-    template <typename... Parts>
-    void Note(const Parts&... parts) {
-        if (keep_trace_) {
-            (trace_ << ... << parts) << '\n';
-        }
-    }
     void NoteBatch(const char* what, const Batch& batch) {
         if (keep_trace_) {
             trace_ << what << " (split of " << batch.split_of << "):";
@@ -75,11 +61,6 @@ private:
                 trace_ << ' ' << event.id << '/' << event.lead_id;
             }
             trace_ << '\n';
-        }
-    }
-    void Fail(const std::string& what) {
-        if (failure_.empty()) {
-            failure_ = what;
         }
     }
 
@@ -268,10 +249,6 @@ private:
         }
     }
 
-    std::mt19937 random_;
-    bool keep_trace_;
-    std::ostringstream trace_;
-    std::string failure_;
     int leads_;
     int bad_percent_;
     int return_percent_;

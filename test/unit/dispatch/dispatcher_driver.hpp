@@ -12,16 +12,15 @@
 
 #include "core/dispatch/dispatcher.hpp"
 #include "core/event/validation.hpp"
+#include "queued_events.hpp"
 
 namespace crm_capi {
 
-using Ids = std::vector<int64_t>;
-
 constexpr UnixMicros kMillisecond = 1000;
 constexpr UnixMicros kSecond = kMicrosPerSecond;
-constexpr UnixMicros kMinute = 60 * kSecond;
-constexpr UnixMicros kHour = 60 * kMinute;
-constexpr UnixMicros kStart = 1790000000 * kSecond;
+constexpr UnixMicros kMinute = kMicrosPerMinute;
+constexpr UnixMicros kHour = kMicrosPerHour;
+constexpr UnixMicros kStart = kNow;
 
 // Draws for the back-off after the n-th failure in a row: the shortest pause and the longest.
 constexpr uint64_t kShortest = 0;

@@ -10,8 +10,6 @@
 namespace crm_capi {
 namespace {
 
-constexpr UnixMicros kOverdueNow = UnixMicros{1790000000} * kMicrosPerSecond;
-
 DatasetConfig BatchesOfThree() {
     DatasetConfig config;
     config.server = 16384;
@@ -69,25 +67,24 @@ private:
 TEST(DispatcherOverdue, APausedDatasetsEventsExpire) {
     DatasetConfig config = BatchesOfThree();
     config.mode = Mode::kPaused;
-    const UnixMicros old = kOverdueNow - kMaxEventAge + kHour;
-    Turns turns(config, {old, old, kOverdueNow});
-    EXPECT_EQ(turns.Take(kOverdueNow), Ids{});
-    EXPECT_EQ(turns.core().NextDue(kOverdueNow), kOverdueNow + kHour - config.timeout_ms * 1000);
-    EXPECT_EQ(turns.Take(kOverdueNow + kHour), (Ids{1, 2}));
+    const UnixMicros old = kNow - kMaxEventAge + kHour;
+    Turns turns(config, {old, old, kNow});
+    EXPECT_EQ(turns.Take(kNow), Ids{});
+    EXPECT_EQ(turns.core().NextDue(kNow), kNow + kHour - config.timeout_ms * 1000);
+    EXPECT_EQ(turns.Take(kNow + kHour), (Ids{1, 2}));
     EXPECT_EQ(turns.core().Owed().ToMultirange(), "{[3,4)}");
 }
 
 TEST(DispatcherOverdue, AHeldDatasetsEventsExpireTurnByTurn) {
     DatasetConfig config = BatchesOfThree();
     config.hold = Reason::kTokenMissing;
-    Turns turns(config, std::vector<UnixMicros>(7, kOverdueNow - kMaxEventAge));
-    EXPECT_EQ(turns.Take(kOverdueNow), (Ids{1, 2, 3}));
-    EXPECT_EQ(turns.core().NextDue(kOverdueNow), kOverdueNow)
-        << "the next batch is looked at without delay";
-    EXPECT_EQ(turns.Take(kOverdueNow), (Ids{4, 5, 6}));
-    EXPECT_EQ(turns.Take(kOverdueNow), (Ids{7}));
+    Turns turns(config, std::vector<UnixMicros>(7, kNow - kMaxEventAge));
+    EXPECT_EQ(turns.Take(kNow), (Ids{1, 2, 3}));
+    EXPECT_EQ(turns.core().NextDue(kNow), kNow) << "the next batch is looked at without delay";
+    EXPECT_EQ(turns.Take(kNow), (Ids{4, 5, 6}));
+    EXPECT_EQ(turns.Take(kNow), (Ids{7}));
     EXPECT_TRUE(turns.core().Owed().empty());
-    EXPECT_EQ(turns.core().NextDue(kOverdueNow), 0);
+    EXPECT_EQ(turns.core().NextDue(kNow), 0);
 }
 
 TEST(DispatcherOverdue, WhileADatasetWaitsForItsNextAttemptItsEventsExpireWhenTheirTimeIsUp) {
@@ -114,9 +111,9 @@ TEST(DispatcherOverdue, ACopysEventsAreLeftAlone) {
     for (const Reason hold : {Reason::kCloned, Reason::kHostNotAllowed}) {
         DatasetConfig config = BatchesOfThree();
         config.hold = hold;
-        Turns turns(config, {kOverdueNow - kMaxEventAge});
-        EXPECT_EQ(turns.Take(kOverdueNow), Ids{});
-        EXPECT_EQ(turns.core().NextDue(kOverdueNow), 0);
+        Turns turns(config, {kNow - kMaxEventAge});
+        EXPECT_EQ(turns.Take(kNow), Ids{});
+        EXPECT_EQ(turns.core().NextDue(kNow), 0);
         EXPECT_EQ(turns.core().Owed().ToMultirange(), "{[1,2)}");
     }
 }
@@ -124,11 +121,11 @@ TEST(DispatcherOverdue, ACopysEventsAreLeftAlone) {
 TEST(DispatcherOverdue, WhatWasLoadedToExpireIsSentWhenTheDatasetGoesOn) {
     DatasetConfig config = BatchesOfThree();
     config.mode = Mode::kPaused;
-    Turns turns(config, {kOverdueNow, kOverdueNow});
-    EXPECT_EQ(turns.Take(kOverdueNow), Ids{});
+    Turns turns(config, {kNow, kNow});
+    EXPECT_EQ(turns.Take(kNow), Ids{});
     config.mode = Mode::kLive;
     turns.core().Configure({config});
-    EXPECT_EQ(turns.Take(kOverdueNow), Ids{});
+    EXPECT_EQ(turns.Take(kNow), Ids{});
     ASSERT_EQ(turns.core().outgoing().size(), 1u);
     EXPECT_EQ(turns.core().outgoing()[0].events.ToMultirange(), "{[1,3)}");
 }
@@ -223,30 +220,31 @@ TEST_F(DispatcherDoubtTest, TheDeadlineComesFirstWhenItIsNearer) {
     EXPECT_EQ(TakeEnded(&shipper_), Told{"1 expired deadline_passed"});
 }
 
-TEST(DispatcherCancel, WhatIsCancelledInFlightDoesNotGoAgain) {
-    Turns turns(BatchesOfThree(), {kOverdueNow, kOverdueNow});
-    turns.Take(kOverdueNow);
-    ASSERT_EQ(turns.core().outgoing().size(), 1u);
-    turns.core().Sent(0, 77);
-    turns.core().Drop(IdSet({{1, 1}}));
+// The first event, in the one request that is to be sent, and whose connection is refused.
+void CancelWhileItIsRefused(Turns* turns) {
+    turns->core().Sent(0, 77);
+    turns->core().Drop(IdSet({{1, 1}}));
     HttpAnswer refused_connection;
     refused_connection.ticket = 77;
-    turns.core().Answered(refused_connection, kOverdueNow, 0);
+    turns->core().Answered(refused_connection, kNow, 0);
+}
+
+TEST(DispatcherCancel, WhatIsCancelledInFlightDoesNotGoAgain) {
+    Turns turns(BatchesOfThree(), {kNow, kNow});
+    turns.Take(kNow);
+    ASSERT_EQ(turns.core().outgoing().size(), 1u);
+    CancelWhileItIsRefused(&turns);
     EXPECT_EQ(turns.core().Owed().ToMultirange(), "{[2,3)}");
-    turns.Take(kOverdueNow + kHour);
+    turns.Take(kNow + kHour);
     ASSERT_EQ(turns.core().outgoing().size(), 1u);
     EXPECT_EQ(turns.core().outgoing()[0].events.ToMultirange(), "{[2,3)}");
 }
 
 TEST(DispatcherCancel, ABatchThatIsCancelledAsAWholeEnds) {
-    Turns turns(BatchesOfThree(), {kOverdueNow});
-    turns.Take(kOverdueNow);
+    Turns turns(BatchesOfThree(), {kNow});
+    turns.Take(kNow);
     ASSERT_EQ(turns.core().outgoing().size(), 1u);
-    turns.core().Sent(0, 77);
-    turns.core().Drop(IdSet({{1, 1}}));
-    HttpAnswer refused_connection;
-    refused_connection.ticket = 77;
-    turns.core().Answered(refused_connection, kOverdueNow, 0);
+    CancelWhileItIsRefused(&turns);
     EXPECT_FALSE(turns.core().HasOwed());
 }
 

@@ -10,9 +10,7 @@
 
 #include <algorithm>
 #include <map>
-#include <random>
 #include <set>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,9 +21,9 @@
 namespace crm_capi {
 namespace {
 
-class WorkOfDispatcher {
+class WorkOfDispatcher : public DrawnTrial {
 public:
-    WorkOfDispatcher(uint32_t seed, bool keep_trace) : random_(seed), keep_trace_(keep_trace) {
+    WorkOfDispatcher(uint32_t seed, bool keep_trace) : DrawnTrial(seed, keep_trace) {
         const int servers = Pick(1, 8);
         for (int i = 0; i < servers; ++i) {
             AddServer();
@@ -57,7 +55,6 @@ public:
         }
         return failure_;
     }
-    std::string trace() const { return trace_.str(); }
 
 private:
     struct Known {
@@ -71,27 +68,12 @@ private:
         SentRequest request;
     };
 
-    int Pick(int low, int high) {
-        return low + static_cast<int>(random_() % static_cast<uint32_t>(high - low + 1));
-    }
-    bool Chance(int percent) { return Pick(1, 100) <= percent; }
-    template <typename... Parts>
-    void Note(const Parts&... parts) {
-        if (keep_trace_) {
-            (trace_ << ... << parts) << '\n';
-        }
-    }
     static std::string Text(const Ids& ids) {
         std::string text;
         for (const int64_t id : ids) {
             text += ' ' + std::to_string(id);
         }
         return text;
-    }
-    void Fail(const std::string& what) {
-        if (failure_.empty()) {
-            failure_ = what;
-        }
     }
 
     void Step(int dice) {
@@ -360,10 +342,6 @@ private:
         }
     }
 
-    std::mt19937 random_;
-    bool keep_trace_;
-    std::ostringstream trace_;
-    std::string failure_;
     int leads_ = 1;
     int bad_percent_ = 0;
     int fault_percent_ = 0;

@@ -14,6 +14,8 @@ using Ids = std::vector<int64_t>;
 
 constexpr int64_t kNoLead = 0;
 
+constexpr UnixMicros kNow = 1790000000 * kMicrosPerSecond;
+
 inline Event MakeEvent(int64_t id, int64_t lead) {
     Event event;
     event.id = id;
@@ -22,12 +24,16 @@ inline Event MakeEvent(int64_t id, int64_t lead) {
     return event;
 }
 
-inline Ids IdsOf(const Batch& batch) {
+inline Ids IdsIn(const std::vector<Event>& events) {
     Ids ids;
-    for (const Event& event : batch.events) {
+    for (const Event& event : events) {
         ids.push_back(event.id);
     }
     return ids;
+}
+
+inline Ids IdsOf(const Batch& batch) {
+    return IdsIn(batch.events);
 }
 
 }  // namespace crm_capi

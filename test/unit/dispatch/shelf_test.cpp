@@ -3,19 +3,18 @@
 
 #include <gtest/gtest.h>
 
+#include "queued_events.hpp"
+
 namespace crm_capi {
 namespace {
 
-using Ids = std::vector<int64_t>;
 using Names = std::vector<std::string>;
-
-constexpr UnixMicros kShelvedAt = 1790000000 * kMicrosPerSecond;
 
 Event MakeEvent(int64_t id, int64_t lead, const char* watch) {
     Event event;
     event.id = id;
     event.lead_id = lead;
-    event.event_time = kShelvedAt;
+    event.event_time = kNow;
     event.condition_of = watch;
     return event;
 }
@@ -26,7 +25,7 @@ protected:
         shelf.Put(MakeEvent(id, lead, watch));
     }
 
-    Ids Take(const char* watch = "w", size_t most = 100, UnixMicros now = kShelvedAt) {
+    Ids Take(const char* watch = "w", size_t most = 100, UnixMicros now = kNow) {
         std::vector<ConditionToCheck> taken;
         shelf.TakeDue(watch, most, now, [this](int64_t lead) { return lead == busy; }, &taken);
         Ids ids;
@@ -52,7 +51,7 @@ protected:
         return released;
     }
 
-    Names Watches(UnixMicros now = kShelvedAt) {
+    Names Watches(UnixMicros now = kNow) {
         Names names;
         shelf.AppendWatches(now, &names);
         return names;
@@ -133,7 +132,7 @@ TEST_F(ShelfTest, WhatIsNotAnsweredIsAskedAgain) {
 
 TEST_F(ShelfTest, PausesDouble) {
     Put(1, 1);
-    UnixMicros now = kShelvedAt;
+    UnixMicros now = kNow;
     UnixMicros pause = kFirstConditionPause;
     for (int i = 0; i < 12; ++i) {
         EXPECT_EQ(Take("w", 1, now), Ids{1});
@@ -154,16 +153,16 @@ TEST_F(ShelfTest, PostponedEventsDoNotHideOthers) {
     Put(1, 1);
     Put(2, 2);
     EXPECT_EQ(Take("w", 1), Ids{1});
-    shelf.Postpone(1, kShelvedAt);
+    shelf.Postpone(1, kNow);
     EXPECT_EQ(Take("w", 1), Ids{2});
 }
 
 TEST_F(ShelfTest, AClockThatIsPutBackEndsPauses) {
     Put(1, 1);
     Take();
-    shelf.Postpone(1, kShelvedAt);
+    shelf.Postpone(1, kNow);
     shelf.EndPauses();
-    EXPECT_EQ(Take("w", 1, kShelvedAt - 3600 * kMicrosPerSecond), Ids{1});
+    EXPECT_EQ(Take("w", 1, kNow - 3600 * kMicrosPerSecond), Ids{1});
 }
 
 TEST_F(ShelfTest, WhatIsDroppedHoldsUpNobody) {
@@ -208,7 +207,7 @@ TEST_F(ShelfTest, PartsStayWhereTheyAre) {
 TEST_F(ShelfTest, APauseOutlivesTheMoveFromAPart) {
     shelf.Put(MakeEvent(1, 7, "w"), true);
     Take();
-    const UnixMicros until = shelf.Postpone(1, kShelvedAt);
+    const UnixMicros until = shelf.Postpone(1, kNow);
     Put(1, 7);
     EXPECT_EQ(shelf.size(), 1u);
     EXPECT_EQ(shelf.NextDue(), until);

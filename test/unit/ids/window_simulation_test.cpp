@@ -12,9 +12,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <map>
-#include <random>
 #include <set>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,11 +23,10 @@
 namespace crm_capi {
 namespace {
 
-class Simulation {
+class Simulation : public DrawnTrial {
 public:
     Simulation(uint32_t seed, bool keep_trace)
-        : random_(seed),
-          keep_trace_(keep_trace),
+        : DrawnTrial(seed, keep_trace),
           many_unseen_(Pick(1, 30)),
           window_(0, IdSet(), many_unseen_) {
         steps_ = Pick(100, 1000);
@@ -67,8 +64,6 @@ public:
         return failure_;
     }
 
-    std::string trace() const { return trace_.str(); }
-
 private:
     struct Writer {
         uint64_t xid;
@@ -84,23 +79,6 @@ private:
         std::set<int64_t> seen;
         std::map<int, int64_t> last_of_row;
     };
-
-    int Pick(int low, int high) {
-        return low + static_cast<int>(random_() % static_cast<uint32_t>(high - low + 1));
-    }
-    bool Chance(int percent) { return Pick(1, 100) <= percent; }
-
-    template <typename... Parts>
-    void Note(const Parts&... parts) {
-        if (keep_trace_) {
-            (trace_ << ... << parts) << '\n';
-        }
-    }
-    void Fail(const std::string& what) {
-        if (failure_.empty()) {
-            failure_ = what;
-        }
-    }
 
     void StepWriters() {
         const int count = static_cast<int>(writers_.size());
@@ -396,11 +374,6 @@ private:
             Fail("holes are left when nobody writes: " + window_.Holes().ToMultirange());
         }
     }
-
-    std::mt19937 random_;
-    bool keep_trace_;
-    std::ostringstream trace_;
-    std::string failure_;
 
     int steps_;
     int max_writers_;

@@ -18,16 +18,8 @@ std::string LoopbackUrl(const char* scheme, int port) {
     return scheme + ("://127.0.0.1:" + std::to_string(port)) + "/";
 }
 
-class CurlTransportFailureTest : public testing::Test {
+class CurlTransportFailureTest : public CurlTransportFixture {
 protected:
-    void SetUp() override { ForgetProxies(); }
-
-    HttpRequest Request(const std::string& url) const {
-        HttpRequest request = NewRequest(url);
-        request.ca_file = authority_.CaFile();
-        return request;
-    }
-
     void ExpectNotSent(HttpRequest request, const std::string& error) {
         const HttpAnswer answer = Exchange(transport_.get(), std::move(request));
         EXPECT_EQ(answer.result, TransportResult::kNotSent);
@@ -41,7 +33,6 @@ protected:
         EXPECT_EQ(answer.body, "");
     }
 
-    TestAuthority authority_;
     std::unique_ptr<crm_capi::Transport> transport_ = MakeCurlTransport(100000);
 };
 

@@ -18,22 +18,17 @@ using crm_capi::HttpRequest;
 using crm_capi::MakeCurlTransport;
 using crm_capi::TransportResult;
 
-class CurlTransportNamesTest : public testing::Test {
+class CurlTransportNamesTest : public CurlTransportFixture {
 protected:
-    void SetUp() override { ForgetProxies(); }
-
     HttpRequest Request(int port, const std::string& path = "/") const {
-        HttpRequest request =
-            NewRequest(std::string("https://") + kMovingHost + ":" + std::to_string(port) + path);
-        request.ca_file = authority_.CaFile();
+        HttpRequest request = CurlTransportFixture::Request(std::string("https://") + kMovingHost +
+                                                            ":" + std::to_string(port) + path);
         request.allow_plain_http = false;
         request.timeout_ms = 120000;
         return request;
     }
 
     std::shared_ptr<SSL_CTX> Tls() { return authority_.Issue(std::string("DNS:") + kMovingHost); }
-
-    TestAuthority authority_;
 };
 
 // One stream is never answered before the end, so that the first connection is always in use; all

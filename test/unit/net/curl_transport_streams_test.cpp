@@ -23,20 +23,17 @@ FrameReply Ok(const SeenStream& seen) {
     return {OkFrames(seen.stream, kBody)};
 }
 
-class CurlTransportStreamsTest : public testing::Test {
+class CurlTransportStreamsTest : public CurlTransportFixture {
 protected:
-    void SetUp() override { ForgetProxies(); }
-
     HttpRequest Request(int port) const {
-        HttpRequest request = NewRequest("https://127.0.0.1:" + std::to_string(port) + "/");
-        request.ca_file = authority_.CaFile();
+        HttpRequest request =
+            CurlTransportFixture::Request("https://127.0.0.1:" + std::to_string(port) + "/");
         request.allow_plain_http = false;
         return request;
     }
 
     std::shared_ptr<SSL_CTX> Tls() { return authority_.Issue("IP:127.0.0.1"); }
 
-    TestAuthority authority_;
     std::unique_ptr<crm_capi::Transport> transport_ = MakeCurlTransport(100000);
 };
 

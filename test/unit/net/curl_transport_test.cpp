@@ -26,17 +26,8 @@ int OpenDescriptors() {
     return static_cast<int>(std::distance(begin(descriptors), end(descriptors)));
 }
 
-class CurlTransportTest : public testing::Test {
+class CurlTransportTest : public CurlTransportFixture {
 protected:
-    void SetUp() override { ForgetProxies(); }
-
-    HttpRequest Request(const std::string& url) const {
-        HttpRequest request = NewRequest(url);
-        request.ca_file = authority_.CaFile();
-        return request;
-    }
-
-    TestAuthority authority_;
     std::unique_ptr<crm_capi::Transport> transport_ = MakeCurlTransport(kCap);
 };
 

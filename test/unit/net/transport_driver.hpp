@@ -14,6 +14,7 @@
 
 #include "http_server.hpp"
 #include "net/transport.hpp"
+#include "test_authority.hpp"
 
 namespace crm_capi_test {
 
@@ -58,6 +59,20 @@ inline crm_capi::HttpRequest NewRequest(const std::string& url) {
     request.allow_plain_http = true;
     return request;
 }
+
+// Sends over TLS with an authority of its own.
+class CurlTransportFixture : public testing::Test {
+protected:
+    void SetUp() override { ForgetProxies(); }
+
+    crm_capi::HttpRequest Request(const std::string& url) const {
+        crm_capi::HttpRequest request = NewRequest(url);
+        request.ca_file = authority_.CaFile();
+        return request;
+    }
+
+    TestAuthority authority_;
+};
 
 // One turn of the shipper's loop. The wait is cut to a slice, because tests also wait for things
 // that no descriptor tells.
