@@ -53,47 +53,55 @@ read_bloomed_up_to(Oid schema)
 
 namespace {
 
-/* Filters of runs that begin behind `bloomed_up_to`, of events that are read for it; so many at
- * most. Returns up to where they reach. */
+/* The filter of the run that begins behind `bloomed_up_to`, of events that are read for it. Returns
+ * up to where it reaches; bloomed_up_to if there are too few events. */
 int64
-read_and_write(Oid schema, int64 bloomed_up_to, int64 complete_up_to, int most)
+read_and_write(Oid schema, int64 bloomed_up_to, int64 complete_up_to)
 {
     LogReader* const reader = open_log_at(schema, IdRange{bloomed_up_to + 1, complete_up_to});
     LoggedEvent event;
     LeadBloom bloom;
     int events = 0;
 
-    while (most > 0 && next_event(reader, Columns::kUpkeep, &event)) {
+    while (events < kEventsPerBloom && next_event(reader, Columns::kKeyOnly, &event)) {
         if (event.lead_id != 0)
             bloom.Add(event.lead_id);
-        if (++events < kEventsPerBloom)
-            continue;
-        CHECK_FOR_INTERRUPTS();
-        insert_bloom(schema, IdRange{bloomed_up_to + 1, event.id}, bloom);
-        bloomed_up_to = event.id;
-        bloom = LeadBloom();
-        events = 0;
-        most--;
+        events++;
     }
     close_log(reader);
-    return bloomed_up_to;
+    if (events < kEventsPerBloom)
+        return bloomed_up_to;
+    insert_bloom(schema, IdRange{bloomed_up_to + 1, event.id}, bloom);
+    return event.id;
+}
+
+/* Likewise, the one that `made` has. */
+int64
+write_made(Oid schema, int64 bloomed_up_to, int64 complete_up_to, BloomQueue* made)
+{
+    const BloomQueue::Run* run = nullptr;
+
+    call_cpp("look for a filter", [&] { run = made->From(bloomed_up_to + 1); });
+    if (run == nullptr || run->range.last > complete_up_to)
+        return bloomed_up_to;
+    insert_bloom(schema, IdRange{bloomed_up_to + 1, run->range.last}, run->bloom);
+    return run->range.last;
 }
 
 }  // namespace
 
 int64
-write_lead_blooms(Oid schema, int64 bloomed_up_to, int64 complete_up_to, int most, BloomQueue* made)
+write_lead_blooms(Oid schema, int64 bloomed_up_to, int64 complete_up_to, int most_read,
+                  BloomQueue* made)
 {
-    while (most > 0 && bloomed_up_to < complete_up_to) {
-        const BloomQueue::Run* run = nullptr;
-        call_cpp("look for a filter", [&] { run = made->From(bloomed_up_to + 1); });
-        if (run == nullptr)
-            return read_and_write(schema, bloomed_up_to, complete_up_to, most);
-        if (run->range.last > complete_up_to)
+    while (bloomed_up_to < complete_up_to) {
+        const int64 before = bloomed_up_to;
+        CHECK_FOR_INTERRUPTS();
+        bloomed_up_to = write_made(schema, before, complete_up_to, made);
+        if (bloomed_up_to == before && !made->Awaits(before + 1) && most_read-- > 0)
+            bloomed_up_to = read_and_write(schema, before, complete_up_to);
+        if (bloomed_up_to == before)
             break;
-        insert_bloom(schema, IdRange{bloomed_up_to + 1, run->range.last}, run->bloom);
-        bloomed_up_to = run->range.last;
-        most--;
     }
     return bloomed_up_to;
 }
