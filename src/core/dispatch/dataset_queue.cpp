@@ -2,7 +2,6 @@
 #include "core/dispatch/dataset_queue.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "core/dispatch/doubts.hpp"
@@ -19,6 +18,21 @@ Reason WhyOverdue(const Event& event, UnixMicros now, UnixMicros margin) {
     }
     return DoubtTooOld(event.in_doubt_since, now, margin) ? Reason::kDoubtTooOld : Reason::kNone;
 }
+
+// Takes an event that is overdue.
+struct IfOverdue {
+    UnixMicros now;
+    UnixMicros margin;
+    std::vector<OverdueEvent>* overdue;
+
+    bool operator()(Event& event) const {
+        const Reason reason = WhyOverdue(event, now, margin);
+        if (reason != Reason::kNone) {
+            overdue->push_back(OverdueEvent{std::move(event), reason});
+        }
+        return reason != Reason::kNone;
+    }
+};
 
 // That a condition holds counts for one attempt.
 void MustAskAgain(std::vector<Event>* events) {
@@ -49,18 +63,7 @@ IdSet IdsOf(const std::vector<Event>& events) {
 std::vector<OverdueEvent> TakeOverdue(std::vector<Event>* events, UnixMicros now,
                                       UnixMicros margin) {
     std::vector<OverdueEvent> overdue;
-    auto kept = events->begin();
-    for (auto event = events->begin(); event != events->end(); ++event) {
-        const Reason reason = WhyOverdue(*event, now, margin);
-        if (reason != Reason::kNone) {
-            overdue.push_back(OverdueEvent{std::move(*event), reason});
-        } else {
-            if (kept != event) {
-                *kept = std::move(*event);
-            }
-            ++kept;
-        }
-    }
+    const auto kept = Sift(events->begin(), events->end(), IfOverdue{now, margin, &overdue});
     events->erase(kept, events->end());
     return overdue;
 }
@@ -89,7 +92,7 @@ int64_t DatasetQueue::NextToLoad() const {
     return !overflow_.empty() && RoomOnShelf() > 0 ? overflow_.First() : backlog_.First();
 }
 
-void DatasetQueue::Load(Event&& event) {
+void DatasetQueue::Load(Event&& event, size_t batch_size) {
     const size_t bytes =
         sizeof event + event.event_name.size() + event.user_data.size() + event.custom_data.size();
     bytes_each_ = bytes_each_ == 0 ? bytes : (7 * bytes_each_ + bytes) / 8;
@@ -99,7 +102,7 @@ void DatasetQueue::Load(Event&& event) {
     if (awaits || shelf_.Blocks(event) || overflow_.Blocks(event)) {
         Shelve(event);
     } else {
-        ready_.push_back(std::move(event));
+        ready_.Add(std::move(event), std::min(batch_size, 1 + backlog_count()));
     }
 }
 
@@ -110,21 +113,8 @@ bool DatasetQueue::NextBatch(size_t max_events, size_t max_part, Batch* batch, U
     if (NextPart(max_part, now, batch)) {
         return true;
     }
-    // What stays moves up: nothing moves at all if nothing may go, however much is ready.
-    auto kept = ready_.begin();
-    auto event = ready_.begin();
-    batch->events.reserve(std::min(max_events, ready_.size()));
-    for (; event != ready_.end() && batch->events.size() < max_events; ++event) {
-        if (!IsBusy(event->lead_id)) {
-            batch->events.push_back(std::move(*event));
-        } else {
-            if (kept != event) {
-                *kept = std::move(*event);
-            }
-            ++kept;
-        }
-    }
-    ready_.erase(kept, event);
+    const auto may_go = [this](const Event& event) { return !IsBusy(event.lead_id); };
+    ready_.Take(max_events, may_go, &batch->events);
     Occupy(batch->events);
     in_flight_.AddAll(IdsOf(batch->events));
     return !batch->events.empty();
@@ -171,8 +161,7 @@ void DatasetQueue::Return(Batch batch) {
         return;
     }
     Vacate(batch.events);
-    ready_.insert(ready_.begin(), std::make_move_iterator(batch.events.begin()),
-                  std::make_move_iterator(batch.events.end()));
+    ready_.PutBack(std::move(batch.events));
     ShelveReturned();
 }
 
@@ -197,7 +186,7 @@ void DatasetQueue::Drop(const IdSet& ids) {
     }
     returning_.Drop(ids);
     backlog_.Drop(ids);
-    ready_.erase(std::remove_if(ready_.begin(), ready_.end(), dropped), ready_.end());
+    ready_.Sift(dropped);
     for (auto split = split_batches_.begin(); split != split_batches_.end();) {
         const auto here = split++;
         Vacate(here->bisection.Drop(ids));
@@ -207,15 +196,13 @@ void DatasetQueue::Drop(const IdSet& ids) {
 
 std::vector<OverdueEvent> DatasetQueue::TakeOverdueEvents(UnixMicros now, UnixMicros margin,
                                                           UnixMicros* next) {
-    std::vector<Event> loaded(std::make_move_iterator(ready_.begin()),
-                              std::make_move_iterator(ready_.end()));
-    std::vector<OverdueEvent> overdue = TakeOverdue(&loaded, now, margin);
-    ready_.assign(std::make_move_iterator(loaded.begin()), std::make_move_iterator(loaded.end()));
+    std::vector<OverdueEvent> overdue;
+    ready_.Sift(IfOverdue{now, margin, &overdue});
     *next = 0;
-    for (const Event& event : ready_) {
+    ready_.ForEach([=](const Event& event) {
         const UnixMicros at = OverdueAt(event, margin);
         *next = *next == 0 ? at : std::min(*next, at);
-    }
+    });
     UnixMicros next_shelved = 0;
     for (OverdueEvent& event : TakeOverdueShelved(now, margin, &next_shelved)) {
         overdue.push_back(std::move(event));
@@ -246,11 +233,11 @@ std::vector<OverdueEvent> DatasetQueue::TakeOverdueShelved(UnixMicros now, UnixM
 }
 
 void DatasetQueue::AppendRechecks(std::vector<int64_t>* ids) const {
-    for (const Event& event : ready_) {
+    ready_.ForEach([ids](const Event& event) {
         if (event.needs_recheck) {
             ids->push_back(event.id);
         }
-    }
+    });
     for (const SplitBatch& split : split_batches_) {
         split.bisection.AppendRechecks(ids);
     }
@@ -270,9 +257,7 @@ void DatasetQueue::AddOwedTo(IdBits* ids) const {
     for (const SplitBatch& split : split_batches_) {
         split.bisection.AddWaitingTo(ids);
     }
-    for (const Event& event : ready_) {
-        ids->Add(IdRange{event.id, event.id});
-    }
+    ready_.ForEach([ids](const Event& event) { ids->Add(IdRange{event.id, event.id}); });
     ids->Add(in_flight_);
 }
 

@@ -15,7 +15,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <list>
 #include <string>
 #include <unordered_map>
@@ -23,6 +22,7 @@
 
 #include "core/dispatch/bisection.hpp"
 #include "core/dispatch/overflow.hpp"
+#include "core/dispatch/ready_events.hpp"
 #include "core/dispatch/shelf.hpp"
 #include "core/event/event.hpp"
 #include "core/ids/id_bits.hpp"
@@ -70,8 +70,9 @@ public:
     // The first id that TakeIds would take; something must be there that can be loaded.
     int64_t NextToLoad() const;
 
-    // An event taken by TakeIds has been read from the log.
-    void Load(Event&& event);
+    // An event taken by TakeIds has been read from the log. A request will take `batch_size`
+    // events.
+    void Load(Event&& event, size_t batch_size = 1);
 
     // Fills *batch with at most max_events that may go now, leaving out every event whose lead is
     // busy, and makes their leads busy. False if nothing may go. A part of a refused batch goes
@@ -193,7 +194,7 @@ private:
     Shelf shelf_;
     Overflow overflow_;
     bool has_conditions_ = false;  // most queues never see one
-    std::deque<Event> ready_;
+    ReadyEvents ready_;
     size_t bytes_each_ = 0;  // a moving average over the latest events
     std::list<SplitBatch> split_batches_;
     uint64_t last_split_number_ = 0;

@@ -41,18 +41,13 @@ void DatasetQueue::ShelveReady(const MustWait& must_wait) {
     if (!has_conditions_) {
         return;
     }
-    auto kept = ready_.begin();
-    for (auto event = ready_.begin(); event != ready_.end(); ++event) {
-        if (must_wait(*event) || shelf_.Blocks(*event)) {
-            shelf_.Put(*event);
-            continue;
+    ready_.Sift([&](const Event& event) {
+        const bool waits = must_wait(event) || shelf_.Blocks(event);
+        if (waits) {
+            shelf_.Put(event);
         }
-        if (kept != event) {
-            *kept = std::move(*event);
-        }
-        ++kept;
-    }
-    ready_.erase(kept, ready_.end());
+        return waits;
+    });
 }
 
 // What comes back from an attempt is checked anew.
@@ -158,7 +153,7 @@ bool DatasetQueue::HasSendable(UnixMicros now) const {
     };
     const auto may_go = [this](const Event& event) { return !IsBusy(event.lead_id); };
     return std::any_of(split_batches_.begin(), split_batches_.end(), part_may_go) ||
-           std::any_of(ready_.begin(), ready_.end(), may_go);
+           ready_.AnyOf(may_go);
 }
 
 }  // namespace crm_capi

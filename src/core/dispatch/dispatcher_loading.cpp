@@ -21,8 +21,9 @@ constexpr size_t kLoadAhead = 2;
 constexpr int kSlotsAhead = 2;
 
 // While others have something to send, a round begins when one in so many of those that have a long
-// backlog has sent what it had loaded.
-constexpr size_t kLoadTogether = 8;
+// backlog has sent what it had loaded. What lies between the events of a round is passed over, so
+// the more take part, the better. Not all of them: whoever waits for answers wants nothing.
+constexpr size_t kLoadTogether = 2;
 
 }  // namespace
 
@@ -140,7 +141,7 @@ void Dispatcher::Load(Event event) {
     if (!event.condition_of.empty()) {
         TakePermission(&event);
     }
-    loading_->queue.Load(std::move(event));
+    loading_->queue.Load(std::move(event), LargestRequest(*loading_));
 }
 
 }  // namespace crm_capi

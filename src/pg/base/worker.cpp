@@ -1,5 +1,6 @@
 #include "pg/base/worker.hpp"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include "pg/base/pg_prelude.hpp"
@@ -57,6 +58,18 @@ void
 skip_exit_handlers()
 {
     on_proc_exit(leave_at_once, 0);
+}
+
+/* Both: who sets one of them has the other as it is by default, which adapts itself no more. */
+void
+keep_freed_memory()
+{
+#ifdef __GLIBC__
+    constexpr int kBytesKept = 4 * 1024 * 1024;
+
+    (void)mallopt(M_MMAP_THRESHOLD, kBytesKept);
+    (void)mallopt(M_TRIM_THRESHOLD, kBytesKept);
+#endif
 }
 
 }  // namespace crm_capi

@@ -296,6 +296,7 @@ capi_shipper_main(Datum argument)
     const int slot = DatumGetInt32(argument);
 
     skip_exit_handlers();
+    keep_freed_memory();
     if (begin_serving(slot, worker_database())) {
         serve();
         leave_slot(shipper);

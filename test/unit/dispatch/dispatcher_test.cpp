@@ -125,10 +125,10 @@ TEST_F(DispatcherTest, ManyDatasetsWithLongBacklogsLoadTogether) {
         return shipper.core.NextLoad(shipper.now, Dispatcher::Whose::kWithoutFullBatch, 100,
                                      &range);
     };
-    shipper.core.Prepare(shipper.now, kDatasets * (kBatchesLoaded - 1) + 1);
-    EXPECT_FALSE(loads()) << "one of sixteen has sent what it had";
+    shipper.core.Prepare(shipper.now, kDatasets * (kBatchesLoaded - 1) + kDatasets / 2 - 1);
+    EXPECT_FALSE(loads()) << "seven of sixteen have sent what they had";
     shipper.core.Prepare(shipper.now, 1);
-    EXPECT_TRUE(loads()) << "two have";
+    EXPECT_TRUE(loads()) << "eight have";
     constexpr int64_t kNext = 2 * kBatchesLoaded * kDatasets + 1;
     EXPECT_EQ(range, (IdRange{kNext, kNext}));
 }
