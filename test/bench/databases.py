@@ -155,7 +155,7 @@ def measure_beside_backlog(crowd, dice, report):
         session.do("COMMIT")
         latencies = single_latencies(
             crowd, dice, lambda: session.value(
-                "SELECT coalesce(max(id), 0) > coalesce((SELECT max(upper(events)) FROM capi_request_log), 0)"
+                "SELECT coalesce(max(id), 0) > coalesce((SELECT max(upper(events)) FROM capi_requests), 0)"
                 " FROM capi_event_log"))
         measure.wait_until(lambda: session.value("SELECT owed = 0 FROM capi_status"), "the backlog drains", 300)
     crowd.world.endpoint.set_latency(0)

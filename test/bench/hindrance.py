@@ -77,7 +77,7 @@ def deliver_history(world, session, rows):
         session.do("COMMIT")
     last = session.value("SELECT max(id) FROM capi_event_log")
     measure.wait_until(lambda: session.value(
-        "SELECT upper(range_merge(events)) > %s FROM capi_request_log ORDER BY id DESC LIMIT 1", last),
+        "SELECT upper(range_merge(events)) > %s FROM capi_requests ORDER BY id DESC LIMIT 1", last),
         "the history is delivered", 600)
     cpu = (measure.cpu_us(shipper) - before) / rows
     session.do("ALTER SERVER sales OPTIONS (DROP mode)")

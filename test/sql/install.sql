@@ -19,7 +19,7 @@ FROM members m JOIN pg_class c ON c.oid = m.objid JOIN pg_attribute a ON a.attre
 WHERE m.classid = 'pg_class'::regclass AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped
       AND col_description(a.attrelid, a.attnum) IS NULL;
 
--- There is no type but the row types of these
+-- There is one type, beside the row types of these
 SELECT t.oid::regtype AS other_type
 FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid JOIN pg_type t ON t.oid = d.objid
      LEFT JOIN pg_type element ON element.oid = t.typelem
@@ -27,7 +27,7 @@ WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND x.extname 
       AND d.classid = 'pg_type'::regclass AND t.typrelid = 0 AND coalesce(element.typrelid, 0) = 0;
 
 -- Each function pins its search_path; the trigger looks nothing up by name, and is called for each row,
--- and so are those that views call for each event
+-- and so are those that views call for each event; a type looks nothing up either
 SELECT p.oid::regprocedure AS not_pinned FROM members m JOIN pg_proc p ON p.oid = m.objid
 WHERE m.classid = 'pg_proc'::regclass
       AND NOT coalesce(p.proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}'

@@ -134,7 +134,7 @@ unlike(slurp_file($node->basedir . '/dump.sql') =~ s/^COPY public\.leads.*?^\\\.
 	qr/${\lead(4)}/, 'the dump of the queue does not name a lead that was forgotten');
 $crm->sql('SELECT change(1), change(8)', 'copy');
 is( $crm->sql("SELECT string_agg((lead_id - 12345678901230000)::text, ' ') FROM capi_event_log
-               WHERE id > (SELECT max(events) FROM (SELECT max(upper(events)) AS events FROM capi_request_log) r)", 'copy'),
+               WHERE id > (SELECT max(events) FROM (SELECT max(upper(events)) AS events FROM capi_requests) r)", 'copy'),
 	'8', 'a forgotten lead does not come back in the copy');
 
 done_testing();

@@ -180,13 +180,13 @@ $endpoint->script({ times => 1, action => { hold => \1, when => 'after_accept', 
 change_together(1, 4);
 $endpoint->wait_for('held', 1);
 is( $crm->sql("SELECT string_agg(DISTINCT status, ' ') FROM capi_events
-               JOIN capi_request_log r ON r.events \@> capi_events.id WHERE r.id > $last_request"),
+               JOIN capi_requests r ON r.events \@> capi_events.id WHERE r.id > $last_request"),
 	'sending', 'events under way show as sending');
 $crm->sql("ALTER SERVER sales OPTIONS (ADD mode 'paused')");
 $endpoint->release;
 await_outcome('in_doubt');
 is( $crm->sql("SELECT string_agg(DISTINCT status || ' ' || e.reason_code, ' ') FROM capi_events e
-               JOIN capi_request_log r ON r.events \@> e.id WHERE r.id > $last_request"),
+               JOIN capi_requests r ON r.events \@> e.id WHERE r.id > $last_request"),
 	'in_doubt connection_cut', 'events whose answer was lost show as in doubt');
 is($crm->sql("SELECT health, in_doubt FROM capi_status WHERE dataset = 'sales'"),
 	'paused|4', 'also in capi_status');

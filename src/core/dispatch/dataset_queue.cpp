@@ -25,6 +25,7 @@ struct IfOverdue {
     UnixMicros margin;
     std::vector<OverdueEvent>* overdue;
 
+    // Whether it was one.
     bool operator()(Event& event) const {
         const Reason reason = WhyOverdue(event, now, margin);
         if (reason != Reason::kNone) {

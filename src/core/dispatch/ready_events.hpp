@@ -34,7 +34,9 @@ Iterator Sift(Iterator first, Iterator last, const Leaves& leaves) {
 
 class ReadyEvents {
 public:
+    // Asking costs nothing.
     bool empty() const { return count_ == 0; }
+    // Likewise: events, not pieces.
     size_t size() const { return count_; }
 
     // Behind all others. `together`: the room of a piece, if this event begins one.
@@ -71,6 +73,7 @@ public:
         }
     }
 
+    // Whether one of them fits.
     template <class Fits>
     bool AnyOf(const Fits& fits) const {
         return std::any_of(pieces_.begin(), pieces_.end(), [&fits](const Piece& piece) {
@@ -78,6 +81,7 @@ public:
         });
     }
 
+    // In order.
     template <class Visit>
     void ForEach(const Visit& visit) const {
         for (const Piece& piece : pieces_) {

@@ -14,7 +14,7 @@ namespace {
 Statement statement = {
     "WITH doubt AS ("
     "  SELECT coalesce(range_agg(ids), '{}') AS ids"
-    "  FROM @.capi_request_log r, LATERAL unnest(r.events) AS ids"
+    "  FROM @.capi_request_log r, LATERAL unnest(r.events::int8multirange) AS ids"
     "  WHERE r.outcome = 'in_doubt' AND r.started_at > now() - interval '192 hours')"
     " SELECT w.dataset, sum(w.owed)::bigint, sum(w.in_flight)::bigint, sum(w.in_doubt)::bigint,"
     "        min(w.enqueued_at), min(w.event_time)"

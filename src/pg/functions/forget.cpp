@@ -44,7 +44,7 @@ count_in_flight(Oid schema, int64 lead_id)
     return run_about_lead(schema, lead_id,
                           "SELECT count(*) FROM @.capi_event_log e WHERE e.lead_id = $1 AND EXISTS"
                           " (SELECT FROM @.capi_request_log r"
-                          "  WHERE r.finished_at IS NULL AND r.events @> e.id)",
+                          "  WHERE r.finished_at IS NULL AND r.events::int8multirange @> e.id)",
                           SPI_OK_SELECT);
 }
 

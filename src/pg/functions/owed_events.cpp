@@ -6,7 +6,7 @@
  * their primary keys: a planner that knows nothing of the cursor's holes would read all of both.
  */
 #include "core/ids/id_set.hpp"
-#include "pg/base/multirange.hpp"
+#include "pg/base/event_ids.hpp"
 #include "pg/base/owned.hpp"
 #include "pg/base/primary_key.hpp"
 #include "pg/base/results.hpp"
@@ -66,7 +66,7 @@ subtract_delivered(Oid schema, Remaining* remaining)
         if (strcmp(word, "delivered") != 0 && strcmp(word, "dry_run") != 0)
             continue;
         IdRange* ranges;
-        const int count = read_ranges(
+        const int count = read_event_ids(
             heap_getattr(row, request_log_column::kEvents, RelationGetDescr(table), &isnull),
             &ranges);
         call_cpp("leave out what was delivered", [&] {

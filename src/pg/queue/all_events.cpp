@@ -3,7 +3,7 @@
  */
 #include "pg/queue/all_events.hpp"
 
-#include "pg/base/multirange.hpp"
+#include "pg/base/event_ids.hpp"
 #include "pg/base/owned.hpp"
 #include "pg/base/table_reading.hpp"
 #include "pg/catalog/relations.hpp"
@@ -62,7 +62,7 @@ add_request(const TableReading& reading, AllRequests* all, ReasonWords* words)
     (void)slot_getattr(reading.slot, request_log_column::kFinishedAt, &is_under_way);
     const std::string_view outcome = text_of(reading, request_log_column::kOutcome);
     const Datum events = slot_getattr(reading.slot, request_log_column::kEvents, &isnull);
-    const int count = read_ranges(events, &ranges);
+    const int count = read_event_ids(events, &ranges);
     const LatestRequest state =
         is_under_way ? LatestRequest::kUnderWay : LatestRequestFromOutcome(outcome);
     const bool has_delivered =

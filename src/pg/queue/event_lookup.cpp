@@ -198,7 +198,7 @@ look_up_event(Oid schema, int64 event, ReasonWords* words)
         "WITH tried AS MATERIALIZED (SELECT q.id, q.outcome, q.finished_at, q.reason_code, "
         "q.detail,"
         " q.next_attempt_at"
-        " FROM @.capi_request_log q WHERE q.events @> $1)"
+        " FROM @.capi_request_log q WHERE q.events::int8multirange @> $1)"
         " SELECT coalesce(l.id, 0),"
         " (SELECT count(*) FROM tried t WHERE t.outcome IS DISTINCT FROM 'held'),"
         " EXISTS (SELECT FROM tried t WHERE t.outcome = 'in_doubt'),"

@@ -91,7 +91,8 @@ bool
 was_sent(Oid schema, int64 event)
 {
     static Statement statement = {
-        "SELECT EXISTS (SELECT FROM @.capi_request_log WHERE events @> $1)", nullptr, InvalidOid};
+        "SELECT EXISTS (SELECT FROM @.capi_request_log WHERE events::int8multirange @> $1)",
+        nullptr, InvalidOid};
     Parameters parameters = {};
 
     add_number(&parameters, event, true);

@@ -7,6 +7,7 @@
 #include "pg/shipper/ledger.hpp"
 
 #include "pg/queue/event_log.hpp"
+#include "pg/base/event_ids.hpp"
 #include "pg/base/multirange.hpp"
 #include "pg/catalog/numbers.hpp"
 #include "pg/catalog/relations.hpp"
@@ -118,7 +119,8 @@ read_doubts(Oid schema, void (*found)(void* context, const char* events, Timesta
             void* context)
 {
     static Statement statement = {
-        "SELECT r.events - coalesce((SELECT range_agg(int8range(s.event, s.event, '[]'))"
+        "SELECT r.events::int8multirange - coalesce((SELECT range_agg(int8range(s.event, s.event, "
+        "'[]'))"
         " FROM @.capi_settlement s WHERE s.status = 'retry' AND s.settled_at > r.started_at), "
         "'{}'),"
         " r.started_at FROM @.capi_request_log r WHERE r.outcome = 'in_doubt'"
@@ -137,7 +139,8 @@ forget_retried(Oid schema, int64 request)
     /* Range by range, so that the index over status and event is of use: of very many events that
      * were owed again each request would else look at all. */
     static Statement statement = {
-        "DELETE FROM @.capi_settlement s USING @.capi_request_log r, unnest(r.events) AS ids"
+        "DELETE FROM @.capi_settlement s USING @.capi_request_log r, "
+        "unnest(r.events::int8multirange) AS ids"
         " WHERE r.id = $1 AND s.status = 'retry' AND s.event >= lower(ids)"
         " AND s.event < upper(ids)",
         nullptr, InvalidOid};
@@ -171,7 +174,9 @@ insert_request(Oid table, int64 id, const OutgoingRequest& request)
     }
     set(request_log_column::kDataset, Int32GetDatum(request.dataset));
     set(request_log_column::kEventCount, Int32GetDatum(request.event_count));
-    set(request_log_column::kEvents, multirange_datum(request.events));
+    set(request_log_column::kEvents,
+        event_ids_datum(request.events.ranges().data(),
+                        static_cast<int>(request.events.ranges().size())));
     return insert_row(&request_log, table, values, nulls, lengthof(values));
 }
 

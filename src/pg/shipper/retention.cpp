@@ -126,7 +126,7 @@ delete_requests(Shipper* shipper, TimestampTz cutoff, int most)
         nullptr, InvalidOid};
     static Statement statement = {
         "DELETE FROM @.capi_request_log r WHERE r.id > $1 AND r.id <= $2 AND r.finished_at < $3"
-        " AND NOT EXISTS (SELECT 1 FROM unnest(r.events) u, LATERAL (SELECT 1"
+        " AND NOT EXISTS (SELECT 1 FROM unnest(r.events::int8multirange) u, LATERAL (SELECT 1"
         " FROM @.capi_event_log e WHERE e.id >= lower(u) AND e.id < upper(u) LIMIT 1) kept)",
         nullptr, InvalidOid};
     Parameters looked_at = {};

@@ -3,7 +3,6 @@
  */
 #pragma once
 
-#include <map>
 #include <unordered_map>
 
 #include "core/dispatch/dispatcher.hpp"
@@ -24,7 +23,7 @@ public:
     /* An event has ended otherwise than delivered. */
     void Ended(const EndedEvent& ended);
 
-    std::map<int, DatasetTotals> by_dataset;
+    std::unordered_map<int, DatasetTotals> by_dataset;
     /* Events up to this id have been counted by an earlier shipper. What it had not seen of them,
      * because their transactions were still running, is read again and not counted. */
     int64_t known_up_to = 0;
