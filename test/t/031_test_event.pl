@@ -36,9 +36,10 @@ sub hang
 		[ 'psql', '-XAtq', '-d', $node->connstr('postgres'), map { ('-c', $_) } @statements ],
 		'<', \undef, '>', \$session->{stdout}, '2>', \$session->{stderr});
 	$endpoint->wait_for('held', 1) or die 'nothing hangs';
-	$session->{pid} = $crm->sql(
-		"SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Extension'
-		 AND query LIKE '%capi_send_test_event%' AND pid <> pg_backend_pid() AND backend_type = 'client backend'");
+	my $hanging = "FROM pg_stat_activity WHERE query LIKE '%capi_send_test_event%' AND state = 'active'
+		 AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+	$crm->until_true("SELECT count(*) = 1 AND bool_and(wait_event_type = 'Extension') $hanging");
+	$session->{pid} = $crm->sql("SELECT pid $hanging");
 	return $session;
 }
 
