@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <deque>
 #include <utility>
 #include <vector>
 
@@ -132,7 +131,7 @@ private:
         piece->gone = static_cast<size_t>(first - piece->events.begin());
     }
 
-    std::deque<Piece> pieces_;  // none is empty
+    std::vector<Piece> pieces_;  // few; none is empty
     size_t count_ = 0;
 };
 
