@@ -253,4 +253,31 @@ for my $period (1 .. 10)
 note "sizes: @sizes";
 cmp_ok($sizes[9], '<=', 1.1 * $sizes[2], 'after ten periods the tables are as large as after three');
 
+# --- Filters over leads are made while the log is read
+
+# Once when it is seen, and once when it is sent. Its filters are made when it is seen, also if others
+# have gone ahead of it meanwhile; there is room for 256, so they are written while it is read.
+subtest 'a bulk load is read twice' => sub {
+	my $events = 300_000;
+	my $rows = "SELECT idx_tup_fetch FROM pg_stat_all_indexes WHERE indexrelname = 'capi_event_log_pkey'";
+	my $dry_run = "SELECT dry_run FROM capi_counters WHERE dataset = 'quiet'";
+	my $bulk = $node->background_psql('postgres');
+	$bulk->query_safe('BEGIN; SELECT pg_current_xact_id()');
+	$bulk->query_safe("INSERT INTO capi_event_log (id, enqueued_at, event_time, lead_id, dataset, parked, event_name)
+	                   SELECT nextval('capi_event_id'), now(), now(), 42345678901230000 + i, d.number, false, 'qualified'
+	                   FROM capi_dataset d, generate_series(1, $events) i WHERE d.name = 'quiet'");
+	my $ahead = $crm->sql($dry_run) + 1;
+	$crm->sql("SELECT capi_send_lead_event(42345678901230000, 'ahead', dataset => 'quiet')");
+	$crm->until_true("SELECT dry_run = $ahead FROM capi_counters WHERE dataset = 'quiet'") or die 'the other event waits';
+	my $before = $crm->sql($rows);
+	$bulk->query_safe('COMMIT');
+	$bulk->quit;
+	ok($crm->until_true("SELECT dry_run = $ahead + $events FROM capi_counters WHERE dataset = 'quiet'"),
+		'a bulk load behind which others went ahead is sent');
+	ok($crm->until_true('SELECT max(last_event) > (SELECT max(id) FROM capi_event_log) - 2048
+	                     FROM capi_lead_filter'), 'it has filters');
+	cmp_ok($crm->sql($rows) - $before, '<', 2.3 * $events, 'and was read twice');
+	is($crm->sql('SELECT count(*) FROM capi_events WHERE lead_id = 42345678901380000'), 1, 'its leads are found');
+};
+
 done_testing();
