@@ -45,7 +45,7 @@ private:
     bool BeginRun(int64_t id);
     Runs::iterator RunBetween(Runs::iterator next, int64_t id);
 
-    Runs runs_;                // ascending; all but the last are full, if no many ids are unseen
+    Runs runs_;  // ascending; the last one need not be full, nor one before many unseen ids
     int64_t wanted_from_ = 1;  // by the latest call of From
     int64_t seen_up_to_ = 0;   // the highest id seen
     bool has_loss_ = true;  // something up to there is in no run, though it is behind the last one
