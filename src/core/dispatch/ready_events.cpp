@@ -17,7 +17,7 @@ void ReadyEvents::Add(Event&& event, size_t together) {
 void ReadyEvents::PutBack(std::vector<Event>&& events) {
     count_ += events.size();
     if (!events.empty()) {
-        pieces_.insert(pieces_.begin(), Piece{std::move(events), 0});
+        pieces_.push_front(Piece{std::move(events), 0});
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <deque>
 #include <utility>
 #include <vector>
 
@@ -131,7 +132,7 @@ private:
         piece->gone = static_cast<size_t>(first - piece->events.begin());
     }
 
-    std::vector<Piece> pieces_;  // few; none is empty
+    std::deque<Piece> pieces_;  // none is empty
     size_t count_ = 0;
 };
 

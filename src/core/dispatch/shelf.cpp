@@ -218,6 +218,7 @@ UnixMicros Shelf::NextDue() const {
 
 std::vector<Event> Shelf::Waiting() const {
     std::vector<Event> all;
+    all.reserve(events_.size());
     for (const auto& [id, entry] : events_) {
         if (entry.stays_in_part) {
             continue;

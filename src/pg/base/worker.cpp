@@ -65,7 +65,7 @@ void
 keep_freed_memory()
 {
 #ifdef __GLIBC__
-    constexpr int kBytesKept = 4 * 1024 * 1024;
+    constexpr int kBytesKept = 32 * 1024 * 1024; /* the most that mallopt takes */
 
     (void)mallopt(M_MMAP_THRESHOLD, kBytesKept);
     (void)mallopt(M_TRIM_THRESHOLD, kBytesKept);
