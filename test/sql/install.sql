@@ -22,9 +22,8 @@ WHERE m.classid = 'pg_class'::regclass AND c.relkind IN ('r', 'v') AND a.attnum 
 -- There is one type, beside the row types of these, and arrays
 SELECT t.oid::regtype AS other_type
 FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid JOIN pg_type t ON t.oid = d.objid
-     LEFT JOIN pg_type element ON element.oid = t.typelem
 WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND x.extname = 'crm_capi'
-      AND d.classid = 'pg_type'::regclass AND t.typrelid = 0 AND t.typcategory <> 'A' AND coalesce(element.typrelid, 0) = 0;
+      AND d.classid = 'pg_type'::regclass AND t.typrelid = 0 AND t.typcategory <> 'A';
 
 -- Each function pins its search_path; the trigger looks nothing up by name, and is called for each row,
 -- and so are those that views call for each event; a type looks nothing up either

@@ -38,7 +38,8 @@ sub hang
 	$endpoint->wait_for('held', 1) or die 'nothing hangs';
 	my $hanging = "FROM pg_stat_activity WHERE query LIKE '%capi_send_test_event%' AND state = 'active'
 		 AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
-	$crm->until_true("SELECT count(*) = 1 AND bool_and(wait_event_type = 'Extension') $hanging");
+	$crm->until_true("SELECT count(*) = 1 AND bool_and(wait_event_type = 'Extension') $hanging")
+	  or die 'no session waits';
 	$session->{pid} = $crm->sql("SELECT pid $hanging");
 	return $session;
 }

@@ -200,16 +200,13 @@ std::vector<OverdueEvent> DatasetQueue::TakeOverdueEvents(UnixMicros now, UnixMi
     std::vector<OverdueEvent> overdue;
     ready_.Sift(IfOverdue{now, margin, &overdue});
     *next = 0;
-    ready_.ForEach([=](const Event& event) {
-        const UnixMicros at = OverdueAt(event, margin);
-        *next = *next == 0 ? at : std::min(*next, at);
-    });
+    ready_.ForEach([=](const Event& event) { NoteTime(OverdueAt(event, margin), next); });
     UnixMicros next_shelved = 0;
     for (OverdueEvent& event : TakeOverdueShelved(now, margin, &next_shelved)) {
         overdue.push_back(std::move(event));
     }
     if (next_shelved != 0) {
-        *next = *next == 0 ? next_shelved : std::min(*next, next_shelved);
+        NoteTime(next_shelved, next);
     }
     return overdue;
 }
@@ -224,8 +221,7 @@ std::vector<OverdueEvent> DatasetQueue::TakeOverdueShelved(UnixMicros now, UnixM
     }
     *next = 0;
     for (const Event& event : waiting) {
-        const UnixMicros at = OverdueAt(event, margin);
-        *next = *next == 0 ? at : std::min(*next, at);
+        NoteTime(OverdueAt(event, margin), next);
     }
     std::vector<int64_t> released;
     shelf_.Drop(ids, &released);

@@ -72,7 +72,7 @@ public:
 
     // An event taken by TakeIds has been read from the log. A request will take `batch_size`
     // events.
-    void Load(Event&& event, size_t batch_size = 1);
+    void Load(Event&& event, size_t batch_size);
 
     // Fills *batch with at most max_events that may go now, leaving out every event whose lead is
     // busy, and makes their leads busy. False if nothing may go. A part of a refused batch goes

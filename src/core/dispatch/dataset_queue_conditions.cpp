@@ -136,8 +136,7 @@ UnixMicros DatasetQueue::NextShelfDue() const {
     UnixMicros next = shelf_.NextDue();
     for (const SplitBatch& split : split_batches_) {
         if (split.awaits_since != 0) {
-            const UnixMicros end = split.awaits_since + kSplitWaits;
-            next = next == 0 ? end : std::min(next, end);
+            NoteTime(split.awaits_since + kSplitWaits, &next);
         }
     }
     return next;

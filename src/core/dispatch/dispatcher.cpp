@@ -271,10 +271,7 @@ void Dispatcher::HeedClock(UnixMicros now) {
 UnixMicros Dispatcher::NextDue(UnixMicros now) {
     UnixMicros due = 0;
     HeedClock(now);
-    const auto wait_for = [&](UnixMicros time) {
-        const UnixMicros next = std::max(time, now);
-        due = due == 0 ? next : std::min(due, next);
-    };
+    const auto wait_for = [&](UnixMicros time) { NoteTime(std::max(time, now), &due); };
     for (const auto& dataset : datasets_) {
         const bool answer_will_come = dataset->in_flight > 0 && dataset->not_before <= now;
         if (!dataset->queue.HasWaiting()) {

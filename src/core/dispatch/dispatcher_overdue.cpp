@@ -59,8 +59,8 @@ void Dispatcher::SweepShelf(Dataset* dataset, UnixMicros now) {
          dataset->queue.TakeOverdueShelved(now, MarginOf(dataset->config), &next)) {
         EndOverdue(*dataset, overdue);
     }
-    const UnixMicros latest = now + 60 * kMicrosPerSecond;
-    dataset->shelf_sweep_at = next == 0 ? latest : std::min(next, latest);
+    NoteTime(now + kMicrosPerMinute, &next);
+    dataset->shelf_sweep_at = next;
 }
 
 // Seven days over: expired, for good. Two days in doubt: parked, so that somebody can decide.

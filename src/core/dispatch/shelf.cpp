@@ -209,8 +209,7 @@ UnixMicros Shelf::NextDue() const {
     UnixMicros next = 0;
     for (const auto& [name, watch] : watches_) {
         if (!watch.postponed.empty()) {
-            const UnixMicros first = watch.postponed.begin()->first;
-            next = next == 0 ? first : std::min(next, first);
+            NoteTime(watch.postponed.begin()->first, &next);
         }
     }
     return next;

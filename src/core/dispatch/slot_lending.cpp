@@ -25,10 +25,6 @@ void SortByPatience(std::vector<WaitingDatabase>* waiting) {
               [&](const auto& a, const auto& b) { return key(a) < key(b); });
 }
 
-void NoteTime(UnixMicros time, UnixMicros* first) {
-    *first = *first == 0 ? time : std::min(*first, time);
-}
-
 // Asks so many of those who rest, the longest first; and where slots are scarce whoever has rested
 // for too long. Returns how many were asked.
 int AskResting(const std::vector<LentSlot>& lent, int most, bool is_scarce, UnixMicros now,

@@ -1,6 +1,7 @@
 // event.hpp - one lead-stage event, as every room passes it on.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -21,6 +22,11 @@ constexpr UnixMicros kMicrosPerDay = 24 * kMicrosPerHour;
 // down too, so that seconds keep their order.
 constexpr int64_t FloorToSeconds(UnixMicros time) {
     return time / kMicrosPerSecond - (time % kMicrosPerSecond < 0 ? 1 : 0);
+}
+
+// Keeps the first of several moments; 0 = there was none so far.
+inline void NoteTime(UnixMicros time, UnixMicros* first) {
+    *first = *first == 0 ? time : std::min(*first, time);
 }
 
 // An event as it lies in the queue. Texts are UTF-8, whatever the database's encoding.

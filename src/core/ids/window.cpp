@@ -168,20 +168,31 @@ void Window::MergeGroups() {
     }
 }
 
+// What is not seen yet of the group's holes.
+IdSet Window::Left(const Group& group) {
+    IdSet left = group.holes;
+    left.Subtract(group.found);
+    return left;
+}
+
 IdSet Window::Holes() const {
     IdSet all;
     for (const Group& group : groups_) {
-        IdSet left = group.holes;
-        left.Subtract(group.found);
-        all.AddAll(left);
+        all.AddAll(Left(group));
     }
     all.AddAll(new_holes_);
     return all;
 }
 
+// The first hole is that of the first group that has any left: the shipper asks in each turn.
 int64_t Window::CompleteUpTo() const {
-    const IdSet holes = Holes();
-    return holes.empty() ? position_ : holes.ranges().front().first - 1;
+    for (const Group& group : groups_) {
+        const IdSet left = Left(group);
+        if (!left.empty()) {
+            return left.ranges().front().first - 1;
+        }
+    }
+    return new_holes_.empty() ? position_ : new_holes_.ranges().front().first - 1;
 }
 
 }  // namespace crm_capi

@@ -103,6 +103,7 @@ private:
     const Group* StaleGroup() const;
     Group* StaleGroup();
     uint64_t CountRunning(uint64_t horizon) const;
+    static IdSet Left(const Group& group);
     static void StartPass(Group* group);
     void FinishPass(Group* group);
     void PassOverUnseen();

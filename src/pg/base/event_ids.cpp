@@ -20,6 +20,12 @@ event_ids_datum(const IdRange* ranges, int count)
     return PointerGetDatum(value);
 }
 
+Datum
+event_ids_datum(const IdSet& ids)
+{
+    return event_ids_datum(ids.ranges().data(), static_cast<int>(ids.ranges().size()));
+}
+
 int
 read_event_ids(Datum value, IdRange** ranges)
 {

@@ -11,7 +11,8 @@
 
 namespace crm_capi {
 
-/* In current memory. The ranges are those of an IdSet; ids begin at 1. */
+/* In current memory, of ascending ranges that are not adjacent; ids begin at 1. */
+Datum event_ids_datum(const IdSet& ids);
 Datum event_ids_datum(const IdRange* ranges, int count);
 
 /* The ranges of a value, in current memory; returns how many there are. An ERROR if it is

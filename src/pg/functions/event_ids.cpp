@@ -3,6 +3,9 @@
  */
 #include "pg/base/event_ids.hpp"
 
+#include <vector>
+
+#include "pg/base/guard.hpp"
 #include "pg/base/multirange.hpp"
 
 extern "C" {
@@ -59,15 +62,12 @@ capi_event_ids_out(PG_FUNCTION_ARGS)
 {
     IdRange* ranges;
     const int count = read_event_ids(PG_GETARG_DATUM(0), &ranges);
-    StringInfoData text;
+    const char* text = nullptr;
 
-    initStringInfo(&text);
-    appendStringInfoChar(&text, '{');
-    for (int i = 0; i < count; i++)
-        appendStringInfo(&text, "%s[" INT64_FORMAT "," INT64_FORMAT ")", i > 0 ? "," : "",
-                         ranges[i].first, ranges[i].last + 1);
-    appendStringInfoChar(&text, '}');
-    PG_RETURN_CSTRING(text.data);
+    call_cpp("print ids of events", [&] {
+        text = CopyToPalloc(IdSet(std::vector<IdRange>(ranges, ranges + count)).ToMultirange());
+    });
+    PG_RETURN_CSTRING(text);
 }
 
 extern "C" Datum

@@ -174,9 +174,7 @@ insert_request(Oid table, int64 id, const OutgoingRequest& request)
     }
     set(request_log_column::kDataset, Int32GetDatum(request.dataset));
     set(request_log_column::kEventCount, Int32GetDatum(request.event_count));
-    set(request_log_column::kEvents,
-        event_ids_datum(request.events.ranges().data(),
-                        static_cast<int>(request.events.ranges().size())));
+    set(request_log_column::kEvents, event_ids_datum(request.events));
     return insert_row(&request_log, table, values, nulls, lengthof(values));
 }
 

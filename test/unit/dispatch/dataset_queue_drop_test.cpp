@@ -25,7 +25,7 @@ TEST(DatasetQueueDrop, LeavesTheBacklog) {
 TEST(DatasetQueueDrop, LeavesWhatIsLoaded) {
     DatasetQueue queue;
     for (int64_t id = 1; id <= 3; ++id) {
-        queue.Load(MakeEvent(id, 100 + id));
+        queue.Load(MakeEvent(id, 100 + id), 1);
     }
     queue.Drop(SetOf({{2, 2}}));
     Batch batch;
@@ -35,7 +35,7 @@ TEST(DatasetQueueDrop, LeavesWhatIsLoaded) {
 
 TEST(DatasetQueueDrop, DoesNotTouchWhatIsInFlight) {
     DatasetQueue queue;
-    queue.Load(MakeEvent(1, 101));
+    queue.Load(MakeEvent(1, 101), 1);
     Batch batch;
     ASSERT_TRUE(queue.NextBatch(10, 10, &batch));
     queue.Drop(SetOf({{1, 1}}));
@@ -47,13 +47,13 @@ TEST(DatasetQueueDrop, DoesNotTouchWhatIsInFlight) {
 TEST(DatasetQueueDrop, LeavesPartsAndFreesTheirLeads) {
     DatasetQueue queue;
     for (int64_t id = 1; id <= 4; ++id) {
-        queue.Load(MakeEvent(id, 100 + id));
+        queue.Load(MakeEvent(id, 100 + id), 1);
     }
     Batch batch;
     ASSERT_TRUE(queue.NextBatch(10, 10, &batch));
     queue.Split(std::move(batch));
     queue.Drop(SetOf({{1, 3}}));
-    queue.Load(MakeEvent(5, 101));  // the lead of a dropped event
+    queue.Load(MakeEvent(5, 101), 1);  // the lead of a dropped event
     ASSERT_TRUE(queue.NextBatch(10, 10, &batch));
     EXPECT_EQ(IdsOf(batch), (std::vector<int64_t>{4}));
     Batch next;
@@ -67,8 +67,8 @@ TEST(DatasetQueueDrop, LeavesPartsAndFreesTheirLeads) {
 
 TEST(DatasetQueueDrop, EndsASplitThatHasNothingLeft) {
     DatasetQueue queue;
-    queue.Load(MakeEvent(1, 101));
-    queue.Load(MakeEvent(2, 102));
+    queue.Load(MakeEvent(1, 101), 1);
+    queue.Load(MakeEvent(2, 102), 1);
     Batch batch;
     ASSERT_TRUE(queue.NextBatch(10, 10, &batch));
     queue.Split(std::move(batch));

@@ -52,7 +52,7 @@ protected:
                     permitted.erase(held);
                 }
                 ++loads;
-                queue.Load(std::move(event));
+                queue.Load(std::move(event), 1);
             }
         }
     }

@@ -24,7 +24,7 @@ void Fill(DatasetQueue* queue, const std::vector<int64_t>& leads) {
         queue->Owe(++id);
         IdRange range{};
         ASSERT_TRUE(queue->TakeIds(1, &range));
-        queue->Load(MakeEvent(id, lead));
+        queue->Load(MakeEvent(id, lead), 1);
     }
 }
 

@@ -113,7 +113,7 @@ private:
             Event event;
             event.id = id;
             event.lead_id = known_.at(id).lead;
-            queue_.Load(std::move(event));
+            queue_.Load(std::move(event), 1);
         }
     }
 
