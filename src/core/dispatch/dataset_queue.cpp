@@ -94,11 +94,10 @@ int64_t DatasetQueue::NextToLoad() const {
 }
 
 void DatasetQueue::Load(Event&& event, size_t batch_size) {
-    const size_t bytes =
-        sizeof event + event.event_name.size() + event.user_data.size() + event.custom_data.size();
+    const size_t bytes = sizeof event + event.texts.size();
     bytes_each_ = bytes_each_ == 0 ? bytes : (7 * bytes_each_ + bytes) / 8;
-    const bool awaits = !event.condition_of.empty() && event.condition_held_at == 0;
-    has_conditions_ = has_conditions_ || !event.condition_of.empty();
+    const bool awaits = event.texts.has_condition() && event.condition_held_at == 0;
+    has_conditions_ = has_conditions_ || event.texts.has_condition();
     overflow_.Loaded(event);
     if (awaits || shelf_.Blocks(event) || overflow_.Blocks(event)) {
         Shelve(event);

@@ -138,7 +138,7 @@ bool Dispatcher::WantsLoad(const Dataset& dataset, UnixMicros now) const {
 void Dispatcher::Load(Event event) {
     event.in_doubt_since = doubts_.Since(event.id);
     rechecks_seen_ = rechecks_seen_ || event.needs_recheck;
-    if (!event.condition_of.empty()) {
+    if (event.texts.has_condition()) {
         TakePermission(&event);
     }
     loading_->queue.Load(std::move(event), LargestRequest(*loading_));

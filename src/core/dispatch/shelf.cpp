@@ -31,8 +31,8 @@ void Shelf::Put(const Event& event, bool stays_in_part) {
         entry.until = known->second.until;
         Remove(known);
     }
-    if (!event.condition_of.empty()) {
-        entry.watch = watches_.try_emplace(event.condition_of).first;
+    if (event.texts.has_condition()) {
+        entry.watch = watches_.try_emplace(std::string(event.texts.condition_of())).first;
         ++entry.watch->second.count;
     }
     in_parts_ += stays_in_part ? 1 : 0;

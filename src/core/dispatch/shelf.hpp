@@ -43,7 +43,7 @@ constexpr size_t kMostOnShelf = 100000;
 // What was found may be a little younger than the `now` of a turn; much younger it is only if the
 // clock was put back.
 inline bool AwaitsCondition(const Event& event, UnixMicros now) {
-    return !event.condition_of.empty() &&
+    return event.texts.has_condition() &&
            (event.condition_held_at == 0 || event.condition_held_at - now > kConditionLasts ||
             now - event.condition_held_at > kConditionLasts);
 }

@@ -38,31 +38,31 @@ bool ReadOptions(const Json& value, std::optional<bool>* limited_use) {
 }
 
 // A whole number of at most four digits, however it is written; -1 if it is none.
-int ReadNumber(const Json& value) {
+PlaceNumber ReadNumber(const Json& value) {
     constexpr double kLargest = 9999;
     if (value.is_number()) {
         const double number = value.get<double>();
         const bool is_whole =
             number >= 0 && number <= kLargest && number == static_cast<int>(number);
-        return is_whole ? static_cast<int>(number) : -1;
+        return static_cast<PlaceNumber>(is_whole ? number : -1);
     }
     int number = value.is_string() && value.get_ref<const std::string&>().size() <= 4 ? 0 : -1;
     for (const char c : number == 0 ? value.get<std::string>() : std::string()) {
         number = number < 0 || !IsAsciiDigit(c) ? -1 : number * 10 + (c - '0');
     }
-    return number;
+    return static_cast<PlaceNumber>(number);
 }
 
 // Meta's numbers: 1 is the United States, 0 lets Meta find out.
-bool ReadCountry(const Json& value, std::optional<int>* country) {
-    const int number = ReadNumber(value);
+bool ReadCountry(const Json& value, std::optional<PlaceNumber>* country) {
+    const PlaceNumber number = ReadNumber(value);
     *country = number;
     return number == 0 || number == 1;
 }
 
 // Meta's numbers: 0 lets Meta find out, 1000 is California, and the others follow.
-bool ReadState(const Json& value, std::optional<int>* state) {
-    const int number = ReadNumber(value);
+bool ReadState(const Json& value, std::optional<PlaceNumber>* state) {
+    const PlaceNumber number = ReadNumber(value);
     *state = number;
     return number == 0 || (number >= 1000 && number <= 1999);
 }

@@ -4,18 +4,22 @@
 // options of its dataset say for all events.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace crm_capi {
 
+// Meta's number of a country or of a state: 0, 1, or 1000 to 1999.
+using PlaceNumber = int16_t;
+
 // Each member may be missing: then the event says nothing about it.
 struct Consent {
-    std::optional<bool> opt_out;      // true: for attribution only, not for the delivery of ads
-    std::optional<bool> limited_use;  // data_processing_options: true = ["LDU"], false = []
-    std::optional<int> country;       // of the limited use; Meta's numbers
-    std::optional<int> state;
+    std::optional<bool> opt_out;         // true: for attribution only, not for the delivery of ads
+    std::optional<bool> limited_use;     // data_processing_options: true = ["LDU"], false = []
+    std::optional<PlaceNumber> country;  // of the limited use
+    std::optional<PlaceNumber> state;
 };
 
 // A member, by the name that Meta, capi_watch() and capi_send_lead_event() have for it.

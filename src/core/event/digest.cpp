@@ -108,7 +108,7 @@ void EventIds::Append(const Event& event, std::string* out) {
     identity_.resize(dataset_part_);
     AppendLine(event.lead_id, &identity_);
     AppendLine(event.event_time, &identity_);
-    identity_.append(event.event_name);
+    identity_.append(event.texts.event_name());
     AppendHex(Sha256(identity_).data(), kEventIdDigits / 2, out);
 }
 

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <string>
 
 #include "core/event/consent.hpp"
+#include "core/event/event_texts.hpp"
 
 namespace crm_capi {
 
@@ -29,25 +29,21 @@ inline void NoteTime(UnixMicros time, UnixMicros* first) {
     *first = *first == 0 ? time : std::min(*first, time);
 }
 
-// An event as it lies in the queue. Texts are UTF-8, whatever the database's encoding.
+// An event as it lies in the queue. The order of the members leaves no room between them.
 struct Event {
     int64_t id = 0;
     // 15 to 17 digits; < 0 = Meta gave the lead no id, and this is its lane (digest.hpp); user_data
     // alone says who it is then. 0 = neither.
     int64_t lead_id = 0;
     UnixMicros event_time = 0;  // when the CRM changed the stage; never altered
-    std::string event_name;     // the stage
-    std::string user_data;      // JSON object text with hashed identities, or empty
-    std::string custom_data;    // JSON object text, or empty
-    Consent consent;            // what overrides the dataset's options
+    EventTexts texts;
     // When it was first sent without learning what became of it; 0 = Meta does not have it.
     UnixMicros in_doubt_since = 0;
+    // When its condition was last found to hold, for the attempt that is to come; 0 = it was not.
+    UnixMicros condition_held_at = 0;
+    Consent consent;  // what overrides the dataset's options
     // Its lead must not have its stage by another event (src/pg/shipper/recheck.hpp).
     bool needs_recheck = false;
-    // The watch whose condition counts once more before each attempt (src/core/dispatch/shelf.hpp);
-    // empty = none does. And when it was last found to hold, for the attempt that is to come.
-    std::string condition_of;
-    UnixMicros condition_held_at = 0;
 };
 
 }  // namespace crm_capi

@@ -26,7 +26,7 @@ void AppendMember(std::string_view name, std::string_view text, std::string* out
 }
 
 // Likewise, unless there is no number.
-void AppendMember(std::string_view name, std::optional<int> number, std::string* out) {
+void AppendMember(std::string_view name, std::optional<PlaceNumber> number, std::string* out) {
     if (number) {
         out->append(",\"").append(name).append("\":");
         AppendDecimal(*number, out);
@@ -49,7 +49,7 @@ std::string_view MembersOf(std::string_view object) {
 // What stands between the braces of user_data. lead_id goes in front of what the event brings
 // along, as a bare number.
 void AppendUserData(const Event& event, std::string* out) {
-    const std::string_view members = MembersOf(event.user_data);
+    const std::string_view members = MembersOf(event.texts.user_data());
     if (event.lead_id > 0) {
         out->append("\"lead_id\":");
         AppendDecimal(event.lead_id, out);
@@ -67,7 +67,7 @@ std::string SharedCustomData(const DatasetConstants& dataset) {
 
 // The event's own members of custom_data, behind the shared ones.
 void AppendCustomData(const Event& event, std::string* out) {
-    const std::string_view members = MembersOf(event.custom_data);
+    const std::string_view members = MembersOf(event.texts.custom_data());
     out->append(members.empty() ? "" : ",");
     AppendValidUtf8(members, out);
 }
@@ -158,7 +158,7 @@ namespace {
 void AppendEventWith(const DatasetConstants& dataset, const SharedParts& shared, EventIds* ids,
                      const Event& event, std::string* out) {
     out->append("{\"event_name\":");
-    AppendJsonString(event.event_name, out);
+    AppendJsonString(event.texts.event_name(), out);
     out->append(",\"event_time\":");
     AppendDecimal(FloorToSeconds(event.event_time), out);
     out->append(",\"action_source\":\"system_generated\",\"event_id\":\"");
@@ -166,7 +166,7 @@ void AppendEventWith(const DatasetConstants& dataset, const SharedParts& shared,
     out->append("\",\"user_data\":{");
     AppendUserData(event, out);
     const bool has_consent = event.consent.opt_out || event.consent.limited_use;
-    if (event.custom_data.empty() && !has_consent) {
+    if (event.texts.custom_data().empty() && !has_consent) {
         out->append(shared.plain_end);
         return;
     }

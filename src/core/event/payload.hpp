@@ -21,8 +21,8 @@ struct DatasetConstants {
     std::string partner_agent;    // empty = not sent
     // data_processing_options: JSON array text, empty = not sent; country and state go with it.
     std::string data_processing_options;
-    std::optional<int> data_processing_options_country;
-    std::optional<int> data_processing_options_state;
+    std::optional<PlaceNumber> data_processing_options_country;
+    std::optional<PlaceNumber> data_processing_options_state;
 };
 
 // The members of custom_data that are written from the dataset, and that no event may bring along.

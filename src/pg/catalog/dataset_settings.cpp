@@ -124,6 +124,15 @@ Number(const char* value, int otherwise)
     return value ? std::atoi(value) : otherwise;
 }
 
+/* Likewise, and that it is one of Meta's. */
+std::optional<PlaceNumber>
+ReadPlace(const char* value)
+{
+    if (value == nullptr)
+        return std::nullopt;
+    return static_cast<PlaceNumber>(std::atoi(value));
+}
+
 /* C++ regime. Where the request carries the token: not set, in a header. */
 TokenPlace
 ReadTokenPlace(const char* place)
@@ -144,11 +153,8 @@ MakeConstants(const DatasetSettings& settings)
     constants.test_event_code = Text(settings.test_event_code);
     constants.partner_agent = Text(settings.partner_agent);
     constants.data_processing_options = Text(settings.data_processing_options);
-    if (settings.data_processing_options_country)
-        constants.data_processing_options_country =
-            Number(settings.data_processing_options_country, 0);
-    if (settings.data_processing_options_state)
-        constants.data_processing_options_state = Number(settings.data_processing_options_state, 0);
+    constants.data_processing_options_country = ReadPlace(settings.data_processing_options_country);
+    constants.data_processing_options_state = ReadPlace(settings.data_processing_options_state);
     return constants;
 }
 

@@ -143,7 +143,7 @@ AddDataset(const DatasetSettings& settings, const FileFacts& file, DatasetFacts 
     if (file.path)
         facts.token_file = TokenFile{file.path, file.problem, file.permissions};
     event.lead_id = kSmallestLeadId;
-    event.event_name = "stage";
+    event.texts = EventTexts({"stage"});
     AppendEvent(facts.config.constants, event, &funnel.sample_event);
     funnel.dataset = facts.config.name;
     checkup->datasets.push_back(std::move(facts));

@@ -111,7 +111,7 @@ Prepare(const DatasetSettings& settings, const TestEvent& asked, TestState* stat
     state->config = MakeConfig(settings);
     state->config.constants.test_event_code = asked.code;
     event.lead_id = asked.lead_id;
-    event.event_name = asked.name;
+    event.texts = EventTexts({asked.name});
     event.event_time = asked.time;
     state->event_id = EventId(state->config.constants.dataset_id, event);
     state->requests.list.emplace_back();

@@ -42,12 +42,9 @@ MakeEvent(const LoggedEvent& row)
     event.id = row.id;
     event.lead_id = row.lead_id;
     event.event_time = row.event_time;
-    event.event_name = row.event_name;
-    event.user_data = row.user_data;
-    event.custom_data = row.custom_data;
+    event.texts = EventTexts({row.event_name, row.user_data, row.custom_data, row.condition_of});
     event.consent = row.consent;
     event.needs_recheck = row.is_first_only;
-    event.condition_of = row.condition_of;
     return event;
 }
 

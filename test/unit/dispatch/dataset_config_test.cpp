@@ -31,7 +31,7 @@ std::vector<Event> SampleEvents(int count) {
     for (Event& event : events) {
         event.lead_id = 123456789012345;
         event.event_time = 1790000000 * kMicrosPerSecond;
-        event.event_name = "qualified";
+        event.texts = EventTexts({"qualified"});
     }
     return events;
 }
@@ -198,8 +198,8 @@ TEST(DatasetConfig, TheBodyHoldsTheEventsInOrderAndTheTopLevelMembers) {
     config.constants.test_event_code = "TEST1";
     config.constants.partner_agent = "agent";
     std::vector<Event> events = SampleEvents(3);
-    events[0].event_name = "first";
-    events[2].event_name = "last";
+    events[0].texts = EventTexts({"first"});
+    events[2].texts = EventTexts({"last"});
     const std::string body = BuildRequest(config, events).body;
     EXPECT_EQ(body.find("{\"data\":[{\"event_name\":\"first\""), 0u);
     EXPECT_LT(body.find("\"first\""), body.find("\"qualified\""));

@@ -28,7 +28,7 @@ protected:
         event.id = ++last_id;
         event.lead_id = lead;
         event.event_time = kNow;
-        event.condition_of = has_condition ? "a" : "";
+        event.texts = EventTexts({"", "", "", has_condition ? "a" : ""});
         log[event.id] = event;
         queue.Owe(event.id);
         return event.id;

@@ -82,7 +82,7 @@ TEST_F(DatasetQueueTest, HandsOutEventsWhole) {
     const Batch batch = Next();
     ASSERT_EQ(batch.events.size(), 1u);
     EXPECT_EQ(batch.events[0].lead_id, 7);
-    EXPECT_EQ(batch.events[0].event_name, "stage of 1");
+    EXPECT_EQ(batch.events[0].texts.event_name(), "stage of 1");
     EXPECT_EQ(batch.split_of, 0u);
 }
 

@@ -25,7 +25,7 @@ protected:
 
     int64_t OweConditional(int dataset, int64_t lead = 0, const char* watch = "a") {
         const int64_t id = driver.Owe(dataset, lead);
-        driver.log[id].condition_of = watch;
+        driver.log[id].texts = EventTexts({"", "", "", watch});
         return id;
     }
 
@@ -238,7 +238,7 @@ TEST_F(DispatcherCondition, WhatNobodyCanTellIsAskedAgainLater) {
 
 TEST_F(DispatcherCondition, WhatNobodyCouldTellInTimeIsParked) {
     const int64_t id = driver.OweUntil(1, kHour, 5);
-    driver.log[id].condition_of = "a";
+    driver.log[id].texts = EventTexts({"", "", "", "a"});
     const int64_t later = driver.Owe(1, 5);
     const UnixMicros end = driver.now + kHour;
     int asked = 0;

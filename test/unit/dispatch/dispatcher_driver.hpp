@@ -120,7 +120,7 @@ public:
         event.id = ++last_id;
         event.lead_id = lead;
         event.event_time = now - kHour;
-        event.event_name = "stage " + std::to_string(event.id);
+        event.texts = EventTexts({"stage " + std::to_string(event.id)});
         log[event.id] = event;
         core.Owe(dataset, event.id);
         return event.id;

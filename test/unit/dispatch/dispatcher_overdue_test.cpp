@@ -42,7 +42,7 @@ public:
                 event.id = id;
                 event.lead_id = 123456789012345 + id;
                 event.event_time = event_times_[static_cast<size_t>(id) - 1];
-                event.event_name = "qualified";
+                event.texts = EventTexts({"qualified"});
                 core_.Load(event);
             }
         }

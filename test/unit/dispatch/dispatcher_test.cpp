@@ -90,7 +90,7 @@ TEST_F(DispatcherTest, DatasetsShareTheMemoryForWhatIsLoaded) {
     shipper.OweMany(3, 40);
     shipper.OweMany(4, 40);
     for (auto& [id, event] : shipper.log) {
-        event.user_data.assign(kBytes, ' ');
+        event.texts = EventTexts({"", std::string(kBytes, ' ')});
     }
     int64_t loaded = 0;
     for (const IdRange& range : Load(400, 400)) {
@@ -229,7 +229,7 @@ TEST_F(DispatcherTest, LargeEventsAreLoadedByTheirSize) {
     shipper.Configure({SizedConfig(100, 64)});
     shipper.OweMany(1, 5000);
     for (auto& [id, event] : shipper.log) {
-        event.user_data.assign(kBytes, ' ');
+        event.texts = EventTexts({"", std::string(kBytes, ' ')});
     }
     const auto loaded = static_cast<size_t>(shipper.LoadAll());
     EXPECT_LE(loaded, kMostBytesLoaded / kBytes);
@@ -241,7 +241,7 @@ TEST_F(DispatcherTest, OneRequestIsLoadedHoweverLargeItsEvents) {
     shipper.Configure({SizedConfig(1000, 1)});
     shipper.OweMany(1, 2000);
     for (auto& [id, event] : shipper.log) {
-        event.user_data.assign(64 * 1024, ' ');
+        event.texts = EventTexts({"", std::string(64 * 1024, ' ')});
     }
     EXPECT_EQ(shipper.LoadAll(), 1000);
     EXPECT_EQ(shipper.TurnOfOne().ids.size(), 1000u);
@@ -263,7 +263,7 @@ TEST_F(DispatcherTest, WhatMayGoAtOnceNeedNotBeOwedFirst) {
     Event event;
     event.id = 1;
     event.event_time = shipper.now;
-    event.event_name = "qualified";
+    event.texts = EventTexts({"qualified"});
     shipper.core.Load(std::move(event));
     EXPECT_EQ(shipper.Owed(), "{[1,2)}");
     EXPECT_EQ(shipper.TurnOfOne().ids, (Ids{1}));

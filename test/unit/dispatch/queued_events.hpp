@@ -20,7 +20,7 @@ inline Event MakeEvent(int64_t id, int64_t lead) {
     Event event;
     event.id = id;
     event.lead_id = lead;
-    event.event_name = "stage of " + std::to_string(id);
+    event.texts = EventTexts({"stage of " + std::to_string(id)});
     return event;
 }
 

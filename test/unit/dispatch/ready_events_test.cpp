@@ -166,7 +166,7 @@ private:
         bool are_whole = true;
         ready_.ForEach([&](const Event& event) {
             ids.push_back(event.id);
-            are_whole &= event.event_name == "stage of " + std::to_string(event.id);
+            are_whole &= event.texts.event_name() == "stage of " + std::to_string(event.id);
         });
         if (ids != expected_ || ready_.size() != expected_.size() ||
             ready_.empty() != expected_.empty() || ready_.AnyOf(All) == expected_.empty()) {

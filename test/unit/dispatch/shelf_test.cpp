@@ -15,7 +15,7 @@ Event MakeEvent(int64_t id, int64_t lead, const char* watch) {
     event.id = id;
     event.lead_id = lead;
     event.event_time = kNow;
-    event.condition_of = watch;
+    event.texts = EventTexts({"", "", "", watch});
     return event;
 }
 

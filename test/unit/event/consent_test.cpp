@@ -70,8 +70,8 @@ TEST(Consent, WhatMetaDoesNotKnowIsAFault) {
 struct OverrideCase {
     const char* what;
     std::string options;  // of the dataset
-    std::optional<int> country;
-    std::optional<int> state;
+    std::optional<PlaceNumber> country;
+    std::optional<PlaceNumber> state;
     std::string consent;  // of the event
     std::string end;      // of its payload
 };

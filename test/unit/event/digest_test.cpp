@@ -58,8 +58,7 @@ TEST(EventId, IgnoresWhatIsNotIdentity) {
     const std::string id = EventId("1", SampleEvent());
     Event event = SampleEvent();
     event.id = 77;
-    event.user_data = R"({"em":"x"})";
-    event.custom_data = R"({"value":1})";
+    event.texts = EventTexts({"qualified", R"({"em":"x"})", R"({"value":1})", "a"});
     EXPECT_EQ(EventId("1", event), id);
 }
 
@@ -76,7 +75,7 @@ TEST(EventId, TellsEventsApart) {
     event.event_time = -event.event_time;
     ids.insert(EventId("1", event));
     event = SampleEvent();
-    event.event_name = "Qualified";
+    event.texts = EventTexts({"Qualified"});
     ids.insert(EventId("1", event));
     EXPECT_EQ(ids.size(), 6u);
 }

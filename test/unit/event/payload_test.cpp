@@ -87,7 +87,7 @@ TEST(Payload, WithoutLeadIdThereIsNoMember) {
         Event event = SampleEvent();
         event.lead_id = lane;
         EXPECT_EQ(EventJson(SampleDataset(), event)["user_data"], Json::object());
-        event.user_data = R"({"em":["a"]})";
+        event.texts = EventTexts({"qualified", R"({"em":["a"]})"});
         EXPECT_EQ(EventJson(SampleDataset(), event)["user_data"], Json::parse(R"({"em":["a"]})"));
     }
 }
@@ -118,7 +118,7 @@ class SpliceTest : public testing::TestWithParam<SpliceCase> {};
 
 TEST_P(SpliceTest, MembersFollowTheFixedOnes) {
     Event event = SampleEvent();
-    event.user_data = event.custom_data = GetParam().object;
+    event.texts = EventTexts({"qualified", GetParam().object, GetParam().object});
     const Json json = EventJson(SampleDataset(), event);
     EXPECT_EQ(json["user_data"], Json::parse(GetParam().user_data)) << GetParam().object;
     Json custom = Json::parse(GetParam().user_data);
@@ -147,7 +147,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Payload, SpliceKeepsTheBytesBetweenTheBraces) {
     Event event = SampleEvent();
-    event.user_data = " {\"em\": [\"x\"] } ";
+    event.texts = EventTexts({"qualified", " {\"em\": [\"x\"] } "});
     const std::string text = EventText(SampleDataset(), event);
     EXPECT_NE(text.find(R"("user_data":{"lead_id":12345678901234567,"em": ["x"] })"), text.npos)
         << text;
@@ -155,7 +155,7 @@ TEST(Payload, SpliceKeepsTheBytesBetweenTheBraces) {
 
 TEST(Payload, SpliceRepairsWrongBytes) {
     Event event = SampleEvent();
-    event.custom_data = "{\"city\":\"K\xF6ln\"}";
+    event.texts = EventTexts({"qualified", "", "{\"city\":\"K\xF6ln\"}"});
     EXPECT_EQ(EventJson(SampleDataset(), event)["custom_data"]["city"], "K\xEF\xBF\xBDln");
 }
 
@@ -226,9 +226,9 @@ TEST(Payload, EveryByteMakesValidJson) {
 
 TEST(Payload, HostileStageStaysAString) {
     Event event = SampleEvent();
-    event.event_name = R"(x","event_time":1,"y":")";
+    event.texts = EventTexts({R"(x","event_time":1,"y":")"});
     const Json json = EventJson(SampleDataset(), event);
-    EXPECT_EQ(json["event_name"], event.event_name);
+    EXPECT_EQ(json["event_name"], std::string(event.texts.event_name()));
     EXPECT_EQ(json["event_time"], 1790000000);
 }
 

@@ -9,7 +9,7 @@ inline Event SampleEvent() {
     Event event;
     event.lead_id = 12345678901234567;
     event.event_time = 1790000000123456;
-    event.event_name = "qualified";
+    event.texts = EventTexts({"qualified"});
     return event;
 }
 
