@@ -25,9 +25,20 @@ uint64_t BitsOf(int64_t first, IdRange range) {
 }  // namespace
 
 void IdBits::Add(IdRange range) {
-    for (int64_t first = IdBlock::FirstOf(range.first); first <= range.last;
-         first += IdBlock::kBits) {
-        Add(IdBlock{first, BitsOf(first, range)});
+    int64_t first = IdBlock::FirstOf(range.first);
+    AddBlock(IdBlock{first, BitsOf(first, range)});
+    // Behind the block of the greatest number there is none to go on to.
+    while (range.last - first >= IdBlock::kBits) {
+        first += IdBlock::kBits;
+        AddBlock(IdBlock{first, BitsOf(first, range)});
+    }
+}
+
+void IdBits::AddBlock(const IdBlock& block) {
+    if (blocks_.size() > in_order_ && blocks_.back().first == block.first) {
+        blocks_.back().bits |= block.bits;
+    } else {
+        blocks_.push_back(block);
     }
 }
 
@@ -120,7 +131,7 @@ IdSet IdBits::Within(IdRange range) {
     for (const IdBlock& block : blocks_) {
         const uint64_t bits = block.bits & BitsOf(block.first, range);
         if (bits != 0) {
-            within.Add(IdBlock{block.first, bits});
+            within.AddBlock(IdBlock{block.first, bits});
         }
     }
     return within.ToSet();

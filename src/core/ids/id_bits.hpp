@@ -16,12 +16,11 @@ namespace crm_capi {
 
 class IdBits {
 public:
-    // In any order, also what is there already. A block costs its sixteen bytes each time until
-    // the set is put in order.
+    // In any order, also what is there already. A block costs its sixteen bytes each time that
+    // others have come between, until the set is put in order.
     void Add(IdRange range);
     void Add(const IdSet& ids);
-    void Add(const IdBlock& block) { blocks_.push_back(block); }
-    // An ascending run of blocks has been added. Those of datasets that take turns in the log lie
+    // An ascending run of ids has been added. Those of datasets that take turns in the log lie
     // in the same places: they are put together before there is room for each of them.
     void EndRun();
 
@@ -38,6 +37,7 @@ public:
     IdSet ToSet();
 
 private:
+    void AddBlock(const IdBlock& block);
     void PutInOrder();
 
     std::vector<IdBlock> blocks_;

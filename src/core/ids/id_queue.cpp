@@ -2,78 +2,142 @@
 #include "core/ids/id_queue.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
+
+#include "core/ids/packed_number.hpp"
 
 namespace crm_capi {
 
-// Only what comes behind everything in the last block may join it: the order must stay.
-void IdQueue::Push(int64_t id) {
-    const int64_t first = IdBlock::FirstOf(id);
-    const uint64_t bit = IdBlock::BitOf(id);
-    ++count_;
-    if (!blocks_.empty() && blocks_.back().first == first && blocks_.back().bits < bit) {
-        blocks_.back().bits |= bit;
+namespace {
+
+// A run that begins less than so far behind the end of the one before is told by the distance.
+constexpr uint64_t kFar = uint64_t{1} << 62;
+
+int64_t CountIn(IdRange run) {
+    return run.last - run.first + 1;
+}
+
+}  // namespace
+
+void IdQueue::Push(IdRange run) {
+    IdRange& end = HasBack() ? back_ : front_;
+    if (count_ == 0) {
+        front_ = run;
+    } else if (run.first == end.last + 1) {
+        end.last = run.last;
     } else {
-        blocks_.push_back(IdBlock{first, bit});
+        if (HasBack()) {
+            Pack(back_);
+        }
+        back_ = run;
+    }
+    count_ += CountIn(run);
+}
+
+// The distance, which is one or more, doubled, plus one if the run has more ids than one; and if
+// so, how many more. A run that is far, or lies before the one before it, is a zero, its first id
+// and how many more.
+void IdQueue::Pack(IdRange run) {
+    const int64_t behind = packed_.empty() ? front_.last : packed_last_;
+    const uint64_t distance = static_cast<uint64_t>(run.first) - static_cast<uint64_t>(behind);
+    const auto more = static_cast<uint64_t>(run.last - run.first);
+    const bool is_far = run.first <= behind || distance >= kFar;
+    unsigned char bytes[3 * kMostBytesPerNumber];
+    unsigned char* end = PutNumber(is_far ? 0 : distance << 1 | (more > 0 ? 1 : 0), bytes);
+    if (is_far) {
+        end = PutNumber(static_cast<uint64_t>(run.first), end);
+    }
+    if (is_far || more > 0) {
+        end = PutNumber(more, end);
+    }
+    packed_.append(bytes, end);
+    packed_last_ = run.last;
+}
+
+// What Pack has written there, and where the next one is. `behind`: the last id of the run before.
+IdRange IdQueue::Unpack(int64_t behind, size_t* at) const {
+    std::string_view rest = std::string_view(packed_).substr(*at);
+    uint64_t number = 0;
+    uint64_t first = 0;
+    uint64_t more = 0;
+    (void)TakeNumber(&rest, &number);
+    if (number == 0) {
+        (void)TakeNumber(&rest, &first);
+    } else {
+        first = static_cast<uint64_t>(behind) + (number >> 1);
+    }
+    if (number == 0 || (number & 1) != 0) {
+        (void)TakeNumber(&rest, &more);
+    }
+    *at = packed_.size() - rest.size();
+    return {static_cast<int64_t>(first), static_cast<int64_t>(first + more)};
+}
+
+// All of front_ has been taken. Bytes that are no longer needed go when they are half of all: each
+// moves once at most for each that goes.
+void IdQueue::NextFront() {
+    if (taken_ < packed_.size()) {
+        front_ = Unpack(front_.last, &taken_);
+    } else {
+        front_ = std::exchange(back_, kNone);
+    }
+    if (taken_ > packed_.size() / 2) {
+        packed_ = packed_.substr(taken_);
+        taken_ = 0;
     }
 }
 
 bool IdQueue::TakeRun(int64_t max_count, IdRange* range) {
-    if (blocks_.empty() || max_count <= 0) {
+    if (empty() || max_count <= 0) {
         return false;
     }
-    range->first = First();
-    range->last = range->first - 1;
-    while (!blocks_.empty() && max_count > 0) {
-        IdBlock& block = blocks_.front();
-        const int64_t from = IdBlock::LowZeros(block.bits);
-        if (block.first + from != range->last + 1) {
-            break;  // the run ends before this block
-        }
-        const int64_t count = std::min(max_count, IdBlock::LowOnes(block.bits >> from));
-        range->last += count;
-        max_count -= count;
-        count_ -= count;
-        block.bits &= ~(IdBlock::Ones(count) << from);
-        if (block.bits != 0) {
-            break;
-        }
-        blocks_.pop_front();
+    const int64_t count = std::min(max_count, CountIn(front_));
+    *range = {front_.first, front_.first + count - 1};
+    front_.first += count;
+    count_ -= count;
+    if (front_.first > front_.last) {
+        NextFront();
     }
     return true;
 }
 
+template <class Visit>
+void IdQueue::ForEachRun(const Visit& visit) const {
+    IdRange run = front_;
+    for (size_t at = taken_; at < packed_.size();) {
+        visit(run);
+        run = Unpack(run.last, &at);
+    }
+    if (!empty()) {
+        visit(run);
+    }
+    if (HasBack()) {
+        visit(back_);
+    }
+}
+
 void IdQueue::Drop(const IdSet& ids) {
-    std::deque<IdBlock> left;
-    count_ = 0;
-    for (IdBlock block : blocks_) {
-        for (uint64_t bits = block.bits; bits != 0; bits &= bits - 1) {
-            if (ids.Contains(block.first + IdBlock::LowZeros(bits))) {
-                block.bits &= ~(bits & (~bits + 1));
+    IdQueue left;
+    ForEachRun([&](IdRange run) {
+        for (int64_t id = run.first; id <= run.last; ++id) {
+            if (!ids.Contains(id)) {
+                left.Push(id);
             }
         }
-        if (block.bits != 0) {
-            left.push_back(block);
-            count_ += block.Count();
-        }
-    }
-    blocks_ = std::move(left);
+    });
+    *this = std::move(left);
 }
 
 void IdQueue::AddTo(IdBits* ids) const {
-    for (const IdBlock& block : blocks_) {
-        ids->Add(block);
-    }
+    ForEachRun([ids](IdRange run) { ids->Add(run); });
     ids->EndRun();
 }
 
 void IdQueue::Assign(const IdSet& ids) {
-    blocks_.clear();
-    count_ = 0;
+    *this = IdQueue();
     for (const IdRange& range : ids.ranges()) {
-        for (int64_t id = range.first; id <= range.last; ++id) {
-            Push(id);
-        }
+        Push(range);
     }
 }
 

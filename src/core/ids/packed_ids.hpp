@@ -4,8 +4,8 @@
 // PostgreSQL's int8multirange, two or less here, and a row of a thousand events stays in its table.
 //
 // Two numbers tell a range: how far it begins behind the end of the one before (the first: behind
-// 0), doubled, plus one if it has more ids than one; and if so, how many more. Numbers have seven
-// bits in each byte, the lowest first; the eighth is set in all bytes but the last.
+// 0), doubled, plus one if it has more ids than one; and if so, how many more. Numbers are those of
+// packed_number.hpp.
 #pragma once
 
 #include <cstddef>
@@ -13,11 +13,12 @@
 #include <string_view>
 
 #include "core/ids/id_set.hpp"
+#include "core/ids/packed_number.hpp"
 
 namespace crm_capi {
 
 // A range takes so many at most.
-constexpr size_t kMostBytesPerRange = 20;
+constexpr size_t kMostBytesPerRange = 2 * kMostBytesPerNumber;
 
 // Writes ascending, disjoint ranges that are not adjacent, of ids from 1 on, and returns how many
 // bytes that took. There is room for kMostBytesPerRange each.
