@@ -229,6 +229,7 @@ bool Dispatcher::PrepareOne(Dataset* dataset, UnixMicros now) {
         dataset->queue.Settle(batch);
         return true;
     }
+    dataset->was_full = batch.events.size() >= LargestRequest(*dataset);
     OutgoingRequest request;
     request.dataset = dataset->config.numbers.front();
     request.events = IdsOf(batch.events);

@@ -189,7 +189,8 @@ private:
         DatasetQueue queue;
         bool configured = false;  // named by the latest Configure
         int in_flight = 0;
-        int failures = 0;  // in a row; > 0: one request at a time
+        bool was_full = false;  // its latest request: what is left to load is of a long backlog
+        int failures = 0;       // in a row; > 0: one request at a time
         RequestSize size;
         // Begins anew with each failure and each change of settings. What a request of an earlier
         // era meets does not tell how the dataset fares now.

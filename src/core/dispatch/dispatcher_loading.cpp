@@ -61,12 +61,13 @@ void Dispatcher::Enlist(Dataset* dataset, int64_t most) {
 }
 
 // One dataset's events alone lie far apart: of those with a long backlog many should load together.
-// Whoever has little to load does not wait for others.
+// Whoever has little to load does not wait for others; the end of a long backlog does.
 bool Dispatcher::IsRoundWorthwhile(UnixMicros now) const {
     size_t wanting = 0;
     for (const auto& dataset : datasets_) {
         const bool wants = !HasFullBatch(*dataset) && WantsLoad(*dataset, now);
-        if (wants && dataset->queue.backlog_count() < LargestRequest(*dataset)) {
+        const bool has_little = dataset->queue.backlog_count() < LargestRequest(*dataset);
+        if (wants && has_little && !dataset->was_full) {
             return true;
         }
         wanting += wants ? 1 : 0;

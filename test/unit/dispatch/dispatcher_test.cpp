@@ -133,6 +133,37 @@ TEST_F(DispatcherTest, ManyDatasetsWithLongBacklogsLoadTogether) {
     EXPECT_EQ(range, (IdRange{kNext, kNext}));
 }
 
+// It reads few events of those that lie between: alone, it would descend for each.
+TEST_F(DispatcherTest, TheEndOfALongBacklogWaitsForOthersAndALateEventDoesNot) {
+    constexpr int kDatasets = 16;
+    constexpr int kBatchesLoaded = 8;
+    std::vector<DatasetConfig> configs;
+    for (int number = 1; number <= kDatasets + 1; ++number) {
+        DatasetConfig config = Config(static_cast<uint32_t>(number), {number});
+        config.mode = Mode::kDryRun;
+        config.batch_size = 2;
+        configs.push_back(config);
+    }
+    shipper.Configure(configs);
+    for (int i = 0; i < (2 * kBatchesLoaded + 1) * kDatasets; ++i) {
+        shipper.Owe(1 + i % kDatasets);
+    }
+    EXPECT_EQ(shipper.LoadAll(), 2 * kBatchesLoaded * kDatasets);
+    IdRange range{};
+    const auto loads = [&] {
+        return shipper.core.NextLoad(shipper.now, Dispatcher::Whose::kWithoutFullBatch, 100,
+                                     &range);
+    };
+    shipper.core.Prepare(shipper.now, kDatasets * (kBatchesLoaded - 1) + kDatasets / 2 - 1);
+    EXPECT_FALSE(loads()) << "seven of sixteen have one event left";
+    const int64_t late = shipper.Owe(kDatasets + 1);
+    EXPECT_TRUE(loads());
+    EXPECT_EQ(range.first, 2 * kBatchesLoaded * kDatasets + 1) << "the others go along";
+    for (int64_t id = range.first; id < late && loads(); id = range.last) {
+    }
+    EXPECT_EQ(range, (IdRange{late, late}));
+}
+
 TEST_F(DispatcherTest, WhoeverHasAFullBatchKeepsNobodyElseFromBeingLoaded) {
     shipper.Configure({Config(7, {3}), Config(8, {4})});
     shipper.OweMany(3, 2000);
