@@ -28,11 +28,14 @@ public:
     // Copies them. Together less than 4 GiB, of which a row of the log has a quarter at most.
     explicit EventTexts(const Parts& parts);
 
-    // What is returned lies in this object.
-    std::string_view event_name() const { return Part(0, name_end_); }
-    std::string_view user_data() const { return Part(name_end_, user_data_end_); }
-    std::string_view custom_data() const { return Part(user_data_end_, custom_data_end_); }
-    std::string_view condition_of() const { return Part(custom_data_end_, text_.size()); }
+    // As in Parts; it lies in this object.
+    std::string_view event_name() const { return Between(0, name_end_); }
+    // Likewise.
+    std::string_view user_data() const { return Between(name_end_, user_data_end_); }
+    // Likewise.
+    std::string_view custom_data() const { return Between(user_data_end_, custom_data_end_); }
+    // Likewise.
+    std::string_view condition_of() const { return Between(custom_data_end_, text_.size()); }
 
     // Whether there is a condition_of.
     bool has_condition() const { return custom_data_end_ != text_.size(); }
@@ -41,7 +44,8 @@ public:
     size_t size() const { return text_.size(); }
 
 private:
-    std::string_view Part(size_t begin, size_t end) const {
+    // What begins with one byte of text_ and ends before the other.
+    std::string_view Between(size_t begin, size_t end) const {
         return {text_.data() + begin, end - begin};
     }
 
