@@ -212,15 +212,17 @@ std::vector<OverdueEvent> DatasetQueue::TakeOverdueEvents(UnixMicros now, UnixMi
 
 std::vector<OverdueEvent> DatasetQueue::TakeOverdueShelved(UnixMicros now, UnixMicros margin,
                                                            UnixMicros* next) {
-    std::vector<Event> waiting = shelf_.Waiting();
-    std::vector<OverdueEvent> overdue = TakeOverdue(&waiting, now, margin);
+    std::vector<OverdueEvent> overdue;
+    const IfOverdue takes{now, margin, &overdue};
+    *next = 0;
+    shelf_.ForEachWaiting([&](Event event) {
+        if (!takes(event)) {
+            NoteTime(OverdueAt(event, margin), next);
+        }
+    });
     IdSet ids;
     for (const OverdueEvent& over : overdue) {
         ids.Add(over.event.id);
-    }
-    *next = 0;
-    for (const Event& event : waiting) {
-        NoteTime(OverdueAt(event, margin), next);
     }
     std::vector<int64_t> released;
     shelf_.Drop(ids, &released);

@@ -215,21 +215,14 @@ UnixMicros Shelf::NextDue() const {
     return next;
 }
 
-std::vector<Event> Shelf::Waiting() const {
-    std::vector<Event> all;
-    all.reserve(events_.size());
-    for (const auto& [id, entry] : events_) {
-        if (entry.stays_in_part) {
-            continue;
-        }
-        Event event;
-        event.id = id;
-        event.lead_id = entry.lead;
-        event.event_time = entry.event_time;
-        event.in_doubt_since = entry.in_doubt_since;
-        all.push_back(std::move(event));
-    }
-    return all;
+// What is known here of an event that was loaded once.
+Event Shelf::OutlineOf(int64_t id, const Entry& entry) {
+    Event event;
+    event.id = id;
+    event.lead_id = entry.lead;
+    event.event_time = entry.event_time;
+    event.in_doubt_since = entry.in_doubt_since;
+    return event;
 }
 
 void Shelf::AddTo(IdBits* ids) const {

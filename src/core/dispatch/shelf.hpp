@@ -93,8 +93,16 @@ public:
     // When the first event that is postponed is due again; 0 = none is.
     UnixMicros NextDue() const;
 
-    // Those that wait here and nowhere else, with id, event_time and in_doubt_since.
-    std::vector<Event> Waiting() const;
+    // Visits those that wait here and nowhere else: events with id, lead_id, event_time and
+    // in_doubt_since. They are not gathered: a full shelf would be a list of ten megabytes.
+    template <class Visit>
+    void ForEachWaiting(const Visit& visit) const {
+        for (const auto& [id, entry] : events_) {
+            if (!entry.stays_in_part) {
+                visit(OutlineOf(id, entry));
+            }
+        }
+    }
     void AddTo(IdBits* ids) const;
 
     bool Contains(int64_t id) const { return events_.count(id) != 0; }
@@ -131,6 +139,7 @@ private:
     };
     using Entries = std::map<int64_t, Entry>;
 
+    static Event OutlineOf(int64_t id, const Entry& entry);
     bool IsFirst(const Entry& entry, int64_t id) const;
     void Rise(int64_t id, Entry* entry);
     void Sink(int64_t id, Entry* entry);

@@ -198,7 +198,8 @@ TEST_F(ShelfTest, PartsStayWhereTheyAre) {
     EXPECT_EQ(Take(), Ids{1}) << "the lead is busy with it";
     EXPECT_EQ(shelf.size(), 0u);
     EXPECT_FALSE(shelf.empty());
-    EXPECT_TRUE(shelf.Waiting().empty());
+    shelf.ForEachWaiting(
+        [](const Event& event) { ADD_FAILURE() << event.id << " waits elsewhere as well"; });
     EXPECT_TRUE(shelf.Blocks(MakeEvent(2, 7, "")));
     EXPECT_EQ(Release(1), Ids{}) << "it is not to be loaded";
     EXPECT_TRUE(shelf.empty());
