@@ -13,7 +13,7 @@ namespace {
 
 // Those bits of a block that belong to the range.
 uint64_t BitsOf(int64_t first, IdRange range) {
-    const int64_t last = first + IdBlock::kBits - 1;
+    const int64_t last = IdBlock::LastOf(first);
     if (range.last < first || range.first > last) {
         return 0;
     }
@@ -83,12 +83,13 @@ void IdBits::PutInOrder() {
 size_t IdBits::CountRanges() {
     PutInOrder();
     size_t count = 0;
-    int64_t next = 0;    // the id behind the block before
+    int64_t last = 0;    // of the block before
     uint64_t carry = 0;  // whether that block's last id is in the set
     for (const IdBlock& block : blocks_) {
-        const uint64_t before = (block.bits << 1) | (block.first == next ? carry : 0);
+        const bool is_next = carry != 0 && block.first - 1 == last;
+        const uint64_t before = (block.bits << 1) | (is_next ? 1 : 0);
         count += static_cast<size_t>(__builtin_popcountll(block.bits & ~before));
-        next = block.first + IdBlock::kBits;
+        last = IdBlock::LastOf(block.first);
         carry = block.bits >> (IdBlock::kBits - 1);
     }
     return count;
@@ -102,7 +103,7 @@ int64_t IdBits::CountIn(const IdSet& ids) {
         while (range != ids.ranges().end() && range->last < block.first) {
             ++range;
         }
-        for (auto r = range; r != ids.ranges().end() && r->first < block.first + IdBlock::kBits;
+        for (auto r = range; r != ids.ranges().end() && r->first <= IdBlock::LastOf(block.first);
              ++r) {
             count += IdBlock{block.first, block.bits & BitsOf(block.first, *r)}.Count();
         }
@@ -118,7 +119,7 @@ IdSet IdBits::First(int64_t count) {
         while (block.bits != 0 && count > 0) {
             const int64_t from = IdBlock::LowZeros(block.bits);
             const int64_t length = std::min(count, IdBlock::LowOnes(block.bits >> from));
-            ranges.push_back(IdRange{block.first + from, block.first + from + length - 1});
+            ranges.push_back(IdRange{block.first + from, block.first + (from + length - 1)});
             block.bits &= ~(IdBlock::Ones(length) << from);
             count -= length;
         }

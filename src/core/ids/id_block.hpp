@@ -14,8 +14,8 @@ struct IdBlock {
 
     // Where the block that holds the id begins; rounds down for negative ids as well.
     static int64_t FirstOf(int64_t id) { return id & ~(kBits - 1); }
-    // The one bit that stands for the id in that block.
-    static uint64_t BitOf(int64_t id) { return uint64_t{1} << (id & (kBits - 1)); }
+    // What the highest bit stands for, which may be the greatest number.
+    static int64_t LastOf(int64_t first) { return first + (kBits - 1); }
 
     // The lowest `count` bits, at most 64.
     static uint64_t Ones(int64_t count) {
@@ -26,8 +26,6 @@ struct IdBlock {
     // How many bits at the low end are one: 0 to 64, whatever the bits.
     static int64_t LowOnes(uint64_t bits) { return bits == ~uint64_t{0} ? kBits : LowZeros(~bits); }
 
-    // The smallest id; there must be one.
-    int64_t First() const { return first + LowZeros(bits); }
     // How many ids are in the block, not up to which it reaches.
     int64_t Count() const { return __builtin_popcountll(bits); }
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <random>
 
 namespace crm_capi {
@@ -35,6 +36,21 @@ TEST(IdBitsTest, IsEmptyAtFirst) {
     EXPECT_EQ(ids.CountRanges(), 0u);
     EXPECT_EQ(ids.CountIn(IdSet({{1, 1000}})), 0);
     EXPECT_TRUE(ids.ToSet().empty());
+}
+
+// Whoever owns the log may write any id into it. Sanitizers tell what goes over the edge.
+TEST(IdBitsTest, HoldsTheLeastAndTheGreatestIds) {
+    constexpr int64_t kLeast = std::numeric_limits<int64_t>::min();
+    constexpr int64_t kGreatest = std::numeric_limits<int64_t>::max() - 1;
+    IdBits ids;
+    ids.Add(IdRange{kGreatest - 100, kGreatest});
+    ids.Add(IdRange{kLeast, kLeast + 70});
+    EXPECT_EQ(ids.CountRanges(), 2u);
+    const IdSet both({{kLeast, kLeast + 70}, {kGreatest - 100, kGreatest}});
+    EXPECT_EQ(ids.ToSet().ToMultirange(), both.ToMultirange());
+    EXPECT_EQ(ids.CountIn(both), 71 + 101);
+    EXPECT_EQ(ids.Within(IdRange{kGreatest, kGreatest}).Count(), 1);
+    EXPECT_EQ(ids.First(1).ToMultirange(), IdSet({{kLeast, kLeast}}).ToMultirange());
 }
 
 TEST(IdBitsTest, SaysWhatRangesSay) {
