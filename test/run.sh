@@ -318,7 +318,7 @@ end_run() {
         failed=$((failed + 1))
     fi
     keep=
-    [ -z "$beside" ] || kill "$beside"
+    [ -z "$beside" ] || kill "$beside" 2>/dev/null # it has ended if it had nothing to do
     [ -z "$failures" ] || keep=keep
     close_workplace $keep
     if [ "$finished" = yes ]; then
