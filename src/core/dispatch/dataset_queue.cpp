@@ -96,10 +96,9 @@ int64_t DatasetQueue::NextToLoad() const {
 void DatasetQueue::Load(Event&& event, size_t batch_size) {
     const size_t bytes = sizeof event + event.texts.size();
     bytes_each_ = bytes_each_ == 0 ? bytes : (7 * bytes_each_ + bytes) / 8;
-    const bool awaits = event.texts.has_condition() && event.condition_held_at == 0;
     has_conditions_ = has_conditions_ || event.texts.has_condition();
     overflow_.Loaded(event);
-    if (awaits || shelf_.Blocks(event) || overflow_.Blocks(event)) {
+    if (IsUnchecked(event) || shelf_.Blocks(event) || overflow_.Blocks(event)) {
         Shelve(event);
     } else {
         ready_.Add(std::move(event), std::min(batch_size, 1 + backlog_count()));

@@ -52,9 +52,7 @@ void DatasetQueue::ShelveReady(const MustWait& must_wait) {
 
 // What comes back from an attempt is checked anew.
 void DatasetQueue::ShelveReturned() {
-    ShelveReady([](const Event& event) {
-        return event.texts.has_condition() && event.condition_held_at == 0;
-    });
+    ShelveReady(IsUnchecked);
 }
 
 // That a condition holds counts for some seconds only.

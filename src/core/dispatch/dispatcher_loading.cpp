@@ -66,8 +66,8 @@ bool Dispatcher::IsRoundWorthwhile(UnixMicros now) const {
     size_t wanting = 0;
     for (const auto& dataset : datasets_) {
         const bool wants = !HasFullBatch(*dataset) && WantsLoad(*dataset, now);
-        const bool has_little = dataset->queue.backlog_count() < LargestRequest(*dataset);
-        if (wants && has_little && !dataset->was_full) {
+        if (wants && !dataset->was_full &&
+            dataset->queue.backlog_count() < LargestRequest(*dataset)) {
             return true;
         }
         wanting += wants ? 1 : 0;
@@ -94,7 +94,7 @@ bool Dispatcher::LoadInRound(UnixMicros now, Whose whose, int64_t max_count, IdR
         }
         const auto wanted = static_cast<int64_t>(CountToLoad(*turn.dataset, now));
         if (turn.dataset->queue.TakeIds(std::min({wanted, max_count, turn.most}), range)) {
-            Enlist(turn.dataset, turn.most - (range->last - range->first + 1));
+            Enlist(turn.dataset, turn.most - range->Count());
             loading_ = turn.dataset;
             return true;
         }

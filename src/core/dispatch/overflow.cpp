@@ -29,7 +29,7 @@ bool Overflow::TakeRun(int64_t max_count, IdRange* range) {
         return false;
     }
     run_ = *range;
-    run_left_ = range->last - range->first + 1;
+    run_left_ = range->Count();
     return true;
 }
 

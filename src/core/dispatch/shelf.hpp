@@ -39,12 +39,17 @@ constexpr UnixMicros kLongestConditionPause = 300 * kMicrosPerSecond;
 // an event without user data.
 constexpr size_t kMostOnShelf = 100000;
 
+// Whether it has a condition that was not found to hold for the attempt that is to come.
+inline bool IsUnchecked(const Event& event) {
+    return event.texts.has_condition() && event.condition_held_at == 0;
+}
+
 // Whether the event must not go before its condition has been checked, for the first time or anew.
 // What was found may be a little younger than the `now` of a turn; much younger it is only if the
 // clock was put back.
 inline bool AwaitsCondition(const Event& event, UnixMicros now) {
     return event.texts.has_condition() &&
-           (event.condition_held_at == 0 || event.condition_held_at - now > kConditionLasts ||
+           (IsUnchecked(event) || event.condition_held_at - now > kConditionLasts ||
             now - event.condition_held_at > kConditionLasts);
 }
 

@@ -25,12 +25,11 @@ uint64_t BitsOf(int64_t first, IdRange range) {
 }  // namespace
 
 void IdBits::Add(IdRange range) {
-    int64_t first = IdBlock::FirstOf(range.first);
-    AddBlock(IdBlock{first, BitsOf(first, range)});
-    // Behind the block of the greatest number there is none to go on to.
-    while (range.last - first >= IdBlock::kBits) {
-        first += IdBlock::kBits;
+    for (int64_t first = IdBlock::FirstOf(range.first);; first += IdBlock::kBits) {
         AddBlock(IdBlock{first, BitsOf(first, range)});
+        if (range.last <= IdBlock::LastOf(first)) {
+            break;  // behind the block of the greatest number there is none to go on to
+        }
     }
 }
 

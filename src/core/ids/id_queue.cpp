@@ -5,7 +5,7 @@
 #include <string_view>
 #include <utility>
 
-#include "core/ids/packed_number.hpp"
+#include "core/ids/packed_ids.hpp"
 
 namespace crm_capi {
 
@@ -13,10 +13,6 @@ namespace {
 
 // A run that begins less than so far behind the end of the one before is told by the distance.
 constexpr uint64_t kFar = uint64_t{1} << 62;
-
-int64_t CountIn(IdRange run) {
-    return run.last - run.first + 1;
-}
 
 }  // namespace
 
@@ -32,24 +28,20 @@ void IdQueue::Push(IdRange run) {
         }
         back_ = run;
     }
-    count_ += CountIn(run);
+    count_ += run.Count();
 }
 
-// The distance, which is one or more, doubled, plus one if the run has more ids than one; and if
-// so, how many more. A run that is far, or lies before the one before it, is a zero, its first id
-// and how many more.
+// As a request keeps its ids, by the distance from the run before. A run that is far, or lies
+// before that one, has a distance of zero, which is none, and its first id behind it.
 void IdQueue::Pack(IdRange run) {
     const int64_t behind = packed_.empty() ? front_.last : packed_last_;
     const uint64_t distance = static_cast<uint64_t>(run.first) - static_cast<uint64_t>(behind);
-    const auto more = static_cast<uint64_t>(run.last - run.first);
     const bool is_far = run.first <= behind || distance >= kFar;
-    unsigned char bytes[3 * kMostBytesPerNumber];
-    unsigned char* end = PutNumber(is_far ? 0 : distance << 1 | (more > 0 ? 1 : 0), bytes);
+    unsigned char bytes[kMostBytesPerRange + kMostBytesPerNumber];
+    unsigned char* end =
+        PutRange(is_far ? 0 : distance, static_cast<uint64_t>(run.last - run.first), bytes);
     if (is_far) {
         end = PutNumber(static_cast<uint64_t>(run.first), end);
-    }
-    if (is_far || more > 0) {
-        end = PutNumber(more, end);
     }
     packed_.append(bytes, end);
     packed_last_ = run.last;
@@ -58,17 +50,12 @@ void IdQueue::Pack(IdRange run) {
 // What Pack has written there, and where the next one is. `behind`: the last id of the run before.
 IdRange IdQueue::Unpack(int64_t behind, size_t* at) const {
     std::string_view rest = std::string_view(packed_).substr(*at);
-    uint64_t number = 0;
-    uint64_t first = 0;
+    uint64_t distance = 0;
     uint64_t more = 0;
-    (void)TakeNumber(&rest, &number);
-    if (number == 0) {
+    (void)TakeRange(&rest, &distance, &more);
+    uint64_t first = static_cast<uint64_t>(behind) + distance;
+    if (distance == 0) {
         (void)TakeNumber(&rest, &first);
-    } else {
-        first = static_cast<uint64_t>(behind) + (number >> 1);
-    }
-    if (number == 0 || (number & 1) != 0) {
-        (void)TakeNumber(&rest, &more);
     }
     *at = packed_.size() - rest.size();
     return {static_cast<int64_t>(first), static_cast<int64_t>(first + more)};
@@ -92,7 +79,7 @@ bool IdQueue::TakeRun(int64_t max_count, IdRange* range) {
     if (empty() || max_count <= 0) {
         return false;
     }
-    const int64_t count = std::min(max_count, CountIn(front_));
+    const int64_t count = std::min(max_count, front_.Count());
     *range = {front_.first, front_.first + count - 1};
     front_.first += count;
     count_ -= count;

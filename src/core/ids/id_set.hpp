@@ -16,6 +16,8 @@ namespace crm_capi {
 struct IdRange {
     int64_t first;
     int64_t last;
+
+    int64_t Count() const { return last - first + 1; }
 };
 
 inline bool operator==(const IdRange& a, const IdRange& b) {

@@ -5,16 +5,29 @@
 
 namespace crm_capi {
 
+unsigned char* PutRange(uint64_t distance, uint64_t more, unsigned char* out) {
+    unsigned char* const end = PutNumber(distance << 1 | (more > 0 ? 1 : 0), out);
+    return more > 0 ? PutNumber(more, end) : end;
+}
+
+bool TakeRange(std::string_view* packed, uint64_t* distance, uint64_t* more) {
+    uint64_t number = 0;
+    *more = 0;
+    if (!TakeNumber(packed, &number) ||
+        ((number & 1) != 0 && (!TakeNumber(packed, more) || *more == 0))) {
+        return false;
+    }
+    *distance = number >> 1;
+    return true;
+}
+
 size_t PackIds(const IdRange* ranges, size_t count, unsigned char* out) {
     unsigned char* end = out;
     int64_t last = 0;
     for (size_t i = 0; i < count; ++i) {
         const auto distance = static_cast<uint64_t>(ranges[i].first - last);
         const auto more = static_cast<uint64_t>(ranges[i].last - ranges[i].first);
-        end = PutNumber(distance << 1 | (more > 0 ? 1 : 0), end);
-        if (more > 0) {
-            end = PutNumber(more, end);
-        }
+        end = PutRange(distance, more, end);
         last = ranges[i].last;
     }
     return static_cast<size_t>(end - out);
@@ -26,13 +39,11 @@ int UnpackIds(std::string_view packed, IdRange* ranges) {
     uint64_t last = 0;
     int count = 0;
     while (!packed.empty()) {
-        uint64_t number = 0;
+        uint64_t distance = 0;
         uint64_t more = 0;
-        if (!TakeNumber(&packed, &number) ||
-            ((number & 1) != 0 && (!TakeNumber(&packed, &more) || more == 0))) {
+        if (!TakeRange(&packed, &distance, &more)) {
             return -1;
         }
-        const uint64_t distance = number >> 1;
         const uint64_t least = count == 0 ? 1 : 2;
         if (distance < least || distance > kGreatest - last || more > kGreatest - last - distance) {
             return -1;

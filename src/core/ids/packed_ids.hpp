@@ -20,6 +20,13 @@ namespace crm_capi {
 // A range takes so many at most.
 constexpr size_t kMostBytesPerRange = 2 * kMostBytesPerNumber;
 
+// Writes one range, by the two numbers, and returns where it ends. The distance is less than 2^63.
+// There is room for kMostBytesPerRange.
+unsigned char* PutRange(uint64_t distance, uint64_t more, unsigned char* out);
+
+// Takes them off the front; false if PutRange has not written what is there.
+bool TakeRange(std::string_view* packed, uint64_t* distance, uint64_t* more);
+
 // Writes ascending, disjoint ranges that are not adjacent, of ids from 1 on, and returns how many
 // bytes that took. There is room for kMostBytesPerRange each.
 size_t PackIds(const IdRange* ranges, size_t count, unsigned char* out);

@@ -24,9 +24,9 @@ BackgroundWorker describe_worker_of(const char* type, const char* function, Oid 
  * each page of that to do so: a third of what a session costs that begins and ends at once. */
 void skip_exit_handlers();
 
-/* For a worker that makes and frees some hundred kilobytes again and again, or all that waits on a
- * shelf: up to 32 MiB stay with the process. By default the C library gives much of it back to the
- * system each time, and to touch a new page costs more than to fill it. */
+/* For a worker that makes and frees requests and what they will carry again and again: up to 32 MiB
+ * stay with the process. By default the C library gives much of it back to the system each time,
+ * and to touch a new page costs more than to fill it. */
 void keep_freed_memory();
 
 /* The database of this process, which was described by describe_worker_of(). */

@@ -130,7 +130,7 @@ ReadPlace(const char* value)
 {
     if (value == nullptr)
         return std::nullopt;
-    return static_cast<PlaceNumber>(std::atoi(value));
+    return static_cast<PlaceNumber>(Number(value, 0));
 }
 
 /* C++ regime. Where the request carries the token: not set, in a header. */

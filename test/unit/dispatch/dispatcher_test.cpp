@@ -21,6 +21,23 @@ protected:
         shipper.Configure(configs);
     }
 
+    // Of two events a request. Those behind the first so many are paused.
+    void ConfigureDryRun(int running, int paused) {
+        std::vector<DatasetConfig> configs;
+        for (int number = 1; number <= running + paused; ++number) {
+            DatasetConfig config = Config(static_cast<uint32_t>(number), {number});
+            config.mode = number <= running ? Mode::kDryRun : Mode::kPaused;
+            config.batch_size = 2;
+            configs.push_back(config);
+        }
+        shipper.Configure(configs);
+    }
+
+    // What is loaded beside those that have a full request.
+    bool LoadsBeside(IdRange* range) {
+        return shipper.core.NextLoad(shipper.now, Dispatcher::Whose::kWithoutFullBatch, 100, range);
+    }
+
     // What is loaded with so many calls, each of so many events at the most.
     std::vector<IdRange> Load(int calls, int64_t most) {
         std::vector<IdRange> ranges;
@@ -94,7 +111,7 @@ TEST_F(DispatcherTest, DatasetsShareTheMemoryForWhatIsLoaded) {
     }
     int64_t loaded = 0;
     for (const IdRange& range : Load(400, 400)) {
-        loaded += range.last - range.first + 1;
+        loaded += range.Count();
     }
     EXPECT_LE(loaded, static_cast<int64_t>(kMostBytesLoaded) / kBytes);
     EXPECT_GT(loaded, static_cast<int64_t>(kMostBytesLoaded) / kBytes / 2);
@@ -105,14 +122,7 @@ TEST_F(DispatcherTest, ManyDatasetsWithLongBacklogsLoadTogether) {
     constexpr int kDatasets = 16;
     constexpr int kPaused = 48;
     constexpr int kBatchesLoaded = 8;  // of each: twice as many as may be in flight
-    std::vector<DatasetConfig> configs;
-    for (int number = 1; number <= kDatasets + kPaused; ++number) {
-        DatasetConfig config = Config(static_cast<uint32_t>(number), {number});
-        config.mode = number <= kDatasets ? Mode::kDryRun : Mode::kPaused;
-        config.batch_size = 2;
-        configs.push_back(config);
-    }
-    shipper.Configure(configs);
+    ConfigureDryRun(kDatasets, kPaused);
     for (int i = 0; i < 100 * kDatasets; ++i) {
         shipper.Owe(1 + i % kDatasets);
     }
@@ -121,14 +131,10 @@ TEST_F(DispatcherTest, ManyDatasetsWithLongBacklogsLoadTogether) {
     }
     shipper.LoadAll();
     IdRange range{};
-    const auto loads = [&] {
-        return shipper.core.NextLoad(shipper.now, Dispatcher::Whose::kWithoutFullBatch, 100,
-                                     &range);
-    };
     shipper.core.Prepare(shipper.now, kDatasets * (kBatchesLoaded - 1) + kDatasets / 2 - 1);
-    EXPECT_FALSE(loads()) << "seven of sixteen have sent what they had";
+    EXPECT_FALSE(LoadsBeside(&range)) << "seven of sixteen have sent what they had";
     shipper.core.Prepare(shipper.now, 1);
-    EXPECT_TRUE(loads()) << "eight have";
+    EXPECT_TRUE(LoadsBeside(&range)) << "eight have";
     constexpr int64_t kNext = 2 * kBatchesLoaded * kDatasets + 1;
     EXPECT_EQ(range, (IdRange{kNext, kNext}));
 }
@@ -137,29 +143,18 @@ TEST_F(DispatcherTest, ManyDatasetsWithLongBacklogsLoadTogether) {
 TEST_F(DispatcherTest, TheEndOfALongBacklogWaitsForOthersAndALateEventDoesNot) {
     constexpr int kDatasets = 16;
     constexpr int kBatchesLoaded = 8;
-    std::vector<DatasetConfig> configs;
-    for (int number = 1; number <= kDatasets + 1; ++number) {
-        DatasetConfig config = Config(static_cast<uint32_t>(number), {number});
-        config.mode = Mode::kDryRun;
-        config.batch_size = 2;
-        configs.push_back(config);
-    }
-    shipper.Configure(configs);
+    ConfigureDryRun(kDatasets + 1, 0);
     for (int i = 0; i < (2 * kBatchesLoaded + 1) * kDatasets; ++i) {
         shipper.Owe(1 + i % kDatasets);
     }
     EXPECT_EQ(shipper.LoadAll(), 2 * kBatchesLoaded * kDatasets);
     IdRange range{};
-    const auto loads = [&] {
-        return shipper.core.NextLoad(shipper.now, Dispatcher::Whose::kWithoutFullBatch, 100,
-                                     &range);
-    };
     shipper.core.Prepare(shipper.now, kDatasets * (kBatchesLoaded - 1) + kDatasets / 2 - 1);
-    EXPECT_FALSE(loads()) << "seven of sixteen have one event left";
+    EXPECT_FALSE(LoadsBeside(&range)) << "seven of sixteen have one event left";
     const int64_t late = shipper.Owe(kDatasets + 1);
-    EXPECT_TRUE(loads());
+    EXPECT_TRUE(LoadsBeside(&range));
     EXPECT_EQ(range.first, 2 * kBatchesLoaded * kDatasets + 1) << "the others go along";
-    for (int64_t id = range.first; id < late && loads(); id = range.last) {
+    for (int64_t id = range.first; id < late && LoadsBeside(&range); id = range.last) {
     }
     EXPECT_EQ(range, (IdRange{late, late}));
 }
@@ -171,11 +166,9 @@ TEST_F(DispatcherTest, WhoeverHasAFullBatchKeepsNobodyElseFromBeingLoaded) {
     shipper.OweMany(3, 2000);
     shipper.OweMany(4, 2);
     IdRange range{};
-    ASSERT_TRUE(
-        shipper.core.NextLoad(shipper.now, Dispatcher::Whose::kWithoutFullBatch, 100, &range));
+    ASSERT_TRUE(LoadsBeside(&range));
     EXPECT_EQ(range, (IdRange{4001, 4002}));
-    EXPECT_FALSE(
-        shipper.core.NextLoad(shipper.now, Dispatcher::Whose::kWithoutFullBatch, 100, &range));
+    EXPECT_FALSE(LoadsBeside(&range));
 }
 
 TEST_F(DispatcherTest, RequestsHoldBatchSizeEventsAndMaxInFlightOfThemFly) {
